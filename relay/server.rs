@@ -183,8 +183,11 @@ impl Server {
                     }
                     if exhausted {
                         if !was {
-                            tracing::warn!(target: "pinhole_relay", event = "exhausted", "the \
-                                system has nothing left for another connection");
+                            tracing::warn!(
+                                target: "pinhole_relay",
+                                event = "exhausted",
+                                "the system has no resources left for another connection"
+                            );
                         }
                         sleep(EXHAUSTED).await;
                     }
@@ -321,8 +324,8 @@ impl Relay {
             tracing::warn!(
                 target: "pinhole_relay",
                 event = "untrusted_proxy",
-                "requests come through a proxy that is not trusted: everybody behind it shares one \
-                source's limits; name it with --trusted-proxy"
+                "requests come through a proxy that is not trusted, so everybody behind it \
+                 shares one source's limits; name it with --trusted-proxy"
             );
         }
     }

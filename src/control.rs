@@ -313,8 +313,8 @@ impl Control {
     /// Waits for a secret that is held.
     async fn lend(&self) -> Result<Loan, Failure> {
         if self.0.want != Want::Both {
-            let detail = "that is a give or take, which holds no secrets for others: it puts them \
-                         where its own command line says";
+            let detail = "that is a give or take, which keeps no secrets for other commands: it \
+                          puts them where its own command line says";
             return Err(Failure::new(Kind::NotWantedHere, detail).next(Run::Status));
         }
         self.0.held.lend().await.ok_or_else(|| {
@@ -353,8 +353,7 @@ impl Control {
     ) -> Result<(Fates, Vec<Sending>, Option<Desk>), Failure> {
         let mut standing = self.standing();
         if self.0.want != Want::Both {
-            let detail =
-                "that is a give or take, which moves what it was started for and nothing else";
+            let detail = "that is a give or take, which only moves what it was started for";
             return Err(Failure::new(Kind::NotWantedHere, detail)
                 .next("open a channel that stays open: pinhole host"));
         }
@@ -364,10 +363,10 @@ impl Control {
             return Err(failure_from(Reason::Done, Side::There));
         }
         let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
-            let detail = "as much as a channel keeps waits already for the other side to take it, \
-                         so nothing of this was sent";
+            let detail = "the other side still has to take as much as a channel can keep, so \
+                          nothing of this was sent";
             let step = Advice::from(Run::receive(standing.phase.number, self.0.role));
-            let step = step.clone().reworded(format!("{step}, then the same again"));
+            let step = step.clone().reworded(format!("{step}, then repeat this"));
             Failure::new(Kind::Backlog, detail).next(step)
         })?;
         let (told, fates) = mpsc::unbounded_channel();

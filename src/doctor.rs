@@ -106,12 +106,11 @@ fn wait(finding: &Receiver<Finding>, until: Instant) -> Finding {
     finding.recv_timeout(until.saturating_duration_since(Instant::now())).unwrap_or_else(|error| {
         match error {
             RecvTimeoutError::Timeout => Finding::wrong(
-                format!("this is not known: it took longer than {} s", LIMIT.as_secs()),
-                "see what hangs: a disk that is elsewhere, a name server, a firewall that answers \
-            nothing",
+                format!("unknown: the check took longer than {} s", LIMIT.as_secs()),
+                "find out what hangs: a remote disk, a name server, a firewall that drops packets",
             ),
             RecvTimeoutError::Disconnected => Finding::wrong(
-                "this is not known: no thread can be started for it",
+                "unknown: no thread can be started for the check",
                 "raise this \
                 user's limit (ulimit -u)",
             ),

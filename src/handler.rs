@@ -109,13 +109,14 @@ fn asked_for(name: &str) -> Result<(OsString, OsString), Failure> {
         // Not repeated: it may be NAME=VALUE.
         return Err(wrong(
             Kind::NoSuchVariable,
-            "what was given to --handler-env is no name of an environment variable".into(),
+            "the value of --handler-env is not the name of an environment variable".into(),
         )
-        .next("name it as in --handler-env API_KEY, without $ and without a value"));
+        .next("write it as in --handler-env API_KEY, without $ and without a value"));
     }
     if is_withheld(name) {
-        return Err(wrong(Kind::Usage, format!("{name} is no business of a handler's"))
-            .next("leave it out"));
+        return Err(
+            wrong(Kind::Usage, format!("{name} is never passed to a handler")).next("leave it out")
+        );
     }
     let value = std::env::var_os(name).ok_or_else(|| {
         wrong(Kind::NoSuchVariable, format!("the environment variable {name:?} is not set"))

@@ -57,7 +57,7 @@ fn replace_after(
         Change::Done => File::open(folder)?.sync_all().map(|()| true),
         Change::Not => Ok(false),
         Change::Kept => Err(io::Error::other(format!(
-            "two programs have changed it at once, and what one wrote is in {}",
+            "two programs changed it at the same time, and the version of one is in {}",
             beside.display()
         ))),
     }

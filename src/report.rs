@@ -80,7 +80,7 @@ pub fn format_choice(
             Ok(if to_terminal { Format::Human } else { Format::Json })
         }
         (false, false, Some(_)) => {
-            Err(Failure::new(Kind::Usage, "PINHOLE_OUTPUT is neither `human` nor `json`"))
+            Err(Failure::new(Kind::Usage, "PINHOLE_OUTPUT must be `human` or `json`"))
         }
     }
 }

@@ -171,9 +171,9 @@ fn said(report: &mut Report, event: &Event) -> Option<Said> {
 fn unsaid(error: &std::io::Error) -> Failure {
     Failure::new(
         Kind::OutputClosed,
-        format!("standard output takes nothing, so nobody would see the code: {error}"),
+        format!("standard output cannot be written to, so nobody would see the code: {error}"),
     )
-    .next("leave it open, with room where it goes")
+    .next("leave it open, and make sure there is room where it goes")
 }
 
 /// A session during which Ctrl-C is heard from the first question on.
@@ -250,7 +250,7 @@ async fn reachable(
                     Event::Session(control.about(&Visitor::of(plan.owner.clone()), None).await);
                 report
                     .event(&about, Instant::now())
-                    .map_err(|_| interrupted("the command that started this session has gone"))?;
+                    .map_err(|_| interrupted("the command that started this session is gone"))?;
             }
             *reached = Some(Reached { server, control: control.clone(), ttl: plan.ttl });
         }

@@ -139,7 +139,8 @@ pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
             Err(_) => {
                 return Err(Failure::new(
                     Kind::Usage,
-                    "the client did not begin with `initialize` or a request of its own version",
+                    "the client did not begin with `initialize`, or with a request that names \
+                     its version",
                 )
                 .next("start it from an MCP client: claude mcp add pinhole -- pinhole mcp"));
             }
@@ -226,7 +227,7 @@ impl ServerHandler for Server {
         };
         let Some(done) = done else {
             return Err(ErrorData::invalid_params(
-                format!("there is no tool {name:?}; tools/list names them"),
+                format!("there is no tool {name:?}; see tools/list"),
                 None,
             ));
         };

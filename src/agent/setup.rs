@@ -53,7 +53,7 @@ impl Part {
         let (changes, left) = skill.take()?;
         self.changes.extend(changes);
         self.notes.extend(
-            left.iter().map(|path| format!("{} was changed since, and stays", path.display())),
+            left.iter().map(|path| format!("{} was changed since then, and stays", path.display())),
         );
         self.gone.push(skill);
         Ok(())
@@ -79,19 +79,19 @@ impl Part {
 /// Usage, if there is none, or it belongs to somebody else.
 pub fn home(named: Option<PathBuf>) -> Result<Home, Failure> {
     let wrong =
-        |detail: String| Failure::new(Kind::Usage, detail).next("name another with --home DIR");
+        |detail: String| Failure::new(Kind::Usage, detail).next("name another one with --home DIR");
     let own = named.is_none();
     let path =
         match named.or_else(|| std::env::home_dir().filter(|path| !path.as_os_str().is_empty())) {
             Some(path) => std::path::absolute(path)
-                .map_err(|error| wrong(format!("the home directory is no path: {error}")))?,
+                .map_err(|error| wrong(format!("the home directory is not a path: {error}")))?,
             None => return Err(wrong("this user has no home directory".to_owned())),
         };
     let facts = Facts::at(&path).map_err(|error| {
         wrong(format!("the home directory {} cannot be used: {error}", path.display()))
     })?;
     if !facts.kind().is_dir() {
-        return Err(wrong(format!("{} is no directory", path.display())));
+        return Err(wrong(format!("{} is not a directory", path.display())));
     }
     if !facts.is_own() {
         // Files would be of the wrong user, as with sudo.
@@ -124,7 +124,7 @@ pub fn set_up(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
                 skill.version().filter(|version| *version != env!("CARGO_PKG_VERSION"))
             {
                 part.notes.push(format!(
-                    "the skill there is of version {version}; this is {}",
+                    "the skill there has version {version}; this is {}",
                     env!("CARGO_PKG_VERSION")
                 ));
             }
@@ -166,7 +166,7 @@ pub fn remove(clients: &[Client], home: &Home) -> Result<Vec<Part>, Failure> {
         if skill.version().is_some() && !users.is_empty() {
             if there.is_some() {
                 part.notes.push(format!(
-                    "the skill in {} stays: {} has it too",
+                    "the skill in {} stays: {} uses it too",
                     skill.directory().display(),
                     users.join(", ")
                 ));
@@ -285,7 +285,7 @@ impl Config {
 
     fn foreign(&self) -> String {
         format!(
-            "{} has a server {NAME} that setup has not written; it stays as it is",
+            "{} has a server {NAME} that setup did not write; it stays as it is",
             self.path.display()
         )
     }
@@ -306,7 +306,7 @@ impl Config {
 /// Disk, if something is in it already, or it cannot be written.
 pub fn unpack(directory: &Path) -> Result<(), Failure> {
     if directory.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        let detail = format!("there is something in {} already", directory.display());
+        let detail = format!("{} is not empty", directory.display());
         return Err(Failure::new(Kind::Exists, detail).next("name a new directory"));
     }
     let change = |(path, text): &crate::agent::plugin::File| {

@@ -9,11 +9,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         "" | "s" => 1,
         "m" | "min" => 60,
         "h" => 3600,
-        _ => return Err("a time is a number and s, m or h, such as 90s, 30m or 4h".into()),
+        _ => return Err("a time is a number followed by s, m or h, such as 90s, 30m or 4h".into()),
     };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "a time is a whole number and s, m or h, such as 90s, 30m or 4h".to_owned())?;
+    let number: u64 = number.parse().map_err(|_| {
+        "a time is a whole number followed by s, m or h, such as 90s, 30m or 4h".to_owned()
+    })?;
     number
         .checked_mul(seconds)
         .map(Duration::from_secs)
@@ -24,13 +24,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn ttl(text: &str) -> Result<Duration, String> {
     let ttl = duration(text)?;
     let allowed = pinhole_protocol::limits::TTL_MIN..=pinhole_protocol::limits::TTL_MAX;
-    if allowed.contains(&ttl) { Ok(ttl) } else { Err("a channel lives from 1m to 24h".into()) }
+    if allowed.contains(&ttl) { Ok(ttl) } else { Err("a channel stays open from 1m to 24h".into()) }
 }
 
 /// `500M`, `1.5GB`, `10GiB`, or bytes: K, M, G and T are decimal, Ki, Mi, Gi and Ti binary.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let wrong = || {
-        "a size is a number and K, M, G or T (or Ki, Mi, Gi, Ti), such as 500M or 1.5GiB".to_owned()
+        "a size is a number followed by K, M, G or T (or Ki, Mi, Gi, Ti), such as 500M or 1.5GiB"
+            .to_owned()
     };
     let (number, unit) = split(text);
     let unit = unit.strip_suffix(['b', 'B']).unwrap_or(unit);

@@ -69,9 +69,9 @@ impl Args {
         if self.common.channel.detach {
             return Err(Failure::new(
                 Kind::Usage,
-                "ask waits for an answer and then ends, so there is nothing to detach",
+                "ask ends when it has its answer, so there is nothing to detach",
             )
-            .next("hold a channel open and ask in it: pinhole connect CODE --detach"));
+            .next("keep a channel open and ask in it: pinhole connect CODE --detach"));
         }
         if self.question.is_none() {
             // The channel is that of a label, which is no code's.
@@ -87,7 +87,7 @@ impl Args {
             if self.question.as_deref() == Some("-") {
                 return Err(Failure::new(
                     Kind::Usage,
-                    "standard input can be only one of the code and the question",
+                    "standard input can be the code or the question, not both",
                 )
                 .next("write the question on the command line"));
             }
@@ -144,7 +144,7 @@ impl Args {
                 format!("is longer than the {} bytes of one message", Body::MAX),
             )
             .map_err(|failure| {
-                failure.next("send the long part as a file before: pinhole send CODE --file PATH")
+                failure.next("send the long part as a file first: pinhole send CODE --file PATH")
             }),
         }
     }

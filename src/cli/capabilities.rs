@@ -65,7 +65,7 @@ impl Args {
         if let Some(content) = all.get_mut(part).map(Value::take) {
             return print(&json!({ part: content }).to_string());
         }
-        Err(Failure::new(Kind::Usage, format!("there is neither a part nor a command {part:?}"))
+        Err(Failure::new(Kind::Usage, format!("there is no part or command {part:?}"))
             .next(Run::Help(Some("capabilities".into()))))
     }
 }

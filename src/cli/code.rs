@@ -73,11 +73,10 @@ pub(super) fn parse(text: &str) -> Result<Given, Failure> {
     })?;
     let aside = (!pasted.unheeded.is_empty()).then(|| {
         let detail = format!(
-            "only the code counts of the line that was pasted, and not its options: {}",
+            "only the code of the pasted line is used, not its options: {}",
             pasted.unheeded.join(", ")
         );
-        Failure::notice(Kind::OptionsIgnored, detail)
-            .next("write behind the code those that are wanted")
+        Failure::notice(Kind::OptionsIgnored, detail).next("write the ones you want after the code")
     });
     Ok(Given { address, typed: pasted.code, aside })
 }
@@ -86,12 +85,12 @@ pub(super) fn from_stdin() -> Result<Zeroizing<String>, Failure> {
     let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
     let read = std::io::stdin().lock().take(LONGEST).read_line(&mut line);
     match read {
-        Ok(0) => Err(Failure::new(Kind::CodeMalformed, "standard input holds no code")
-            .next("write the code to standard input, or name it in place of the -")),
+        Ok(0) => Err(Failure::new(Kind::CodeMalformed, "there is no code on standard input")
+            .next("write the code to standard input, or put it in place of the -")),
         Ok(_) => Ok(line),
         Err(error) => Err(Failure::new(
             Kind::CodeMalformed,
-            format!("no code can be read from standard input: {error}"),
+            format!("the code cannot be read from standard input: {error}"),
         )),
     }
 }

@@ -72,7 +72,7 @@ impl Args {
         {
             // A relay that is set is dialled by all later commands, and shown the host token.
             let detail =
-                format!("the settings are a person's to change, and {why}: nothing was changed");
+                format!("only a person may change the settings, and {why}: nothing was changed");
             return Err(Failure::new(Kind::Fenced, detail)
                 .next("ask the user to run it, in a terminal of their own"));
         }
@@ -120,10 +120,8 @@ fn nameable(url: &RelayUrl) -> Result<(), Failure> {
     if !url.tls() || certifiable(url.host()).is_some() {
         return Ok(());
     }
-    let detail = format!(
-        "relay cannot be set to that: {} is a name that no certificate can be for",
-        url.host()
-    );
+    let detail =
+        format!("relay cannot be set to that: no certificate can be for the name {}", url.host());
     Err(Failure::new(Kind::Usage, detail)
         .next("check its spelling; write it as in: pinhole config set relay wss://relay.example"))
 }

@@ -63,7 +63,7 @@ impl SessionCommand for Args {
         if self.code == ["-"] && self.handler.reads_stdin() {
             return Err(Failure::new(
                 Kind::Usage,
-                "standard input can be only one of the code and the first text",
+                "standard input can be the code or the first text, not both",
             )
             .next("write the text on the command line: --first TEXT"));
         }

@@ -187,7 +187,7 @@ impl Wares {
         if uses > 1 {
             return Err(Failure::new(
                 Kind::Usage,
-                "standard input can be only one of a file, the text and the secret",
+                "standard input can be only one of: a file, the text, the secret",
             )
             .next("put the others in files: --secret-file, or a path"));
         }
@@ -226,10 +226,11 @@ impl Wares {
             SecretSource::Stdin
         }));
         if self.secret_name.is_some() && sources.len() != 1 {
-            let detail = format!("--secret-name names one secret, and {} are given", sources.len());
+            let detail =
+                format!("--secret-name is for one secret, and {} are given", sources.len());
             return Err(Failure::new(Kind::Usage, detail).next(
-                "name one with --secret, --secret-file or --secret-env; several are called \
-                      as their files and variables",
+                "give one with --secret, --secret-file or --secret-env; several are named after \
+                 their files and variables",
             ));
         }
         let ware = |source: &SecretSource| {
@@ -249,12 +250,11 @@ impl Wares {
         if self.secret && failure.kind == Kind::NoSuchFile {
             return Failure::new(
                 failure.kind,
-                "there is no such path, and --secret takes no value: \
-                                              it asks for it",
+                "there is no such path, and --secret takes no value: it asks for the secret",
             )
             .next(
-                "write it as: pinhole give --secret, and nothing after it; if a secret was typed \
-                here, it is in this shell's history",
+                "write it as: pinhole give --secret, with nothing after it; if a secret was \
+                 typed here, it is in this shell's history",
             );
         }
         failure

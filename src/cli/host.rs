@@ -99,7 +99,7 @@ pub(super) fn unanswered(
         // Several files at once would be mixed there, with each other and with the events.
         return Err(Failure::new(
             Kind::Usage,
-            "-o -, a pipe or a device is for one file, and this channel may bring several",
+            "-o -, a pipe or a device is for a single file, and this channel may bring several",
         )
         .next("take one file with: pinhole take CODE -o -; or name a folder"));
     }

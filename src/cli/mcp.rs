@@ -98,14 +98,14 @@ impl Args {
 impl Terms for Args {
     fn purpose(&self, wish: Wish) -> Result<(Plan, Meet), Failure> {
         if self.channel.detach {
-            let detail = "--detach is for one session, and this server lives as long as its client";
+            let detail = "--detach is for one session, and this server runs as long as its client";
             return Err(Failure::new(Kind::Usage, detail).next("leave --detach out"));
         }
         if self.channel.transcript.is_some() {
-            let detail = "--transcript writes down one channel, and this server holds several";
+            let detail = "--transcript is for one channel, and this server holds several";
             return Err(Failure::new(Kind::Usage, detail).next(
-                "leave --transcript out; an agent that calls receive with after: 0 gets what \
-                      was said",
+                "leave out --transcript; an agent can call receive with after: 0 for everything \
+                 so far",
             ));
         }
         let channel = self.channel.with(wish.label, wish.ttl.as_deref(), wish.relay)?;

@@ -119,17 +119,17 @@ impl Args {
             return text(&found, self.wait, report).await.map(|()| false);
         }
         if self.take.receive().bytes_to_stdout() {
-            let detail = "-o - takes the oldest text that nobody has received, and neither a \
-                         secret nor what was received before";
+            let detail = "-o - takes the oldest text that nobody has received, but no secret and \
+                          nothing that was received before";
             return Err(Failure::new(Kind::Usage, detail)
-                .next("leave -o, --after, --for or the place of the secret out"));
+                .next("leave out -o, --after, --for or the place for the secret"));
         }
         if self.take.receive().output.is_some() {
             return Err(Failure::new(
                 Kind::Usage,
-                "that channel is open, and where files go was decided when it was opened",
+                "that channel is already open, and where files go was decided then",
             )
-            .next("leave -o out; each event says where its file is. -o - takes the oldest text"));
+            .next("leave out -o; each event shows where its file is. -o - takes the oldest text"));
         }
         if let Some(sink) = self.take.receive().sink()? {
             return collect(&found, sink, self.wait, report).await.map(|()| false);
@@ -157,9 +157,9 @@ impl Args {
         if self.take.receive().output.is_some() {
             return Err(Failure::new(
                 Kind::Usage,
-                "-o is for one thing, or was decided when the channel was opened",
+                "-o is for a single thing, or was decided when the channel was opened",
             )
-            .next("leave -o out; each event says where its file is"));
+            .next("leave out -o; each event shows where its file is"));
         }
         let (wanted, role) = (self.wanted(), self.role);
         let staying = async {

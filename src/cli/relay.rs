@@ -144,7 +144,7 @@ fn level(text: &str) -> Result<Level, String> {
         "warn" => Ok(Level::WARN),
         "info" => Ok(Level::INFO),
         "debug" => Ok(Level::DEBUG),
-        _ => Err("it is error, warn, info or debug".into()),
+        _ => Err("it must be error, warn, info or debug".into()),
     }
 }
 

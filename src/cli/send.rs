@@ -140,10 +140,10 @@ impl Args {
         match Vec::from_iter(numbers).as_slice() {
             [number] => Err(Failure::new(
                 Kind::NoSuchFile,
-                format!("{first:?} is not there, and no code is named"),
+                format!("{first:?} does not exist, and no code is given"),
             )
             .next(format!(
-                "if it is a text for the channel that is open here: pinhole send {number} {}",
+                "if it is a text for the open channel: pinhole send {number} {}",
                 quoted(first)
             ))),
             _ => Ok(None),
@@ -187,9 +187,9 @@ impl Args {
             if paths.len() > 1 {
                 return Err(Failure::new(
                     Kind::StreamAlone,
-                    "a stream has no known end, so it is sent without other files",
+                    "a stream has no known end, so it is sent alone",
                 )
-                .next("send those with a command of its own"));
+                .next("send the files with a separate command"));
             }
             paths.clear();
         }
@@ -311,15 +311,12 @@ fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
     let like_a_path = ["/", "./", "../"].iter().any(|prefix| text.starts_with(prefix))
         || Path::new(text).exists();
     if like_a_path {
-        return Err(Failure::new(
-            Kind::AmbiguousArgument,
-            "it is not clear whether that is a text \
-                                                         or a path",
-        )
-        .next(format!(
-            "say which: pinhole send {code} --text {text:?}, or: pinhole send {code} \
-                          --file {text:?}"
-        )));
+        return Err(Failure::new(Kind::AmbiguousArgument, "it could be a text or a path").next(
+            format!(
+                "choose one: pinhole send {code} --text {text:?}, or: pinhole send {code} --file \
+             {text:?}"
+            ),
+        ));
     }
     Ok(())
 }
@@ -335,15 +332,17 @@ fn not_text() -> Failure {
 /// A number alone names a channel that is open here, and never joins one.
 pub(super) fn no_channel_of(number: &str) -> Failure {
     let detail = format!(
-        "no channel is open here under {number}: it may have ended, and only a whole code joins one"
+        "no channel is open here under {number}: it may have ended, and joining one takes the \
+         whole code"
     );
     if Visitor::here().is_agent() {
-        let next = "see which this agent began: pinhole status; one from before it was resumed is \
-                   found by its whole code";
+        let next = "see the channels that this agent began: pinhole status; one from before it \
+                    was resumed is found by its whole code";
         return Failure::new(Kind::CodeNotOpen, detail)
             .next(Advice::from(Run::Status).reworded(next));
     }
-    let next = "see which are open: pinhole status; a whole code joins: pinhole connect CODE";
+    let next = "see the open channels: pinhole status; join one with its whole code: pinhole \
+                connect CODE";
     Failure::new(Kind::CodeNotOpen, detail).next(Advice::from(Run::Status).reworded(next))
 }
 
@@ -351,11 +350,11 @@ pub(super) fn no_channel_of(number: &str) -> Failure {
 /// without a channel that stays open.
 pub(super) fn not_open(code: &str, once: &str) -> Failure {
     let next = format!(
-        "join it: pinhole connect {code} --detach, then the same again; or, if that is all: {once}"
+        "join it: pinhole connect {code} --detach, then repeat this; or, for this alone: {once}"
     );
     Failure::new(
         Kind::CodeNotOpen,
-        "that channel is not open here, and joining it takes an explicit command",
+        "that channel is not open here, and has to be joined explicitly",
     )
     .next(next)
 }

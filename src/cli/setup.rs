@@ -121,7 +121,10 @@ impl Args {
                 )
             }
             (_, true) => listed,
-            (true, false) if self.remove => format!("{listed}\nThat is all that setup had done."),
+            (true, false) if self.remove => format!(
+                "{listed}\nThat was everything that setup \
+                                                     had done."
+            ),
             (true, false) => format!("{listed}\n{}", self.how_to_go_on(&parts)?),
             (false, false) if to_agent => self.prompt(&listed, &parts)?,
             (false, false) => {
@@ -233,7 +236,7 @@ fn ruled(parts: &[Part]) -> String {
 fn nobody(home: &Home, removes: bool) -> String {
     if removes {
         return format!(
-            "None of the agents that setup knows is found in {}: there is nothing to undo.",
+            "No agent that setup knows was found in {}: there is nothing to undo.",
             home.path.display()
         );
     }
@@ -241,9 +244,8 @@ fn nobody(home: &Home, removes: bool) -> String {
         .map(|client| format!("  pinhole setup {:<9} --apply   {}", client.word(), client.name()))
         .to_vec();
     format!(
-        "None of the agents that setup knows is found in {}. One that is there all the \
-        same:\n\n{}\n\n\
-         Any other agent that has MCP servers: the command is `pinhole mcp`.",
+        "No agent that setup knows was found in {}. If one is there all the same:\n\n{}\n\nAny \
+         other agent that has MCP servers: the command is `pinhole mcp`.",
         home.path.display(),
         lines.join("\n")
     )

@@ -88,8 +88,8 @@ impl Split {
     fn refused(&self, code: String, other: String) -> Failure {
         Failure::new(
             Kind::AmbiguousArgument,
-            "it is not clear whether the words behind the number \
-                                              belong to the code; nothing was sent",
+            "it is not clear whether the words after the number belong to the code; nothing was \
+             sent",
         )
         .next(format!("if they do: {code}; if they are {other}"))
     }

@@ -68,9 +68,9 @@ impl Found {
                     let number = self.number();
                     return Err(Failure::new(
                         Kind::Unfinished,
-                        "it is still finishing what is under way, and ends after that",
+                        "it is finishing what is in progress, and ends after that",
                     )
-                    .next(format!("wait, or break that off: pinhole close{number} --now")));
+                    .next(format!("wait, or cancel that: pinhole close{number} --now")));
                 }
             }
         }
@@ -201,11 +201,11 @@ impl Found {
                 Stored::File(path) | Stored::EnvFile(path, _) => {
                     format!("the secret is in {}", path.display())
                 }
-                _ => "the secret has been handed over".to_owned(),
+                _ => "the secret was handed over".to_owned(),
             };
             Failure::new(
                 Kind::SessionGone,
-                format!("{place}, but the session ended before it heard so: {error}"),
+                format!("{place}, but the session ended before it was notified: {error}"),
             )
         })
     }
@@ -247,8 +247,11 @@ impl Found {
         if asking.told(wait, tell).await? {
             return Ok(());
         }
-        let failure =
-            Failure::new(Kind::NoText, "no text is in that channel that was not received before");
+        let failure = Failure::new(
+            Kind::NoText,
+            "there is no text in that channel that was not received \
+                                        before",
+        );
         Err(match self.about.number {
             Some(number) => {
                 failure.next(Run::Receive { number, role: self.about.role, text: true })

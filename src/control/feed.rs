@@ -28,7 +28,7 @@ pub(super) async fn hand_over(
     while let Some(piece) = pieces.recv().await {
         let piece = piece.map_err(|error| {
             Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}"))
-                .next("the same again with an input that can be read")
+                .next("repeat this with an input that can be read")
         })?;
         if put(&piece, to).await.is_err() {
             return Ok(());
@@ -65,10 +65,7 @@ fn read_ahead(mut input: Input) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, F
     };
     let thread = std::thread::Builder::new().name("input".into()).spawn(reading);
     thread.map_err(|error| {
-        Failure::new(
-            Kind::Failed,
-            format!("this machine gives no thread to read the input: {error}"),
-        )
+        Failure::new(Kind::Failed, format!("no thread could be started to read the input: {error}"))
     })?;
     Ok(pieces)
 }
@@ -123,7 +120,7 @@ impl Read for Fed {
             let gone = || {
                 io::Error::new(
                     io::ErrorKind::UnexpectedEof,
-                    "the command that read it was ended before its end",
+                    "the command that read it was stopped before the end",
                 )
             };
             self.piece = self.pieces.blocking_recv().ok_or_else(gone)?;

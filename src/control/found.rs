@@ -224,11 +224,11 @@ pub(super) fn not_answering(name: &str, stopped: Option<i32>) -> Failure {
     let (detail, next) = match stopped {
         Some(process) => (
             format!("{name} does not answer: its process {process} is stopped"),
-            format!("kill -CONT {process}, then the same again"),
+            format!("kill -CONT {process}, then repeat this"),
         ),
         None => (
-            format!("{name} does not answer, as on a machine that is busy"),
-            "the same again; `pinhole status` says if it answers".into(),
+            format!("{name} does not answer; the machine may be busy"),
+            "try again; `pinhole status` shows if it answers".into(),
         ),
     };
     Failure::new(Kind::NotAnswering, detail).next(next)
@@ -278,16 +278,16 @@ pub fn one(found: Vec<Found>, command: &str) -> Result<Option<Found>, Failure> {
                 (true, true) if found.len() == 2 => {
                     let number = found.first().map(Found::number).unwrap_or_default();
                     format!(
-                        "the same line with --role host or --role peer: pinhole {command}{number} \
-                        --role host ..."
+                        "add --role host or --role peer: pinhole {command}{number} --role host \
+                         ..."
                     )
                 }
                 // A code that is used up leaves its number to others.
                 (true, _) => {
-                    "say which with its whole code or --label, and --role if both sides are here"
+                    "name one by its whole code or --label, and --role if both sides are here"
                         .into()
                 }
-                (false, _) => "say which with its number or --label".into(),
+                (false, _) => "name one by its number or --label".into(),
             };
             Err(Failure::new(
                 Kind::SeveralOpen,
@@ -331,11 +331,8 @@ pub fn not_open_at_all() -> Failure {
 pub fn not_open(open: &[Found]) -> Failure {
     let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();
     let detail = match open.as_slice() {
-        [] => "no channel is open here; if that one was, it has ended".to_owned(),
-        _ => format!(
-            "that channel is not open here, and if it was, it has ended; open are {}",
-            open.join(", ")
-        ),
+        [] => "no channel is open here; that one may have ended".to_owned(),
+        _ => format!("that channel is not open here, or has ended; open are {}", open.join(", ")),
     };
     Failure::new(Kind::CodeNotOpen, detail).next(Run::Status)
 }

@@ -68,8 +68,10 @@ impl Server {
                 Ok((file, path)) => control.0.log.diagnose(Diagnostics::new(file, path)),
                 Err(error) => {
                     runtime.remove(control.id());
-                    let detail =
-                        format!("what goes wrong in the session can be written nowhere: {error}");
+                    let detail = format!(
+                        "there is no place to write down what goes wrong in the session: \
+                                 {error}"
+                    );
                     return Err(Failure::new(Kind::Disk, detail).next(Run::Doctor));
                 }
             }
@@ -179,7 +181,7 @@ async fn serve(
         Ok(request) if request.v == VERSION => request,
         _ => {
             let failure = Failure::new(Kind::Usage, "the session does not understand this command")
-                .next("use the pinhole that the session was started with");
+                .next("use the version of pinhole that the session was started with");
             return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
         }
     };
@@ -190,14 +192,14 @@ async fn serve(
         return say(&mut write, &Reply::Done { more: false, over: None }).await;
     }
     if !control.admits(&by, code.as_deref()) {
-        let failure = Failure::new(Kind::CodeNotOpen, "that session was begun by somebody else")
+        let failure = Failure::new(Kind::CodeNotOpen, "that session was started by somebody else")
             .next(Run::Status);
         return say(&mut write, &Reply::Failed(Fault::from(&failure))).await;
     }
     if !matches!(what, What::About) && control.has_to_know_the_side_of(&by) {
         let detail = "both sides of that code are, or were, on this machine, and it is not clear \
-                     whose agent this is";
-        let next = "the same line with --role host or --role peer, the side that is yours";
+                      to which of them this agent belongs";
+        let next = "add --role host or --role peer, whichever side is yours";
         return say(
             &mut write,
             &Reply::Failed(Fault::from(&Failure::new(Kind::SeveralOpen, detail).next(next))),
@@ -369,8 +371,8 @@ async fn collect(
         _ = read.fill_buf() => return Ok(()),
     };
     let none = |_| {
-        let failure = Failure::new(Kind::NoSecret, "that channel holds no secret now");
-        Err(failure.next("the same with --wait 45, which waits for one"))
+        let failure = Failure::new(Kind::NoSecret, "that channel holds no secret at the moment");
+        Err(failure.next("add --wait 45 to wait for one"))
     };
     let loan = match lent.unwrap_or_else(none) {
         Ok(loan) => loan,

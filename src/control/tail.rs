@@ -101,7 +101,7 @@ pub(super) async fn follow(
 async fn taken_over(write: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     let failure = Failure::new(
         Kind::TakenOver,
-        "another command follows that channel now, and prints what comes",
+        "another command follows that channel now, and prints what arrives",
     )
     .next(Run::Status);
     say(write, &Reply::Failed(Fault::from(&failure))).await

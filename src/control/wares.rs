@@ -102,10 +102,7 @@ pub(super) async fn read(
     own: Option<&Fence>,
 ) -> Result<Brought, Failure> {
     if things.len() > THINGS {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!("more than {THINGS} things are sent at once"),
-        ));
+        return Err(Failure::new(Kind::Usage, format!("more than {THINGS} things at once")));
     }
     let (mut wares, mut feed) = (Vec::new(), None);
     for Thing { bytes, kind } in things {
@@ -118,13 +115,13 @@ pub(super) async fn read(
         if bytes > most {
             return Err(Failure::new(
                 Kind::TooLong,
-                format!("that has {bytes} bytes, and at most {most} go at once"),
+                format!("that has {bytes} bytes, and the limit is {most}"),
             )
             .next("send it as a file"));
         }
         let mut held = Zeroizing::new(vec![0; bytes]);
         from.read_exact(&mut held).await.map_err(|error| {
-            Failure::new(Kind::Failed, format!("the command broke off: {error}"))
+            Failure::new(Kind::Failed, format!("the command stopped early: {error}"))
         })?;
         wares.push(ware(kind, &mut held, own, &mut feed).await?);
     }
@@ -175,7 +172,7 @@ async fn ware(
             selection(paths, options, io::empty()).await
         }
         ThingKind::Stream if feed.is_some() => {
-            Err(Failure::new(Kind::StreamAlone, "one standard input is sent at a time"))
+            Err(Failure::new(Kind::StreamAlone, "only one standard input can be sent at a time"))
         }
         ThingKind::Stream => {
             let (feeding, stream) = feed::feed();

@@ -23,7 +23,7 @@ pub(super) fn background(_: &Setup) -> Finding {
         && let Err(error) = leave(&name)
     {
         return Finding::wrong(
-            format!("no process can be left in the background: {error}"),
+            format!("no process can be started in the background: {error}"),
             instead(agent),
         );
     }
@@ -34,29 +34,28 @@ fn found(fate: Fate, brief: bool, agent: Option<Agent>) -> Finding {
     match (fate, brief) {
         // One that lives in a namespace of one command may end with that command.
         (Fate::Lived, _) | (Fate::Lives, false) => Finding::fine(
-            "what is left in the background lives on, as the probe of an earlier \
-                          call did",
+            "processes in the background live on, as the probe of an earlier call did",
         ),
         (Fate::Ended(seconds), _) => Finding::wrong(
             format!(
-                "what is left in the background is ended: an earlier call's probe was, \
-                    {seconds} s after it began"
+                "processes in the background are killed: an earlier call's probe was, {seconds} \
+                 s after it began"
             ),
             instead(agent),
         ),
         (Fate::Unknown | Fate::Lives, true) => Finding::wrong(
-            "the first process of this PID namespace ends with this very command, and what is left \
-            in the background with it",
+            "the first process of this PID namespace ends with this command, and everything in \
+             the background with it",
             instead(agent),
         ),
         (Fate::Unknown, false) => Finding {
             next: Some(Advice::from(Run::Doctor).reworded(
-                "run `pinhole doctor` again: it then says whether the probe that is \
-                              left now has lived on",
+                "run `pinhole doctor` again: it then reports whether the probe started now has \
+                 lived on",
             )),
             ..Finding::fine(
-                "a process can be left in the background; whether it outlives its \
-                            command is not known yet",
+                "a process can be started in the background; whether it outlives its command is \
+                 not known yet",
             )
         },
     }

@@ -23,12 +23,11 @@ pub(super) fn listen(setup: &Setup) -> Finding {
         return refused(error);
     }
     if setup.network == Network::Loopback {
-        return Finding::fine("on this machine, and nowhere else as PINHOLE_NETWORK=loopback says");
+        return Finding::fine("on this machine only, because PINHOLE_NETWORK=loopback is set");
     }
     match TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)) {
         Ok(_) => Finding::fine(
-            "a host can wait here for the other side; \
-             whether a firewall is in between is not known",
+            "a host can wait here for the other side; there may still be a firewall in between",
         ),
         Err(error) => refused(error),
     }
@@ -39,7 +38,7 @@ fn beside(setup: &Setup) -> String {
     let allow = allow(Agent::here());
     match &setup.relay {
         Ok(Some(_)) => {
-            format!("wait at the relay, as pinhole does unless --direct is there; or {allow}")
+            format!("wait at the relay, as pinhole does without --direct; or {allow}")
         }
         _ => format!(
             "let the other side host: run `take` there, and `give --code CODE` here; or {allow}"
@@ -64,12 +63,10 @@ pub(super) fn dial(setup: &Setup) -> Finding {
         );
     }
     if setup.network == Network::Loopback {
-        return Finding::fine(
-            "inside this machine, and nowhere else as PINHOLE_NETWORK=loopback says",
-        );
+        return Finding::fine("inside this machine only, because PINHOLE_NETWORK=loopback is set");
     }
     if addresses::outside_interfaces().is_empty() {
-        let detail = "there is no network but loopback, which may be this command's own";
+        let detail = "there is only loopback, which may be this command's own";
         return Finding::wrong(
             detail,
             format!("connect this machine to a network; or {}", allow(Agent::here())),
@@ -105,7 +102,7 @@ pub(super) fn discovery(setup: &Setup) -> Finding {
                 error.to_string()
             };
             Finding::wrong(
-                format!("the local network cannot be asked or told of a code: {why}"),
+                format!("codes cannot be announced or looked for on the local network: {why}"),
                 "name the host with the code, CODE@HOST, or use a relay",
             )
         }

@@ -27,13 +27,12 @@ pub(super) fn agent(_: &Setup) -> Finding {
 /// Checks if somebody can be asked.
 pub(super) fn terminal(_: &Setup) -> Finding {
     if somebody_is_there() {
-        return Finding::fine("somebody can be asked");
+        return Finding::fine("questions can be answered");
     }
     Finding::wrong(
-        "there is none, so nobody is asked: what a code brings is taken (into -o DIR, or a new \
-        private folder)",
-        "say beforehand what would be asked: -o DIR, --conflict; a secret comes from --secret-file \
-        or --secret-env",
+        "there is none, so nothing is asked: whatever a code brings is accepted (into -o DIR, or \
+         a new private folder)",
+        "answer beforehand: -o DIR, --conflict; give secrets with --secret-file or --secret-env",
     )
 }
 
@@ -47,8 +46,8 @@ fn told(now: SystemTime) -> Finding {
         return Finding::fine("it is set");
     }
     Finding::wrong(
-        "it says a time before this program was written, so no certificate of a relay can be \
-        checked",
+        "it shows a time before this program was written, so no relay's certificate can be \
+         checked",
         "set the clock",
     )
 }

@@ -24,8 +24,8 @@ pub(super) fn unix_sockets(_: &Setup) -> Finding {
         Ok(()) => Finding::fine("other commands can reach a running session"),
         Err(error) => Finding::wrong(
             format!(
-                "other commands cannot reach a running session, since Unix sockets are refused \
-                here: {error}"
+                "other commands cannot reach a running session, because Unix sockets are refused \
+                 here: {error}"
             ),
             instead(Agent::here()),
         ),
@@ -69,7 +69,7 @@ pub(super) fn space(_: &Setup) -> Finding {
     let Some((path, disk)) = base.ancestors().find_map(|path| Some((path, Space::at(path).ok()?)))
     else {
         return Finding::wrong(
-            format!("the disk of {} cannot be asked", base.display()),
+            format!("the free space of {}'s disk is unknown", base.display()),
             "receive into another folder, -o DIR",
         );
     };
@@ -83,15 +83,15 @@ fn room(path: &Path, free: u64, total: u64) -> Finding {
     // Some network and FUSE file systems do not say their size.
     if total == 0 || free > kept {
         return Finding::fine(if total == 0 {
-            format!("the disk of {path} does not say")
+            format!("the free space of {path}'s disk is unknown")
         } else {
             format!("{said} are free on the disk of {path}")
         });
     }
     Finding::wrong(
         format!(
-            "{said} are free on the disk of {path}, and {} have to stay free: nothing is received \
-            there",
+            "{said} are free on the disk of {path}, but {} have to stay free: nothing can be \
+             received there",
             size(kept)
         ),
         "free some space, or receive onto another disk, -o DIR",

@@ -58,7 +58,7 @@ pub(super) fn relay(setup: &Setup) -> Finding {
         ),
         Ok(Some((choice, trust))) => match look(asked(choice, trust, setup.network)) {
             Ok(after) => {
-                Finding::fine(format!("{} is well, and answers in {}", choice.named(), took(after)))
+                Finding::fine(format!("{} works, and answers in {}", choice.named(), took(after)))
             }
             Err(failure) => failure.into(),
         },
@@ -77,7 +77,7 @@ async fn asked(choice: &RelayChoice, trust: &Trust, network: Network) -> Result<
     // A request that the relay does not answer may have been swallowed by the proxy.
     match timeout(GLANCE, dial::proxy(&choice.url, network)).await {
         Ok(Ok(Some(proxy))) => Err(Failure {
-            detail: format!("{}; the way to it is {proxy}", failure.detail),
+            detail: format!("{}; it is reached by {proxy}", failure.detail),
             ..failure
         }),
         _ => Err(failure),
@@ -90,7 +90,7 @@ fn look<T>(at: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         Failure::new(
             Kind::Internal,
             format!(
-                "this cannot be looked at: the event loop needs a pair of Unix sockets ({error})"
+                "this cannot be checked: the event loop needs a pair of Unix sockets ({error})"
             ),
         )
         .next(allow(Agent::here()))

@@ -19,16 +19,16 @@ pub(super) fn verdict(setup: &Setup, checks: &[Check]) -> Result<Check, Failure>
     };
     if let Some(most) = missing.first() {
         let part = match missing.as_slice() {
-            ["listen"] => {
-                "; who comes to a host is served: `take CODE`, `give --code CODE PATH`, `connect \
-                CODE`"
-            }
-            ["files"] => "; what goes out is served, and what comes in goes where -o DIR says",
+            ["listen"] => "; joining works: `take CODE`, `give --code CODE PATH`, `connect CODE`",
+            ["files"] => "; sending works, and receiving with -o DIR",
             _ => "",
         };
         let failure = Failure::new(
             Kind::NotWorking,
-            format!("not all of `give` and `take` works here: see {}{part}", missing.join(" and ")),
+            format!(
+                "`give` and `take` do not fully work here: see {}{part}",
+                missing.join(" and ")
+            ),
         );
         return Err(match first(most) {
             Some(next) => failure.next(next),
@@ -38,7 +38,7 @@ pub(super) fn verdict(setup: &Setup, checks: &[Check]) -> Result<Check, Failure>
     let mut detail = "`give`, `take`, `host` and `connect` work here".to_owned();
     let but: Vec<&str> = [
         ("unix-sockets", "other commands cannot reach a running session"),
-        ("background", "nothing lives on in the background"),
+        ("background", "nothing can run on in the background"),
     ]
     .into_iter()
     .filter(|(name, _)| !works(name))
@@ -88,7 +88,7 @@ mod tests {
         );
         let but = verdict(&setup(Ok(())), &without(&["unix-sockets", "background"])).unwrap();
         assert!(
-            but.detail.contains("cannot reach a running session, and nothing lives on"),
+            but.detail.contains("cannot reach a running session, and nothing can run on"),
             "{}",
             but.detail
         );

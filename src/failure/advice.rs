@@ -38,13 +38,13 @@ const FOR_THE_USER: [&str; 31] = [
     "call connect",
     "connect with",
     "the user",
-    "whoever runs",
+    "operator",
     "unset ",
     "use one of",
     "overwrite",
     "excludedCommands",
     "outside the sandbox",
-    "name it so",
+    "use this address",
 ];
 
 /// The next step, in words, and as a command if it is one that may be run as it stands.

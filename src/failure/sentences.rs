@@ -74,14 +74,18 @@ const fn here(reason: Reason) -> (Kind, &'static str) {
         Reason::BadName => {
             (Kind::BadName, "the other side sent a name that cannot be stored safely")
         }
-        Reason::Exists => (Kind::Exists, "something of that name is already here"),
+        Reason::Exists => (Kind::Exists, "something with that name is already here"),
         Reason::SourceChanged => {
             (Kind::SourceChanged, "the source changed while it was being sent")
         }
         Reason::SourceUnreadable => (Kind::SourceUnreadable, "the source could not be read"),
-        Reason::SecretToOutput => (Kind::SecretToOutput, "a secret does not go to standard output"),
+        Reason::SecretToOutput => (
+            Kind::SecretToOutput,
+            "a secret is not written to standard \
+                                                          output",
+        ),
         Reason::SameRole => {
-            (Kind::SameRole, "both sides came for the same thing: one gives, the other takes")
+            (Kind::SameRole, "both sides want the same: one has to give, the other to take")
         }
         Reason::NotVerified => {
             (Kind::NotVerified, "the verification words were not confirmed here")
@@ -89,17 +93,17 @@ const fn here(reason: Reason) -> (Kind, &'static str) {
         Reason::Expired => (Kind::Expired, "the channel's time is over"),
         Reason::Protocol => (Kind::Protocol, "the other side broke the protocol"),
         Reason::OutputClosed => {
-            (Kind::OutputClosed, "the program that was to get the bytes has stopped reading")
+            (Kind::OutputClosed, "the program that should get the bytes has stopped reading")
         }
         Reason::NoAnswer => {
             (Kind::NoAnswer, "an answer was needed and there is no terminal to ask at")
         }
         Reason::NotWanted => {
-            (Kind::NotWanted, "this side takes one thing only, and something else came")
+            (Kind::NotWanted, "this side takes only one thing, and something else came")
         }
         Reason::Failed => (Kind::Failed, "something failed here"),
         Reason::Link => {
-            (Kind::Link, "a link leads out of what is sent, or cannot be made where it goes")
+            (Kind::Link, "a link leads out of what is sent, or cannot be created where it goes")
         }
         Reason::Special => (Kind::Special, "it is a device, a socket or a pipe"),
         Reason::OverLimits => {
@@ -117,9 +121,13 @@ const fn there(reason: Reason) -> (Kind, &'static str) {
         Reason::Disk => (Kind::PeerDisk, "the disk or file system of the other side failed"),
         Reason::TooLarge => (Kind::PeerTooLarge, "it is larger than the other side allows"),
         Reason::BadName => (Kind::PeerBadName, "the other side cannot store a name safely"),
-        Reason::Exists => (Kind::PeerExists, "something of that name is already at the other side"),
+        Reason::Exists => (
+            Kind::PeerExists,
+            "something with that name is already on the other \
+                                              side",
+        ),
         Reason::SourceChanged => {
-            (Kind::SourceChanged, "the source changed at the other side while it was being sent")
+            (Kind::SourceChanged, "the source on the other side changed while it was being sent")
         }
         Reason::SourceUnreadable => {
             (Kind::PeerSourceUnreadable, "the other side could not read what it was sending")
@@ -129,29 +137,31 @@ const fn there(reason: Reason) -> (Kind, &'static str) {
             "the other side writes to its standard output, where secrets do not go",
         ),
         Reason::SameRole => {
-            (Kind::SameRole, "both sides came for the same thing: one gives, the other takes")
+            (Kind::SameRole, "both sides want the same: one has to give, the other to take")
         }
         Reason::NotVerified => {
             (Kind::NotVerified, "the other side did not confirm the verification words")
         }
         Reason::Expired => (Kind::Expired, "the channel's time is over"),
         Reason::Protocol => {
-            (Kind::PeerProtocol, "the other side says that this one broke the protocol")
+            (Kind::PeerProtocol, "the other side reports that this side broke the protocol")
         }
         Reason::OutputClosed => (
             Kind::PeerOutputClosed,
-            "the program that was to get the bytes there has stopped reading",
+            "the program there that should get the bytes has stopped reading",
         ),
         Reason::NoAnswer => {
             (Kind::PeerNoAnswer, "the other side needed an answer and had nobody to ask")
         }
         Reason::NotWanted => {
-            (Kind::PeerNotWanted, "the other side takes one thing only, and this is not it")
+            (Kind::PeerNotWanted, "the other side takes only one thing, and this is not it")
         }
-        Reason::Failed => (Kind::PeerFailed, "something failed at the other side"),
-        Reason::Link => {
-            (Kind::PeerLink, "a link leads out of what is sent, or cannot be made where it goes")
-        }
+        Reason::Failed => (Kind::PeerFailed, "something failed on the other side"),
+        Reason::Link => (
+            Kind::PeerLink,
+            "a link leads out of what is sent, or cannot be created where it \
+                              goes",
+        ),
         Reason::Special => (Kind::PeerSpecial, "it is a device, a socket or a pipe"),
         Reason::OverLimits => {
             (Kind::PeerOverLimits, "it is too long, too deep or too much for one transfer")
@@ -169,10 +179,10 @@ const fn next(reason: Reason, side: Side) -> Option<&'static str> {
         (Reason::TooLarge, Side::Here) => Some("take again with a larger --max-size"),
         (Reason::Exists, Side::Here) => Some("take again with --conflict rename"),
         (Reason::SourceChanged, Side::Here) => {
-            Some("give again when nothing writes to it any longer")
+            Some("give again when nothing writes to it any more")
         }
         (Reason::SourceChanged, Side::There) => {
-            Some("ask for it again when nothing writes to it any longer")
+            Some("ask for it again when nothing writes to it any more")
         }
         (Reason::SecretToOutput, Side::Here) => Some("take again without -o -"),
         (Reason::SameRole, _) => {
@@ -181,7 +191,7 @@ const fn next(reason: Reason, side: Side) -> Option<&'static str> {
         (Reason::NotVerified | Reason::Protocol, _) => {
             Some("make a new code; if it happens again, do not send anything that matters")
         }
-        (Reason::Expired, _) => Some("make a new code, with a longer --ttl if need be"),
+        (Reason::Expired, _) => Some("make a new code, with a longer --ttl if you need it"),
         (Reason::Interrupted | Reason::Disk, Side::There) => Some("start again with a new code"),
         _ => None,
     }

@@ -28,15 +28,15 @@ pub fn as_variable(secret: &[u8]) -> &[u8] {
 pub fn quoted(value: &[u8]) -> Result<Zeroizing<String>, &'static str> {
     let text = std::str::from_utf8(value).map_err(|_| "is not UTF-8 text")?;
     if text.is_empty() {
-        return Err("is nothing but a line end");
+        return Err("is only a line end");
     }
     // Readers that take a file as text make a line feed of a carriage return.
     if text.chars().any(|letter| letter.is_control() && letter != '\n') {
-        return Err("has a carriage return or another control character in it");
+        return Err("contains a carriage return or another control character");
     }
     if text.contains("${") {
         // python-dotenv puts a variable in its place, whatever the quotes.
-        return Err("has ${ in it");
+        return Err("contains ${");
     }
     let has = |any: &[char]| text.contains(any);
     let quote = if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || BARE.contains(&byte)) {
@@ -48,11 +48,11 @@ pub fn quoted(value: &[u8]) -> Result<Zeroizing<String>, &'static str> {
         }
         "'"
     } else if has(&['\n']) {
-        return Err("has a line break and a ' in it");
+        return Err("contains a line break and a '");
     } else if !has(&['"', '\\', '$', '`']) {
         "\""
     } else {
-        return Err("has a ' in it, and besides one of \" \\ $ `");
+        return Err("contains a ' and one of \" \\ $ `");
     };
     // Large enough from the start: a string that grows leaves copies behind that nobody wipes.
     let mut written = Zeroizing::new(String::with_capacity(text.len() + 2));

@@ -248,9 +248,9 @@ impl Inbox {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 let failure = Failure::new(
                     Kind::Disk,
-                    format!("the folder {} cannot be made: {error}", dir.display()),
+                    format!("the folder {} cannot be created: {error}", dir.display()),
                 );
-                Err(failure.next("create first what it is to be in, or name another with -o DIR"))
+                Err(failure.next("create its parent folder first, or name another with -o DIR"))
             }
             _ => Self::open(dir, policy),
         }
@@ -271,7 +271,7 @@ impl Inbox {
         let made = make().map_err(|error| {
             let failure = Failure::new(
                 Kind::Disk,
-                format!("no private folder could be made in {}: {error}", base.display()),
+                format!("no private folder could be created in {}: {error}", base.display()),
             );
             failure.next("name a folder with -o DIR")
         })?;
@@ -352,7 +352,7 @@ impl Inbox {
                 Kind::Disk,
                 format!("the folder {} cannot be opened: {error}", self.0.path.display()),
             )
-            .next("free some open files (ulimit -n)")
+            .next("allow more open files (ulimit -n)")
         })
     }
 

@@ -46,7 +46,7 @@ impl Outlet {
             Ok(What::Socket) => unfit("a socket, which is no file"),
             Ok(What::Pipe | What::Device) => Ok(true),
             Ok(it) => Ok(is_open_file(path) && !it.is_dir()),
-            Err(_) if is_open_file(path) => unfit("the number of nothing that is open here"),
+            Err(_) if is_open_file(path) => unfit("not the number of an open file"),
             Err(_) => Ok(false),
         }
     }
@@ -61,7 +61,7 @@ impl Outlet {
         if own && Sink::Stdout.is_closed() {
             return Err(Failure::new(
                 Kind::OutputClosed,
-                "standard output is closed, so nothing can go there",
+                "standard output is closed, so nothing can be written to it",
             )
             .next("leave it open, or name a folder with -o DIR"));
         }

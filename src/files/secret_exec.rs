@@ -38,7 +38,7 @@ impl SecretExec {
             )
         };
         if !variable.is_empty() && !is_variable(variable) {
-            return Err(usage("what follows --secret-exec= is no name of a variable"));
+            return Err(usage("what follows --secret-exec= is not the name of a variable"));
         }
         let Some(program) = Program::named(command)? else {
             return Err(usage("--secret-exec names no program"));
@@ -65,7 +65,7 @@ impl SecretExec {
         if let Some(name) = &self.variable {
             let value = as_variable(secret.expose());
             if value.contains(&0) {
-                return Err(unfit("a variable: it has a NUL in it"));
+                return Err(unfit("a variable: it contains a NUL"));
             }
             command.env(name, from_bytes(value)).stdin(input);
         } else {
@@ -95,11 +95,12 @@ impl SecretExec {
 
     fn failed(&self, what: &str) -> Refusal {
         let detail = format!(
-            "the program {:?} that was to get the secret {what}, so it counts as not handed over",
+            "the program {:?}, which should get the secret, {what}, so the secret counts as not \
+             handed over",
             self.program.name()
         );
-        let failure = Failure::new(Kind::ExecFailed, detail)
-            .next("put that right, and ask for the secret again");
+        let failure =
+            Failure::new(Kind::ExecFailed, detail).next("fix that, and ask for the secret again");
         Refusal { reason: Reason::Failed, failure }
     }
 }

@@ -63,8 +63,11 @@ impl SecretSource {
                 // Opening what is no file can wait for ever, and a server waits for nobody.
                 let waits = fence.is_some_and(Fence::is_servers)
                     && path.metadata().is_ok_and(|it| !it.is_file());
-                let opened =
-                    if waits { Err(io::Error::other("it is no file")) } else { File::open(path) };
+                let opened = if waits {
+                    Err(io::Error::other("it is not a file"))
+                } else {
+                    File::open(path)
+                };
                 let file = opened.map_err(|error| match error.kind() {
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                         usage(Kind::NoSuchFile, format!("{what} is not there"))
@@ -81,9 +84,9 @@ impl SecretSource {
                 // Not repeated: it may be the value itself.
                 Err(usage(
                     Kind::NoSuchVariable,
-                    "what was given to --secret-env is no name of an environment variable".into(),
+                    "the value of --secret-env is not the name of an environment variable".into(),
                 )
-                .next("name it as in --secret-env API_KEY, without $ and without a value"))
+                .next("write it as in --secret-env API_KEY, without $ and without a value"))
             }
             Self::Env(name) => {
                 fence.map_or(Ok(()), |fence| fence.admit_variable(name))?;
@@ -116,9 +119,9 @@ fn typed(secret: io::Result<Zeroizing<Vec<u8>>>) -> Result<SecretVec, Failure> {
         io::ErrorKind::Interrupted => Failure::new(Kind::Interrupted, "interrupted"),
         _ => Failure::new(
             Kind::NoAnswer,
-            format!("the secret cannot be asked for, there is no usable terminal: {error}"),
+            format!("the secret cannot be asked for, because there is no usable terminal: {error}"),
         )
-        .next("take it from a file, an environment variable or standard input"),
+        .next("give it from a file, an environment variable or standard input"),
     })?;
     fitting(secret, "what was typed")
 }
@@ -144,7 +147,7 @@ fn fitting(bytes: Zeroizing<Vec<u8>>, what: &str) -> Result<SecretVec, Failure> 
         1..=LONGEST => Ok(SecretVec::new(bytes.to_vec())),
         _ => Err(usage(
             Kind::TooLong,
-            format!("{what} is longer than {LONGEST} bytes, which is the longest secret"),
+            format!("{what} is longer than {LONGEST} bytes, the limit for a secret"),
         )
         .next("send it as a file")),
     }

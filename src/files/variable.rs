@@ -88,12 +88,12 @@ pub struct Accepted(Vec<String>);
 pub enum Unaccepted {
     /// It has no credential's form.
     #[error(
-        "is not called as a credential is (*_KEY, *_TOKEN, *_SECRET, *_PASSWORD, *_CREDENTIALS, \
-        *_DSN)"
+        "is not the name of a credential (*_KEY, *_TOKEN, *_SECRET, *_PASSWORD, *_CREDENTIALS, \
+         *_DSN)"
     )]
     NoCredential,
     /// It is one of [`is_agents`].
-    #[error("is by whom an agent, a model service or pinhole is paid or led")]
+    #[error("controls or pays for an agent, a model service or pinhole")]
     Agents,
 }
 
@@ -107,9 +107,9 @@ impl Accepted {
             true => Ok(Self(names.to_vec())),
             false => Err(Failure::new(
                 Kind::Usage,
-                "what was given to --accept-env is no name of an environment variable",
+                "the value of --accept-env is not the name of an environment variable",
             )
-            .next("name it as in --accept-env DATABASE_URL")),
+            .next("write it as in --accept-env DATABASE_URL")),
         }
     }
 

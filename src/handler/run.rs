@@ -46,10 +46,11 @@ impl Handler {
         };
         let (status, said) = match timeout(self.timeout, came(self.command(facts), message)).await {
             Err(_) => {
-                let what = format!("did not end within {} s and was ended", self.timeout.as_secs());
+                let what =
+                    format!("did not finish within {} s and was stopped", self.timeout.as_secs());
                 return Err(self
                     .failure(Kind::HandlerTimeout, &what)
-                    .next("--handler-timeout gives it longer"));
+                    .next("give it longer with --handler-timeout"));
             }
             Ok(Err(error)) => {
                 return Err(failed(&format!("could not be run: {error}"))
@@ -60,8 +61,7 @@ impl Handler {
         };
         if !status.success() {
             return Err(failed(&format!("ended with {status}")).next(
-                "its standard error says more; run it by hand, with a message on its \
-                      standard input",
+                "see its standard error; run it by hand, with a message on its standard input",
             ));
         }
         let Ok(mut answer) = String::from_utf8(said) else {

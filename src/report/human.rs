@@ -138,14 +138,14 @@ impl<W: Write + Send + 'static> Human<W> {
                 say(&format!("Connected ({}). The code is used up now.", words::path(*path)))
             }
             Event::Moved(path) => {
-                say(&format!("Now connected another way ({}).", words::path(*path)))
+                say(&format!("Now connected by another path ({}).", words::path(*path)))
             }
             Event::Verify { words } => Some(format!(
                 "{}\n\n  {}\n",
                 look.fold("Both sides must see these words:", "  "),
                 look.paint(Ink::Bold, words)
             )),
-            Event::Stalled => say("Nothing comes through; still trying …"),
+            Event::Stalled => say("Nothing is coming through; still trying …"),
             Event::Reconnecting => say("The connection is lost; looking for another …"),
             Event::Reconnected => say("Connected again."),
             Event::Expiring { left } => say(&format!(
@@ -175,7 +175,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Queued(_) => say("Offered; waiting for the other side to accept …"),
             Event::Pending { what, size, next, .. } => {
                 let what = words::amount(&crate::escape::terminal(what), None, *size);
-                Some(self.next(&look.fold(&format!("Still under way: {what}"), "  "), Some(next)))
+                Some(self.next(&look.fold(&format!("Still in progress: {what}"), "  "), Some(next)))
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
             // Something to know, and no failure.
@@ -297,10 +297,8 @@ impl<W: Write + Send + 'static> Human<W> {
                 name(&path.to_string_lossy())
             )),
             Stored::Program(_) => self.tick(&format!("Received {what}, handed to the program")),
-            Stored::Held(take) => self.next(
-                &self.tick(&format!("Received {what}, which is held until it is taken")),
-                Some(take),
-            ),
+            Stored::Held(take) => self
+                .next(&self.tick(&format!("Received {what}, held until it is taken")), Some(take)),
             Stored::Shown => self.tick(&format!("Received {what}, shown here only")),
             Stored::Declined => self.look.fold(&format!("Declined {what}"), "  "),
         }

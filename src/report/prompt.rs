@@ -87,7 +87,7 @@ pub fn somebody_is_there() -> bool {
 pub fn nobody_to_ask(question: &str, instead: &str) -> Failure {
     Failure::new(
         Kind::NoAnswer,
-        format!("{question} needs an answer and there is no terminal to ask at"),
+        format!("{question} needs an answer, and there is no terminal to ask at"),
     )
     .next(instead)
 }
@@ -164,7 +164,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
                 words::total(offer)
             ))?;
             if acting > 0 {
-                self.say("Programs act on what is called so without being asked.\n")?;
+                self.say("Programs act on files with such names unasked.\n")?;
             }
         } else {
             let items =
@@ -182,12 +182,12 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             }
             self.say(&(list + "\n"))?;
             if acting > 0 {
-                self.say("Programs act on those marked (acts) without being asked.\n")?;
+                self.say("Programs act unasked on those marked (acts).\n")?;
             }
         }
         if let Some(place) = place {
             self.say(&format!(
-                "It would go into {place}: programs act unasked on whatever lies there.\n"
+                "It would go into {place}: programs act unasked on everything there.\n"
             ))?;
         }
         self.yes(&format!("Receive into {}?", terminal(into)), acting == 0 && place.is_none())
@@ -222,7 +222,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
                 "[Rename/skip/merge]",
                 (
                     "merge",
-                    "puts it into the old one, where it replaces files of the same names",
+                    "merges it into the old one and replaces files of the same name",
                     Conflict::Merge,
                 ),
             ),
@@ -317,8 +317,7 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         }
         self.put(&shown)?;
         self.put(if changed {
-            "\nWhat is not plainly visible in it is shown as \\u{…}, so a copy of this differs \
-            from it.\n"
+            "\nInvisible characters are shown as \\u{…}, so a copy of this is different.\n"
         } else {
             "\n"
         })?;

@@ -45,9 +45,11 @@ impl Transcript {
             _ => {
                 return Err(Failure::new(
                     Kind::Usage,
-                    "the file of --transcript is neither a .md nor a .jsonl",
+                    "the file of --transcript must end in .md or .jsonl",
                 )
-                .next("--transcript talk.md for people, --transcript talk.jsonl for programs"));
+                .next(
+                    "use --transcript talk.md for people, --transcript talk.jsonl for programs",
+                ));
             }
         };
         let shown = path.display().to_string();
@@ -144,7 +146,7 @@ impl Transcript {
                 self.entry(now, &format!("Connected ({}).", path.word()), None)
             }
             Event::Moved(path) => {
-                self.entry(now, &format!("Now connected another way ({}).", path.word()), None)
+                self.entry(now, &format!("Now connected by another path ({}).", path.word()), None)
             }
             Event::Text { id, body, .. } => self.entry(
                 now,

@@ -52,8 +52,8 @@ pub(super) async fn asked(
         (_, (Ok(Answer::Late), _)) => {
             let detail = format!("there was no answer within {} s", question.patience.as_secs());
             Err(Failure::new(Kind::Unanswered, detail).next(
-                "with a new code, --timeout waits longer; or hold a channel open: pinhole \
-                      connect CODE, then send and receive",
+                "use a new code with a longer --timeout; or keep a channel open: pinhole connect \
+                 CODE, then send and receive",
             ))
         }
     }

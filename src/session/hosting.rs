@@ -59,9 +59,10 @@ impl Host {
                 };
                 tokio::select! {
                     failure = broken => failure,
-                    () = clock::sleep_until(Some(until)) => Failure::new(Kind::NobodyCame, "nobody \
-                        came in time, and the code is dead")
-                        .next("run the command again for a new code; --ttl makes it wait longer"),
+                    () = clock::sleep_until(Some(until)) => {
+                        Failure::new(Kind::NobodyCame, "nobody came in time, so the code is dead")
+                            .next("run the command again for a new code, or with a longer --ttl")
+                    }
                     failure = halt.wait("before anybody came; the code is dead") => failure,
                 }
             };

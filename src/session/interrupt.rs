@@ -12,7 +12,7 @@ pub(crate) struct Interrupt(signal::Interrupt);
 impl Interrupt {
     pub(crate) fn new() -> Result<Self, Failure> {
         signal::Interrupt::listen().map(Self).map_err(|error| {
-            Failure::new(Kind::Failed, format!("signals cannot be heard: {error}"))
+            Failure::new(Kind::Failed, format!("signals cannot be received: {error}"))
         })
     }
 

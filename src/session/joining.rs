@@ -55,8 +55,7 @@ async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
         about.want == Want::Both && !matches!(about.state, State::Waiting | State::Paired)
     })?;
     let number = about.number?;
-    let detail =
-        format!("this code is used up by the channel {number}, which is open here already");
+    let detail = format!("this code was used for the channel {number}, which is open here already");
     Some(Failure::new(Kind::CodeUnavailable, detail).next(Run::receive(Some(number), Role::Peer)))
 }
 
@@ -83,12 +82,11 @@ async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
         (None, None) => plan.way()?.map(Route::Relay).ok_or_else(|| {
             Failure::new(
                 Kind::NoRelay,
-                "this code's number is one that relays hand out, and no \
-                                        relay is set here",
+                "this code's number comes from a relay, and no relay is set here",
             )
             .next(
-                "take the other side's whole line or link, which names its relay; or set it: \
-                      --relay URL, PINHOLE_RELAY, pinhole config set relay URL",
+                "use the other side's whole line or link, which names its relay; or set it: \
+                 --relay URL, PINHOLE_RELAY, pinhole config set relay URL",
             )
         }),
     }

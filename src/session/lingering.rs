@@ -56,7 +56,7 @@ pub(super) async fn linger(
     };
     match (end, halt.control.held()) {
         (Err(failure), secrets @ 1..) => Err(Failure {
-            detail: format!("{}; gone with it: {}", failure.detail, untaken(secrets)),
+            detail: format!("{}; lost with it: {}", failure.detail, untaken(secrets)),
             ..failure
         }),
         (end, _) => end,

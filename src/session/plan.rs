@@ -97,12 +97,11 @@ impl Relays {
         }
         let (url, named) = (&choice.url, choice.named());
         let why = match keeper {
-            Keeper::Server => "an agent's commands use no other".to_owned(),
+            Keeper::Server => "an agent's commands may use no other".to_owned(),
             Keeper::Command | Keeper::Channel => fenced_by(),
         };
         let detail = format!(
-            "{named} is none that is set or allowed here, so the fence lets nothing be sent to it \
-            ({why})"
+            "{named} is not set or allowed here, so the fence lets nothing be sent to it ({why})"
         );
         Err(Failure::new(Kind::Fenced, detail).next(match keeper {
             Keeper::Server => {
@@ -150,12 +149,12 @@ impl Plan {
         }
         Err(Failure::new(
             Kind::Usage,
-            "--relay-only lets nothing but a relay see this machine's addresses, and this would be \
-            a direct connection",
+            "--relay-only hides this machine's addresses from everyone but a relay, and this \
+             would be a direct connection",
         )
         .next(
-            "name a relay (--relay URL, or in the code: CODE@RELAY) and leave --direct, --port and \
-            --bind out; or leave --relay-only out",
+            "name a relay (--relay URL, or in the code: CODE@RELAY) and leave out --direct, \
+             --port and --bind; or leave out --relay-only",
         ))
     }
 
@@ -231,7 +230,7 @@ pub struct Taking {
 
 /// What helps where nothing may go to the folder that was named, and there is no private directory.
 pub const ANOTHER_PLACE: &str =
-    "name another folder with -o DIR: programs act unasked on whatever lies in this one";
+    "name another folder with -o DIR: programs act unasked on everything in this one";
 
 /// Where received files go.
 #[derive(Clone)]

@@ -89,7 +89,10 @@ pub(super) fn left_behind(left: &[PathBuf]) -> Failure {
     let more = if more > 0 { format!(" and {more} more beside them") } else { String::new() };
     Failure::new(
         Kind::LeftBehind,
-        format!("parts of what was not delivered are still here, under {}{more}", named.join(", ")),
+        format!(
+            "parts of what was not received completely are still here, under {}{more}",
+            named.join(", ")
+        ),
     )
-    .next("remove them: nothing in them is complete")
+    .next("remove them: they are incomplete")
 }

@@ -116,7 +116,7 @@ impl Agent {
 #[must_use]
 pub fn says_that(it: &str) -> Option<String> {
     Agent::of(|name| said(name).is_some())
-        .map(|(agent, name)| format!("{name} says that {} {it}", agent.name()))
+        .map(|(agent, name)| format!("{name} shows that {} {it}", agent.name()))
 }
 
 /// Why there is a fence around what this command does: an agent runs it, or else it was asked for.
@@ -167,13 +167,13 @@ pub fn allow(agent: Option<Agent>) -> String {
     match agent {
         // developers.openai.com/codex/agent-approvals-security.
         Some(Agent::Codex { .. }) => {
-            "have the user set network_access = true under [sandbox_workspace_write] in \
-            ~/.codex/config.toml, or run it outside the sandbox"
+            "ask the user to set network_access = true under [sandbox_workspace_write] in \
+             ~/.codex/config.toml, or to run it outside the sandbox"
         }
         // code.claude.com/docs/en/sandboxing.
         Some(Agent::Claude { .. }) => {
-            "have the user add \"pinhole *\" to sandbox.excludedCommands in .claude/settings.json, \
-            or run it outside the sandbox"
+            "ask the user to add \"pinhole *\" to sandbox.excludedCommands in \
+             .claude/settings.json, or to run it outside the sandbox"
         }
         _ => {
             "run it outside the sandbox, container or policy that forbids this, or have that \

@@ -31,10 +31,10 @@ pub fn set(key: Key, text: &str) -> Result<(), Failure> {
             .map(std::ffi::OsString::into_string)
         {
             Ok(Ok(path)) => path.into(),
-            _ => return Err(wrong("it is no path".into())),
+            _ => return Err(wrong("it is not a path".into())),
         },
         Key::Lan => {
-            text.parse::<bool>().map_err(|_| wrong("it is neither true nor false".into()))?.into()
+            text.parse::<bool>().map_err(|_| wrong("it must be true or false".into()))?.into()
         }
     };
     edit(|document| put(document, key, value.clone()))
@@ -55,7 +55,7 @@ fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
     })?;
     let failed = |error: std::io::Error| {
         Failure::new(Kind::Disk, format!("{} cannot be written: {error}", path.display()))
-            .next("check who may write there")
+            .next("check the permissions there")
     };
     for _ in 0..TRIES {
         let before = text(&path)?;
@@ -75,7 +75,7 @@ fn edit(change: impl Fn(&mut DocumentMut)) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    Err(failed(std::io::Error::other("other programs change it all the time")))
+    Err(failed(std::io::Error::other("other programs keep changing it")))
 }
 
 /// A comment behind the old value stays.

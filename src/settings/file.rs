@@ -61,7 +61,7 @@ impl Config {
             let span = document.as_table().key(name).and_then(toml_edit::Key::span);
             let Some(key) = Key::of(name) else { return Err(unknown(name, |what| at(span, what))) };
             config.take(key, item).map_err(|why| {
-                at(item.span().or(span), format!("{} cannot be that: {why}", key.name()))
+                at(item.span().or(span), format!("{} cannot be set to that: {why}", key.name()))
                     .next(format!("write that line as in: {}", key.line()))
             })?;
         }
@@ -69,7 +69,7 @@ impl Config {
     }
 
     fn take(&mut self, key: Key, item: &Item) -> Result<(), String> {
-        let wrong = || format!("it is of the type {}", item.type_name());
+        let wrong = || format!("it has the type {}", item.type_name());
         match key {
             Key::Relay => {
                 self.relay = Some(
@@ -145,7 +145,7 @@ fn unknown(name: &str, at: impl FnOnce(String) -> Failure) -> Failure {
         .max_by(|one, other| likeness(*one).total_cmp(&likeness(*other)))
         .filter(|key| likeness(*key) > ALIKE);
     let meant = nearest.map(|key| format!("; did you mean `{}`?", key.name())).unwrap_or_default();
-    at(format!("`{}` is no setting{meant}", name.escape_debug())).next(format!(
+    at(format!("`{}` is not a setting{meant}", name.escape_debug())).next(format!(
         "correct or remove that line; the settings are {}",
         Key::ALL.map(Key::name).join(", ")
     ))
@@ -172,7 +172,7 @@ pub(super) fn text(path: &Path) -> Result<Option<String>, Failure> {
         Err(error) if error.kind() == ErrorKind::InvalidData => Err(usage("is not text")),
         Err(error) => {
             Err(Failure::new(Kind::Disk, format!("{} cannot be read: {error}", path.display()))
-                .next("check who may read it, or move it away"))
+                .next("check its permissions, or move it away"))
         }
     }
 }
@@ -214,16 +214,26 @@ mod tests {
     #[test]
     fn what_cannot_be_followed_is_said_with_its_line() {
         for (text, line, says) in [
-            ("\n\nrealy = 'x'", 3, "`realy` is no setting; did you mean `relay`?"),
+            ("\n\nrealy = 'x'", 3, "`realy` is not a setting; did you mean `relay`?"),
             ("cafile = 'x'", 1, "did you mean `ca-file`?"),
             ("LAN = true", 1, "did you mean `lan`?"),
-            ("proxy = 'x'", 1, "`proxy` is no setting"),
-            ("\"a\\u001b[2J\" = 1", 1, "`a\\u{1b}[2J` is no setting"),
-            ("lan = true\n[relay]\nurl = 'x'", 2, "relay cannot be that: it is of the type table"),
-            ("lan = 'yes'", 1, "lan cannot be that: it is of the type string"),
-            ("lan = true\nrelay = 7", 2, "of the type integer"),
-            ("relay = 'wss://me:hunter2@x'", 1, "relay cannot be that: it holds a user name"),
-            ("ca-file = ''", 1, "ca-file cannot be that"),
+            ("proxy = 'x'", 1, "`proxy` is not a setting"),
+            ("\"a\\u001b[2J\" = 1", 1, "`a\\u{1b}[2J` is not a setting"),
+            (
+                "lan = true\n[relay]\nurl = 'x'",
+                2,
+                "relay cannot be set to that: it has the type \
+                                                   table",
+            ),
+            ("lan = 'yes'", 1, "lan cannot be set to that: it has the type string"),
+            ("lan = true\nrelay = 7", 2, "has the type integer"),
+            (
+                "relay = 'wss://me:hunter2@x'",
+                1,
+                "relay cannot be set to that: it holds a user \
+                                                 name",
+            ),
+            ("ca-file = ''", 1, "ca-file cannot be set to that"),
             ("lan = true\nlan = false", 2, "duplicate key"),
             ("lan = true\n\nrelay = 'x", 3, "invalid literal string"),
             ("relay", 1, ""),

@@ -36,7 +36,7 @@ impl RelayChoice {
         }
         Err(usage(format!(
             "{} is not on this machine, and over ws:// anybody in between sees the code's number \
-            and can stand in",
+             and can impersonate it",
             choice.named()
         ))
         .next(
@@ -107,10 +107,11 @@ fn decide(
 fn read(text: &str, from: Origin) -> Result<Setting<Option<RelayUrl>>, Failure> {
     match relay_or_none(text) {
         Ok(value) => Ok(Setting { value, from }),
-        Err(why) => {
-            Err(usage(format!("what is set as the relay ({from}) is no relay's address: {why}"))
-                .next("write it as wss://relay.example, or none"))
-        }
+        Err(why) => Err(usage(format!(
+            "the relay that is set ({from}) is not the address of a relay: \
+                               {why}"
+        ))
+        .next("write it as wss://relay.example, or none")),
     }
 }
 

@@ -57,29 +57,27 @@ impl From<JoinEnd> for Failure {
         match end {
             JoinEnd::WrongCode => Self::new(
                 Kind::CodeWrong,
-                "the code is wrong, and is dead now: \
-                a code can be tried once",
+                "the code is wrong, and is dead now: a code can be tried only once",
             )
             .next("ask the other side for a new code"),
             JoinEnd::Nobody(failure) => failure,
             JoinEnd::OtherWords(words) => Self::new(
                 Kind::CodeLength,
                 format!(
-                    "the other side's code has {words} words and this one another number; \
-                        nothing was sent, so it is still good"
+                    "the other side's code has {words} words and this one has more or fewer; \
+                     nothing was sent, so it is still good"
                 ),
             )
             .next("check the code with the other side, and take it again"),
             JoinEnd::NoCommonVersion => Self::new(
                 Kind::NoCommonVersion,
-                "the other side's pinhole is of another age: no \
-                                                 protocol version in common",
+                "the two pinhole versions are incompatible: they have no protocol version in \
+                 common",
             )
             .next("update pinhole on both sides"),
             JoinEnd::CutAfterTag => Self::new(
                 Kind::PeerLost,
-                "the connection broke while keys were being confirmed; \
-                                          the code may still be good",
+                "the connection broke during the handshake; the code may still be good",
             )
             .next("ask the other side whether it is still waiting, and try again"),
             JoinEnd::Impostor => Self::new(

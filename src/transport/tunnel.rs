@@ -59,9 +59,9 @@ impl Tunnel {
             }
             Ok(Err(Silence::Ended(ended))) => ended_without(ended),
             Ok(Err(Silence::TooMuch)) => {
-                "printed a mebibyte and no address of a tunnel in it".to_owned()
+                "printed a mebibyte without the address of a tunnel".to_owned()
             }
-            Err(_) => format!("said no address of a tunnel within {} s", time.as_secs()),
+            Err(_) => format!("printed no address of a tunnel within {} s", time.as_secs()),
         };
         let failure = failed(&name, &what, &process.last_line());
         process.end().await;
@@ -148,19 +148,18 @@ fn failed(name: &str, what: &str, last: &str) -> Failure {
     let mut detail = format!("the tunnel program {} {what}", escape::name(name));
     if !last.is_empty() {
         let cut: String = last.chars().take(SHOWN).collect();
-        detail.push_str("; the last it said: ");
+        detail.push_str("; its last line: ");
         detail.push_str(&escape::terminal(&cut));
     }
     let next = match name {
         "cloudflared" => {
-            "see what it says by itself: cloudflared tunnel --url http://127.0.0.1:8080 (a \
-            config.yml in ~/.cloudflared keeps it from such tunnels); "
+            "run it by itself: cloudflared tunnel --url http://127.0.0.1:8080 (a config.yml in \
+             ~/.cloudflared prevents such tunnels); "
         }
         "tailscale" => {
-            "see what it says by itself: tailscale funnel 8080 (it has to be logged in and allowed \
-            to); "
+            "run it by itself: tailscale funnel 8080 (it must be logged in and allowed to); "
         }
-        _ => "see what it says by itself; ",
+        _ => "run it by itself; ",
     };
     Failure::new(Kind::TunnelFailed, detail).next(format!("{next}{OTHER_WAYS}"))
 }

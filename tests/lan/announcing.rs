@@ -177,7 +177,7 @@ fn a_host_that_cannot_announce_says_so_and_works_on() {
         let _taken = here.there(|| UdpSocket::bind(("::", 5353)).unwrap());
         let mut host = here.start(&["give", "--text", "x", "--human"]);
         let (above, code) = above_the_code(&mut host);
-        assert!(above.contains("the local network cannot be told of it"), "{above}");
+        assert!(above.contains("it cannot be announced on the local network"), "{above}");
         assert!(above.contains("--relay URL") && above.contains("--tunnel"), "{above}");
         there.run(&["take", &code]).expect(3);
         there.run(&["take", &format!("{code}@10.9.0.1")]).expect(0);

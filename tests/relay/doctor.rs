@@ -34,7 +34,7 @@ fn a_relay_that_is_well_is_said_to_be() {
         &ended,
         "relay",
         true,
-        &[&relay.url(), "(from PINHOLE_RELAY)", "is well, and answers in", " s"],
+        &[&relay.url(), "(from PINHOLE_RELAY)", "works, and answers in", " s"],
     );
     let nobody = format!("ws://127.0.0.1:{}", free_port());
     let ended = doctor(&here, &[("PINHOLE_RELAY", &nobody)], 5);
@@ -53,9 +53,9 @@ fn trouble_with_a_certificate_is_said_as_such() {
     let ended = doctor(&here, &[("PINHOLE_RELAY", &relay.url())], 5);
     said(&ended, "relay", false, &["certificate"]);
     here.run_plain(["config", "set", "ca-file", relay.certificate().to_str().unwrap()]);
-    said(&doctor(&here, &[("PINHOLE_RELAY", &relay.url())], 0), "relay", true, &["is well"]);
+    said(&doctor(&here, &[("PINHOLE_RELAY", &relay.url())], 0), "relay", true, &["works"]);
     here.run_plain(["config", "set", "relay", &relay.url()]);
-    said(&doctor(&here, &[], 0), "relay", true, &["config.toml", "is well"]);
+    said(&doctor(&here, &[], 0), "relay", true, &["config.toml", "works"]);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_proxy_is_named_by_its_variable_and_without_its_password() {
         [("PINHOLE_RELAY", &*relay.url()), ("HTTPS_PROXY", &*proxy.at("http", "me:hunter2@"))];
     let ended = doctor(&here, &set, 0);
     said(&ended, "proxy", true, &[&named, "takes connections"]);
-    said(&ended, "relay", true, &["is well"]);
+    said(&ended, "relay", true, &["works"]);
     // It works, and does not let this user through.
     let ended = doctor(&here, &[set[0], ("HTTPS_PROXY", &proxy.at("http", "me:hunter22@"))], 5);
     said(&ended, "proxy", true, &[&named]);
@@ -85,7 +85,7 @@ fn a_proxy_is_named_by_its_variable_and_without_its_password() {
         &doctor(&here, &[("https_proxy", "hunter2:")], 0),
         "proxy",
         false,
-        &["https_proxy is set to something that is no proxy's address"],
+        &["https_proxy is set to something that is not the address of a proxy"],
     );
 }
 
@@ -108,7 +108,7 @@ fn what_takes_a_connection_and_says_nothing_holds_nothing_up() {
         "relay",
         false,
         &[
-            "does not answer within 3 s; the way to it is the proxy 127.0.0.1:",
+            "does not answer within 3 s; it is reached by the proxy 127.0.0.1:",
             "(from HTTPS_PROXY)",
         ],
     );

@@ -76,18 +76,21 @@ fn each_answer_in_a_relays_place_has_a_sentence_of_its_own() {
         (
             "HTTP/1.1 200 OK\r\n\r\n<html>",
             "relay-unreachable",
-            &["answers with a page", "does not pass WebSockets on"],
+            &["answers with a page", "does not pass on WebSockets"],
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\n\r\n",
             "relay-unreachable",
-            &["without the headers Upgrade", "does not pass WebSockets on"],
+            &["without the headers Upgrade", "does not pass on WebSockets"],
         ),
         // Passwords.
         (
             "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"hunter2\"\r\n\r\n",
             "relay-refused",
-            &["what stands before the relay", "wants a user name and a password (HTTP status 401)"],
+            &[
+                "something in front of the relay",
+                "wants a user name and a password (HTTP status 401)",
+            ],
         ),
         (
             "HTTP/1.1 401 No\r\n\r\n",
@@ -120,11 +123,11 @@ fn each_answer_in_a_relays_place_has_a_sentence_of_its_own() {
             &["redirects to an address that no relay has"],
         ),
         // HTTP/2 alone, said in its own frames and in a status.
-        ("\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "relay-unreachable", &["speaks HTTP/2 alone"]),
+        ("\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64", "relay-unreachable", &["speaks only HTTP/2"]),
         (
             "HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n",
             "relay-unreachable",
-            &["speaks HTTP/2 alone"],
+            &["speaks only HTTP/2"],
         ),
         // Other versions, other servers.
         (
@@ -227,7 +230,7 @@ fn a_proxy_that_keeps_the_upgrade_is_told_from_a_relay_of_another_version() {
     let said = error.to_string();
     assert!(
         said.contains("without the headers Upgrade and Connection")
-            && said.contains("does not pass WebSockets on"),
+            && said.contains("does not pass on WebSockets"),
         "{said}"
     );
     // The relay's health is asked as a page is, and is well.
@@ -259,5 +262,5 @@ fn health_says_the_same_and_follows_as_far() {
         "HTTP/1.1 301 x\r\nLocation: http://localhost:{}/health\r\n\r\n",
         relay.port
     )));
-    assert!(said.contains("is well, and answers in"), "{said}");
+    assert!(said.contains("works, and answers in"), "{said}");
 }

@@ -154,7 +154,7 @@ fn people_read_how_it_is_reached_and_who_sees_what() {
     let here = Machine::new();
     here.write("gift", b"the gift");
     for (options, text) in [
-        (&[][..], "this machine alone reaches"),
+        (&[][..], "only this machine can reach"),
         (&["--public-url", "https://relay.example"], "reached at wss://relay.example/"),
         (&["--public-url", "ws://relay.example"], "without TLS"),
     ] {

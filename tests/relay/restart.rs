@@ -230,7 +230,7 @@ fn a_host_whose_number_is_not_given_back_says_that_its_code_is_dead() {
     let (detail, next) = (failure["detail"].as_str().unwrap(), failure["next"].as_str().unwrap());
     assert!(
         detail.contains("the code is dead")
-            && detail.contains("started again")
+            && detail.contains("restarted")
             && next.contains("new code"),
         "{failure}"
     );

@@ -115,7 +115,13 @@ fn what_cannot_be_a_relay_is_said_before_anything_is_dialled() {
     failure(give(&["--ca-file", "missing.pem"]), 2, "usage", &["missing.pem", "(from --ca-file)"]);
     let mut command = give(&["--relay", &format!("wss://localhost:{}", free_port())]);
     command.env("HTTPS_PROXY", "nonsense://me:hunter2@p");
-    failure(command, 2, "usage", &["HTTPS_PROXY is set to something that is no proxy's address"]);
+    failure(
+        command,
+        2,
+        "usage",
+        &["HTTPS_PROXY is set to something that is not the address of a \
+                                    proxy"],
+    );
 }
 
 #[test]

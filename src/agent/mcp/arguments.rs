@@ -192,7 +192,7 @@ pub(super) struct Doctor {}
 /// A channel by its number as results give it, which is no text, or as the schema says.
 fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a channel is named by a text: its number, code or label")]
+    #[serde(untagged, expecting = "name a channel by a string: its number, code or label")]
     enum Named {
         Number(u64),
         Text(String),
@@ -206,7 +206,7 @@ fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error>
 /// The arguments of a call.
 pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(arguments))
-        .map_err(|error| usage(format!("{tool} was called wrongly: {error}")))
+        .map_err(|error| usage(format!("{tool} was called with wrong arguments: {error}")))
 }
 
 /// Time that a call waits.
@@ -244,7 +244,7 @@ impl Receive {
                 let file = allowed.variable(file).chosen_by_agent(spot);
                 file.check().map(|()| SecretFile::Env(file))
             }
-            _ => Err(usage("a secret goes to one place, a file or a dotenv file".into())),
+            _ => Err(usage("a secret goes to only one place, a file or a dotenv file".into())),
         }
     }
 }

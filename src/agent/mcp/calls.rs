@@ -28,7 +28,7 @@ use tokio::time::Instant;
 /// Time for a closed channel to finish what is under way (as `pinhole close`).
 const CLOSING: Duration = Duration::from_secs(40);
 /// Advice while something is on its way, or nobody is there.
-const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
+const LISTEN: &str = "call receive with wait_s 45, repeatedly while you wait";
 /// One call.
 pub(super) struct Call<'a> {
     pub(super) sessions: &'a Sessions,
@@ -206,11 +206,13 @@ impl Call<'_> {
             (None, Some(variable)) if is_variable(&variable) => SecretSource::Env(variable),
             // Not repeated: it may be the value itself.
             (None, Some(_)) => {
-                return Err(usage("variable is no name of an environment variable".into()).into());
+                return Err(
+                    usage("variable is not the name of an environment variable".into()).into()
+                );
             }
             _ => {
                 return Err(usage(
-                    "a secret comes from one place, its file or its variable".into(),
+                    "a secret comes from only one place, its file or its variable".into(),
                 )
                 .into());
             }
@@ -365,7 +367,7 @@ impl Call<'_> {
         Ok(Checked {
             ok,
             checks,
-            next: (!ok).then_some("each check that is not ok has a next of its own"),
+            next: (!ok).then_some("each check that is not ok has its own next"),
         })
     }
 }

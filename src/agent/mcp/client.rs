@@ -128,7 +128,7 @@ impl Form {
     pub(super) fn new(message: String) -> Option<Self> {
         let schema = json!({
             "type": "object",
-            "properties": { ALLOW: { "type": "boolean", "title": "Let files leave" } },
+            "properties": { ALLOW: { "type": "boolean", "title": "Allow files to leave" } },
             "required": [ALLOW],
         });
         let requested_schema: ElicitationSchema = serde_json::from_value(schema).ok()?;

@@ -121,7 +121,7 @@ fn judged(line: &[u8]) -> Option<Line> {
     }
     Some(Err(error(
         INVALID,
-        "this is JSON, but no message of JSON-RPC 2.0".into(),
+        "this is JSON, but not a JSON-RPC 2.0 message".into(),
         id.unwrap_or_default(),
     )))
 }

@@ -263,7 +263,7 @@ pub(super) struct Checked {
 }
 
 /// Advice where nothing better is known.
-const SEE: &str = "call status to see how the channels are";
+const SEE: &str = "call status to see the channels";
 
 /// A failure as an agent reads it.
 pub(super) fn refusal(failure: &Failure) -> Value {
@@ -308,21 +308,20 @@ fn next(failure: &Failure) -> Option<Advice> {
         Kind::SessionGone => "call status for the channels that are open",
         Kind::TooLong => "put it into a file and call send_file",
         Kind::Unfinished => {
-            "call receive with wait_s 45 to hear what becomes of it; close with now: true breaks \
-            it off"
+            "call receive with wait_s 45 to see what becomes of it; close with now: true cancels \
+             it"
         }
         Kind::SecretsHeld => {
-            "call receive with secret_to_file or secret_to_env_file, once for each; or close with \
-            now: true, which drops them"
+            "call receive with secret_to_file or secret_to_env_file, once for each; or close \
+             with now: true to drop them"
         }
         Kind::Undelivered => {
-            "wait for the other side, with receive; or close with now: true, which drops what was \
-            sent"
+            "wait for the other side, with receive; or close with now: true to drop what was sent"
         }
         Kind::NoSecret => "call receive with wait_s 45 to wait for one",
         Kind::NoSuchVariable => {
-            "check its spelling; a variable has to be in the environment in which this server was \
-            started"
+            "check its spelling; a variable has to be in the environment that this server was \
+             started with"
         }
         Kind::NoRelay => {
             "call connect with the other side's whole line or link, which names its relay"
@@ -332,7 +331,7 @@ fn next(failure: &Failure) -> Option<Advice> {
             a relay"
         }
         Kind::CodeGuessed | Kind::CodeLost | Kind::NobodyCame => "call open for a new code",
-        Kind::Expired => "call open for a new code, with a longer ttl if need be",
+        Kind::Expired => "call open for a new code, with a longer ttl if you need it",
         _ => return failure.next.clone().map(in_tools),
     };
     let next = Advice::from(text);

@@ -104,15 +104,14 @@ impl Sessions {
     fn enter(&self, control: &Control) -> Result<(), Failure> {
         let mut own = self.own();
         if own.closing {
-            return Err(Failure::new(Kind::Interrupted, "the server is about to end"));
+            return Err(Failure::new(Kind::Interrupted, "the server is shutting down"));
         }
         if own.controls.len() >= MOST {
             // Sessions that have ended and were not received make room, the oldest first.
             let Some(ended) = own.controls.iter().position(|control| control.end().is_some())
             else {
-                let detail = format!(
-                    "{MOST} channels are open in this server, which is as many as it holds"
-                );
+                let detail =
+                    format!("{MOST} channels are open in this server, and it holds no more");
                 return Err(Failure::new(Kind::TooManyChannels, detail).next("close one"));
             };
             own.controls.remove(ended);
@@ -319,9 +318,9 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
 /// A sentence about what the end of the server took from its client, of one session.
 fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
     let failed = control.end().and_then(|end| end.failure).map(|failure| failure.detail);
-    let unread = (unreceived > 0).then(|| format!("events that were never received: {unreceived}"));
+    let unread = (unreceived > 0).then(|| format!("events never received: {unreceived}"));
     let what: Vec<String> = failed.into_iter().chain(unread).collect();
     (!what.is_empty()).then(|| {
-        format!("the client has gone, so {} is closed: {}", control.name(), what.join("; "))
+        format!("the client is gone, so {} is closed: {}", control.name(), what.join("; "))
     })
 }

@@ -120,7 +120,7 @@ pub(super) fn all() -> Vec<Tool> {
         ),
         tool::<take::Doctor, give::Checked>(
             "doctor",
-            "See what works here",
+            "Check what works here",
             "Check what works on this machine: listening, dialling, proxy, relay, disk. Each check \
              that fails has advice on what would help. Takes at most 5 s.",
             Reads,

@@ -193,17 +193,17 @@ impl Workspace {
             Some(true) => Ok(folder),
             Some(false) => {
                 let detail = format!(
-                    "{path:?} is kept in: nothing says which folder this agent works in, and the \
-                    user, who was asked once, did not let files leave {folder:?}"
+                    "{path:?} is held back: it is not known which folder this agent works in, \
+                     and the user was asked once and did not let files leave {folder:?}"
                 );
                 Err(Failure::new(Kind::Fenced, detail)
-                    .next(format!("if it is meant to be sent: {}", allowing(&folder)))
+                    .next(format!("if it should be sent: {}", allowing(&folder)))
                     .into())
             }
             None => {
                 let detail = format!(
-                    "{path:?} is kept in: the user is asked whether files may leave {folder:?}, \
-                    and has not answered yet"
+                    "{path:?} is held back: the user was asked whether files may leave \
+                     {folder:?} and has not answered yet"
                 );
                 Err(Failure::new(Kind::Fenced, detail)
                     .next("call again once the user has answered")
@@ -238,14 +238,14 @@ pub(super) fn led_from(start: Option<&Path>, path: &Path) -> Result<PathBuf, Fai
         Some(start) => start.join(path),
         None => return Err(nowhere(path)),
     };
-    std::path::absolute(whole).map_err(|error| usage(format!("{path:?} is no path: {error}")))
+    std::path::absolute(whole).map_err(|error| usage(format!("{path:?} is not a path: {error}")))
 }
 
 /// Refusal of a path while nothing says where the agent works.
 fn nowhere(path: &Path) -> Failure {
     let detail = format!(
-        "{path:?} is kept in: nothing says which folder this agent works in. Its client names \
-        none, and this server was not started in a project"
+        "{path:?} is held back: it is not known which folder this agent works in. Its client \
+         names none, and this server was not started in a project"
     );
     let allowing = if path.is_absolute() {
         let place = path.canonicalize().ok().and_then(|real| place(&real, &Surroundings::here()));
@@ -254,8 +254,8 @@ fn nowhere(path: &Path) -> Failure {
         "pinhole mcp --allow with the path of that folder".to_owned()
     };
     Failure::new(Kind::Fenced, detail).next(format!(
-        "if it is meant to be sent, the user can have the client start this server in the \
-        project's folder, or name the folder in its configuration: {allowing}"
+        "if it should be sent, the user can have the client start this server in the project's \
+         folder, or name the folder in its configuration: {allowing}"
     ))
 }
 
@@ -278,8 +278,8 @@ fn place(real: &Path, around: &Surroundings) -> Option<PathBuf> {
 fn asking(real: &Path, folder: &Path) -> String {
     let whole = if folder.is_dir() { "and the folders in it, " } else { "" };
     format!(
-        "An agent wants to send {real:?} to the other side of a pinhole channel. Nothing says \
-        which folder it works in. May files leave {folder:?} {whole}for as long as this server \
-        runs? What commonly holds secrets is kept in all the same."
+        "An agent wants to send {real:?} to the other side of a pinhole channel. It is not known \
+         which folder it works in. May files leave {folder:?} {whole}for as long as this server \
+         runs? Files that commonly hold secrets are held back either way."
     )
 }

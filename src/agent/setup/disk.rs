@@ -32,25 +32,25 @@ pub struct Change {
 pub fn read(path: &Path) -> Result<Option<String>, Failure> {
     let usage = |what: &str| {
         Failure::new(Kind::Usage, format!("{} {what}, and is left as it is", path.display()))
-            .next("look what is wrong with that file")
+            .next("check what is wrong with that file")
     };
     // Nothing is there, or nothing that could be opened without waiting.
     match path.metadata() {
-        Ok(metadata) if !metadata.is_file() => return Err(usage("is no file")),
+        Ok(metadata) if !metadata.is_file() => return Err(usage("is not a file")),
         Ok(_) => {}
         Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {
             return Ok(None);
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(usage("is a link to nothing"));
+            return Err(usage("is a broken link"));
         }
         Err(error) => return Err(failed(path, "read", &error)),
     }
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text)) {
-        Ok(_) if text.len() as u64 > LONGEST => Err(usage("is longer than a configuration is")),
+        Ok(_) if text.len() as u64 > LONGEST => Err(usage("is too long for a configuration")),
         Ok(_) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(usage("is no text")),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(usage("is not text")),
         Err(error) => Err(failed(path, "read", &error)),
     }
 }
@@ -66,7 +66,7 @@ impl Change {
         });
         if !changed.map_err(|error| failed(&self.path, "written", &error))? {
             let detail = format!(
-                "{} has just been changed by another program, and is left as that wrote it",
+                "{} was changed by another program just now, and is left as it is",
                 self.path.display()
             );
             return Err(Failure::new(Kind::Disk, detail).next("run the command again"));
@@ -86,7 +86,7 @@ fn mode(path: &Path) -> io::Result<u32> {
 }
 
 fn failed(path: &Path, what: &str, error: &io::Error) -> Failure {
-    let next = "check who may read and write there";
+    let next = "check the permissions there";
     Failure::new(Kind::Disk, format!("{} cannot be {what}: {error}", path.display())).next(next)
 }
 

@@ -42,13 +42,14 @@ pub fn entry(client: Client, command: &str) -> String {
 pub const fn explained(client: Client) -> &'static [&'static str] {
     match client {
         Client::Codex => &[
-            "approved: those tools are called without a question; send, ask, send_file and \
-            send_secret are asked as before",
-            "env_vars: the server has these two variables if they are set; Codex hands it no \
-            others of pinhole",
+            "approved: Codex calls those tools without asking; it still asks about send, ask, \
+             send_file and send_secret",
+            "env_vars: the server gets these two variables if they are set; Codex passes on no \
+             others of pinhole",
         ],
         Client::Gemini => &[
-            "Gemini CLI starts no server in a folder that is not trusted (/permissions trusts one)",
+            "Gemini CLI starts no server in a folder that it does not trust (/permissions trusts \
+             one)",
         ],
         Client::Claude | Client::Cursor | Client::OpenCode => &[],
     }
@@ -96,8 +97,8 @@ pub fn started(client: Client, value: &Value) -> Option<&str> {
 /// If its file is gone, or the path to it is not UTF-8, which no configuration could hold.
 pub fn command() -> Result<String, Failure> {
     let failed = |why: String| {
-        Failure::new(Kind::Disk, format!("the file of this program is not where it was: {why}"))
-            .next("install pinhole anew")
+        Failure::new(Kind::Disk, format!("this program's file is no longer where it was: {why}"))
+            .next("install pinhole again")
     };
     let program = std::env::current_exe()
         .and_then(|path| path.canonicalize())

@@ -122,11 +122,11 @@ pub fn take(text: &str, path: &[&str]) -> Result<Option<String>, Fault> {
 
 fn root(text: &str) -> Result<Object<'_>, Fault> {
     let parsed = parse_to_ast(text, &CollectOptions::default(), &DIALECT).map_err(|error| {
-        Fault(format!("is no JSON, line {}: {}", error.line_display(), error.kind()))
+        Fault(format!("is not JSON, line {}: {}", error.line_display(), error.kind()))
     })?;
     match parsed.value {
         Some(jsonc_parser::ast::Value::Object(object)) => Ok(object),
-        Some(_) => Err(Fault("is no JSON object".to_owned())),
+        Some(_) => Err(Fault("is not a JSON object".to_owned())),
         None => Err(Fault("has no JSON in it".to_owned())),
     }
 }
@@ -160,7 +160,7 @@ fn inside<'o, 'a>(member: &'o ObjectProp<'a>, key: &str) -> Result<&'o Object<'a
     member
         .value
         .as_object()
-        .ok_or_else(|| Fault(format!("has something else than an object as \"{key}\"")))
+        .ok_or_else(|| Fault(format!("has something other than an object as \"{key}\"")))
 }
 
 /// The member that leads to `value` by the rest of a path, on lines of its own where `lead` begins

@@ -23,14 +23,14 @@ pub fn rules(client: Client) -> (&'static str, Vec<String>) {
         ),
         // The tools are approved in the entry itself.
         Client::Codex => (
-            "~/.codex/rules/pinhole.rules; such a command also leaves the sandbox",
+            "~/.codex/rules/pinhole.rules; such a command also runs outside the sandbox",
             vec![format!(
                 "prefix_rule(pattern = [\"pinhole\", [{}]], decision = \"allow\")",
                 commands(|word| format!("\"{word}\""))
             )],
         ),
         Client::Cursor => (
-            "~/.cursor/permissions.json, which then holds in place of the lists in its settings",
+            "~/.cursor/permissions.json, which then replaces the lists in its settings",
             vec![
                 format!(
                     "\"terminalAllowlist\": [{}]",
@@ -40,7 +40,7 @@ pub fn rules(client: Client) -> (&'static str, Vec<String>) {
             ],
         ),
         Client::OpenCode => (
-            "permission of opencode.json, behind what asks",
+            "permission of opencode.json, after the rules that ask",
             vec![
                 format!(
                     "\"bash\": {{{}}}",

@@ -40,7 +40,7 @@ impl Skill {
         if directory.is_symlink() {
             return Err(Failure::new(
                 Kind::Usage,
-                format!("{} is a link, and what it leads to is left alone", directory.display()),
+                format!("{} is a link, and its target is left alone", directory.display()),
             )
             .next(format!("rm {} and run the command again", directory.display())));
         }
@@ -74,10 +74,8 @@ impl Skill {
             if path.is_symlink()
                 || before.as_deref().is_some_and(|before| !self.is_ours(name, before))
             {
-                let detail = format!(
-                    "{} is not as setup has written it, and is not overwritten",
-                    path.display()
-                );
+                let detail =
+                    format!("{} is not as setup wrote it, and is not overwritten", path.display());
                 return Err(Failure::new(Kind::Exists, detail)
                     .next("move it away and run the command again"));
             }

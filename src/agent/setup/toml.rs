@@ -20,7 +20,7 @@ pub fn get(text: &str, name: &str) -> Result<Option<Value>, Fault> {
     let Some(servers) = document.get(SERVERS) else { return Ok(None) };
     let servers = servers
         .as_table_like()
-        .ok_or_else(|| Fault(format!("has something else than a table as {SERVERS}")))?;
+        .ok_or_else(|| Fault(format!("has something other than a table as {SERVERS}")))?;
     let Some(entry) = servers.get(name) else { return Ok(None) };
     let fields = entry.as_table_like().into_iter().flat_map(toml_edit::TableLike::iter);
     Ok(Some(fields.map(|(name, item)| (name.to_owned(), value(item))).collect()))
@@ -63,7 +63,7 @@ pub fn put(
     };
     match get(&after, name) {
         Ok(Some(now)) if is_current(Client::Codex, &now, command) => Ok(after),
-        _ => Err(Fault("is written in a form that is not changed by a program".to_owned())),
+        _ => Err(Fault("is written in a form that setup cannot change".to_owned())),
     }
 }
 
@@ -74,9 +74,7 @@ pub fn put(
 /// If the entry is there in another form than that of [`put`].
 pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fault> {
     let Some((before, after)) = text.split_once(&written(text, name, command)) else {
-        return Err(Fault(format!(
-            "has {SERVERS}.{name} in a form that is not changed by a program"
-        )));
+        return Err(Fault(format!("has {SERVERS}.{name} in a form that setup cannot change")));
     };
     if (before, after) == ("", "\n") {
         return Ok(None);
@@ -87,7 +85,7 @@ pub fn take(text: &str, name: &str, command: &str) -> Result<Option<String>, Fau
     };
     match get(&rest, name)? {
         None if !leaves_the_others(text, &rest, name)? => {
-            Err(Fault(format!("has {SERVERS}.{name} in a form that is not changed by a program")))
+            Err(Fault(format!("has {SERVERS}.{name} in a form that setup cannot change")))
         }
         None => Ok(Some(rest)),
         // The answers that Codex keeps are tables of their own.
@@ -154,7 +152,7 @@ fn parse(text: &str) -> Result<Document<&str>, Fault> {
             + 1;
         let what: String =
             error.message().replace('\n', ", ").chars().flat_map(char::escape_debug).collect();
-        Fault(format!("is no TOML, line {line}: {what}"))
+        Fault(format!("is not TOML, line {line}: {what}"))
     })
 }
 

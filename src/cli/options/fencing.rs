@@ -106,9 +106,9 @@ impl Fencing {
             // Not repeated: it may be the value itself.
             return Err(Failure::new(
                 Kind::Usage,
-                "what was given to --allow-env is no name of an environment variable",
+                "the value of --allow-env is not the name of an environment variable",
             )
-            .next("name it as in --allow-env API_KEY, without $ and without a value"));
+            .next("write it as in --allow-env API_KEY, without $ and without a value"));
         }
         let fence = Fence::new(why, &self.allow, self.allow_sensitive, keeper)?
             .letting_out(self.allow_env.clone());

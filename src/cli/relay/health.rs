@@ -26,13 +26,19 @@ async fn asked(text: &str) -> Result<(), Failure> {
     // The address of the answer means its relay.
     let text = text.strip_suffix("/health").unwrap_or(text);
     let url = RelayUrl::parse(text).map_err(|why| {
-        Failure::new(Kind::Usage, format!("what --health names is no relay's address: {why}"))
-            .next("write it as: pinhole relay --health http://127.0.0.1:7667")
+        Failure::new(
+            Kind::Usage,
+            format!(
+                "the value of --health is not the address of a relay: \
+                                           {why}"
+            ),
+        )
+        .next("write it as: pinhole relay --health http://127.0.0.1:7667")
     })?;
     if let Some(why) = says_that("runs this command")
         && !set_relays(&Config::read()?).contains(&url)
     {
-        let detail = format!("{why}, and that relay is not set here: it was not asked");
+        let detail = format!("{why}, and that relay is not set here: it was not contacted");
         return Err(Failure::new(Kind::Fenced, detail)
             .next("ask the user to run it, in a terminal of their own"));
     }

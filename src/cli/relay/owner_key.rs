@@ -34,8 +34,8 @@ pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>
                 ),
             )
             .next(
-                "name a file in a directory that the relay may write to; it is made if it is \
-                      not there",
+                "name a file in a directory that the relay may write to; it is created if it is \
+                 missing",
             )
         }),
         None => {
@@ -80,11 +80,13 @@ fn find(path: &Path) -> io::Result<OwnerKey> {
     let about = file.metadata()?;
     if !about.is_file() || about.len() != KEY as u64 {
         return Err(no_key(
-            "it is no key, which is a file of 32 bytes; remove it and another is made",
+            "it is not a key, which is a file of 32 bytes; remove it to have a new one made",
         ));
     }
     if private::is_shared(&file)? {
-        return Err(no_key("others than its owner may use it; chmod 600, if nobody has read it"));
+        return Err(no_key(
+            "it is open to others than its owner; chmod 600, if nobody has read it",
+        ));
     }
     let mut key = Zeroizing::new([0; KEY]);
     (&file).read_exact(&mut *key)?;

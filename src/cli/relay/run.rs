@@ -51,13 +51,19 @@ pub(super) fn relay(
             tracing::info!(target: "pinhole_relay", event = "metrics", port = address.port());
         }
         if let Some(why) = forgets {
-            tracing::warn!(target: "pinhole_relay", event = "no_owner_key", "after a restart no \
-                number is given back, because the key has no place ({why}): --owner-key-file names \
-                one");
+            tracing::warn!(
+                target: "pinhole_relay",
+                event = "no_owner_key",
+                "after a restart no number is given back, because there is no place for the key \
+                 ({why}): name one with --owner-key-file"
+            );
         }
         if clear {
-            tracing::warn!(target: "pinhole_relay", event = "no_tls", "it can be reached without \
-                TLS: put a proxy with a certificate in front");
+            tracing::warn!(
+                target: "pinhole_relay",
+                event = "no_tls",
+                "it can be reached without TLS: put a proxy with a certificate in front"
+            );
         }
         until_stopped(server, interrupt, drain.as_secs()).await;
         Ok(())
@@ -75,8 +81,12 @@ async fn until_stopped(server: Server, mut interrupt: Interrupt, drain: u64) {
         () = &mut serving => return,
         () = interrupt.wait() => {}
     }
-    tracing::info!(target: "pinhole_relay", event = "draining", seconds = drain, "who waits is \
-        sent away, pairs may end; a second signal ends it at once");
+    tracing::info!(
+        target: "pinhole_relay",
+        event = "draining",
+        seconds = drain,
+        "waiting sides are sent away, pairs may finish; a second signal stops it at once"
+    );
     stop.notify_one();
     tokio::select! {
         () = serving => {}
@@ -130,11 +140,11 @@ fn welcome(
     if let Some(why) = forgets {
         let _ = writeln!(
             text,
-            "  Restart   kills the codes of who waits: the key has no place ({why}); \
-            --owner-key-file names one"
+            "  Restart   kills waiting codes: there is no place for the key ({why}); name one \
+             with --owner-key-file"
         );
     }
-    text.push_str("  Stop it   Ctrl-C; a second time at once\n");
+    text.push_str("  Stop it   Ctrl-C; twice to stop at once\n");
     text
 }
 
@@ -163,7 +173,10 @@ mod tests {
         assert!(text("[::]:443", true, false).contains("wss://NAME FILE\n"));
         let both = ["127.0.0.1:1", "[::1]:2"].map(|address| address.parse().unwrap());
         let both = welcome(&both, Some(both[1]), false, false, Some("no room"));
-        assert!(both.contains("Restart   kills the codes") && both.contains("(no room)"), "{both}");
+        assert!(
+            both.contains("Restart   kills waiting codes") && both.contains("(no room)"),
+            "{both}"
+        );
         assert!(
             both.contains("127.0.0.1:1 and [::1]:2.\n") && both.contains("http://[::1]:2/metrics"),
             "{both}"

@@ -66,18 +66,18 @@ impl Flag {
     fn of_file(&self, value: Value) -> Result<Values, &'static str> {
         match (self.takes, value) {
             (Takes::Switch, Value::Boolean(on)) => switch(if on { "true" } else { "false" }),
-            (Takes::Switch, _) => Err("it is true or false"),
+            (Takes::Switch, _) => Err("it must be true or false"),
             (Takes::One | Takes::Several, Value::String(text)) => Ok(vec![text.into()]),
             (Takes::One | Takes::Several, Value::Integer(number)) => {
                 Ok(vec![number.to_string().into()])
             }
-            (Takes::One, _) => Err("it is a number, or a text in quotes"),
+            (Takes::One, _) => Err("it must be a number, or a text in quotes"),
             (Takes::Several, Value::Array(values)) if !values.is_empty() => values
                 .into_iter()
                 .map(|value| value.as_str().map(OsString::from))
                 .collect::<Option<_>>()
-                .ok_or("it is a list of texts in quotes"),
-            (Takes::Several, _) => Err("it is a text in quotes, or a list of them"),
+                .ok_or("it must be a list of texts in quotes"),
+            (Takes::Several, _) => Err("it must be a text in quotes, or a list of them"),
         }
     }
 }
@@ -86,7 +86,7 @@ fn switch(value: &str) -> Result<Values, &'static str> {
     match value {
         "true" | "1" => Ok(vec!["true".into()]),
         "false" | "0" => Ok(Vec::new()),
-        _ => Err("it is true or false"),
+        _ => Err("it must be true or false"),
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn proxy(text: &str) -> Result<IpNet, String> {
     text.parse()
         .ok()
         .or_else(address)
-        .ok_or_else(|| "it is an address or a network, such as 10.0.0.5 or 10.0.0.0/8".into())
+        .ok_or_else(|| "it must be an address or a network, such as 10.0.0.5 or 10.0.0.0/8".into())
 }
 
 #[cfg(test)]

@@ -42,9 +42,9 @@ pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) ->
     if command.stdout() == Stdout::Bytes {
         return Err(Failure::new(
             Kind::Usage,
-            "-o - is standard output, and a session in the background has none",
+            "-o - is standard output, which a session in the background does not have",
         )
-        .next("name a folder with -o DIR, or leave --detach out"));
+        .next("name a folder with -o DIR, or leave out --detach"));
     }
     lives_on()?;
     Sink::Stdout.try_out().map_err(|error| unheard(&error))?;
@@ -71,7 +71,7 @@ pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) ->
         // use.
         started.abandon().await;
         return Err(not_detachable(
-            "the session was ended as soon as it was left in the background",
+            "the session was killed as soon as it went into the background",
         ));
     };
     // A failed write is seen by nobody, and the session goes on. Its code was said with the
@@ -112,7 +112,7 @@ fn starter(command: &dyn SessionCommand) -> Result<(Child, Option<SecretVec>), F
         (Stdin::Read, true) => {
             return Err(nobody_to_ask(
                 "what is typed",
-                "name what is given, or pipe it; a code may be in PINHOLE_CODE",
+                "name what to give, or pipe it in; the code may be in PINHOLE_CODE",
             ));
         }
     };
@@ -229,11 +229,15 @@ fn again(step: Step) -> io::Result<std::process::Command> {
 /// Failure of a session that nobody would know of.
 fn unheard(error: &io::Error) -> Failure {
     let detail = format!(
-        "standard output takes nothing, so nobody would know what is in the background: {error}"
+        "standard output cannot be written to, so nobody would know what is in the background: \
+         {error}"
     );
-    Failure::new(Kind::OutputClosed, detail).next("leave it open, with room where it goes")
+    Failure::new(Kind::OutputClosed, detail).next(
+        "leave it open, and make sure there is room \
+                                                   where it goes",
+    )
 }
 
 fn cannot(error: &io::Error) -> Failure {
-    not_detachable(&format!("no process can be left in the background: {error}"))
+    not_detachable(&format!("no process can be started in the background: {error}"))
 }

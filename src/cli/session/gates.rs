@@ -62,8 +62,8 @@ impl Permissions {
             ),
         };
         let detail = format!(
-            "behind the fence {what}, where the rules of whoever runs an agent see it ({}): \
-            nothing was done",
+            "behind the fence, {what}, where the rules for an agent can see it ({}): nothing was \
+             done",
             fenced_by()
         );
         let next = match in_front(typed(), unseen.is_some()) {

@@ -62,7 +62,7 @@ impl EnvFile {
         };
         let name = name.map(|name| String::from_utf8(name).ok().filter(|name| is_variable(name)));
         match name {
-            Some(None) => Err(usage("what follows the last : is no name of a variable")),
+            Some(None) => Err(usage("what follows the last : is not the name of a variable")),
             _ if bytes.is_empty() => Err(usage("--secret-to-env-file names no file")),
             name => {
                 let spot = PathBuf::from(from_vec(bytes)).into();
@@ -150,9 +150,9 @@ impl EnvFile {
     /// The peer's name for the secret, if a variable can be called so.
     fn peers_name<'a>(&self, label: Option<&'a PeerText>) -> Result<&'a str, Refusal> {
         let detail = match label.map(PeerText::raw) {
-            None => "the other side gave the secret no name, so there is none for the variable",
+            None => "the other side gave the secret no name, so the variable has none",
             Some(label) if !is_variable(label) || label.len() > LONGEST_NAME => {
-                "the other side calls the secret what no variable can be called"
+                "the other side gave the secret a name that no variable can have"
             }
             Some(label) => return Ok(label),
         };
@@ -180,7 +180,7 @@ impl EnvFile {
         };
         let how = if self.swayed { "the server was started with" } else { "this command has" };
         let detail = self.subject(name).is(format_args!(
-            "{who}, and it {why}, so it is taken only if {how} --accept-env {name}"
+            "{who}, and it {why}, so it is accepted only if {how} --accept-env {name}"
         ));
         let path = self.path().display();
         let next = match (why, self.swayed) {
@@ -194,8 +194,8 @@ impl EnvFile {
                 )
             }
             (_, true) => format!(
-                "take a name of that form; or, if it is meant, a person can have the server \
-                started as: pinhole mcp --accept-env {name}"
+                "use a name of that form; or, if you want this one, a person can have the server \
+                 started as: pinhole mcp --accept-env {name}"
             ),
         };
         Err(Refusal {
@@ -210,17 +210,15 @@ impl EnvFile {
             return Ok(());
         }
         let detail = self.subject(name).is(format_args!(
-            "in {} already, and --conflict overwrite alone replaces it",
+            "in {} already, and only --conflict overwrite replaces it",
             self.path().display()
         ));
         let next = match self.swayed {
             true => {
-                "take another name; or, if it is to be replaced, a person can have the server \
-                started as: pinhole mcp --conflict overwrite"
+                "use another name; or, to replace it, a person can have the server started as: \
+                 pinhole mcp --conflict overwrite"
             }
-            false => {
-                "add --conflict overwrite if it is to be replaced, or take it under another name"
-            }
+            false => "add --conflict overwrite to replace it, or use another name",
         };
         Err(Refusal {
             reason: Reason::Exists,
@@ -238,7 +236,7 @@ impl EnvFile {
             Kind::Disk,
             format!("a secret cannot be put into {}: {error}", self.path().display()),
         )
-        .next("name a file of your own, or a new one, in a folder that can be written to")
+        .next("name a file of your own, or a new one, in a writable folder")
     }
 }
 
@@ -255,9 +253,9 @@ fn old(folder: &Folder, name: &OsStr) -> io::Result<Zeroizing<Vec<u8>>> {
     match folder.kind(name)? {
         None => return Ok(Zeroizing::default()),
         Some(kind) if kind.is_symlink() => {
-            return other("it is a link, and would be replaced; name what it points to");
+            return other("it is a link and would be replaced; name its target");
         }
-        Some(kind) if !kind.is_file() => return other("it is no file"),
+        Some(kind) if !kind.is_file() => return other("it is not a file"),
         Some(_) => {}
     }
     let file = folder.read_file(name)?;
@@ -266,7 +264,7 @@ fn old(folder: &Folder, name: &OsStr) -> io::Result<Zeroizing<Vec<u8>>> {
         return other("it is read-only");
     }
     if facts.size() > LONGEST {
-        return other("it is longer than a mebibyte, so it is no dotenv file");
+        return other("it is longer than a mebibyte, so it is not a dotenv file");
     }
     let bytes = read(file, facts.size())?;
     if !dotenv::is_closed(&bytes) {

@@ -310,8 +310,7 @@ impl Incoming {
         // What the operating system counts in is signed.
         if entry.size.is_some_and(|size| i64::try_from(size).is_err()) {
             return Err(Refusal::too_large(
-                item.named
-                    .was_not("accepted: no disk holds a file of the size that it is said to have"),
+                item.named.was_not("accepted: no disk can hold a file of its size"),
             ));
         }
         let bad_name = |why: &str| Refusal::name(item.named.was_not(format_args!("saved: {why}")));
@@ -342,7 +341,7 @@ impl Incoming {
             EntryKind::Link => {
                 let target: &[u8] = entry.target.as_ref().map_or(b"", PeerName::raw);
                 if target.is_empty() || target.len() > TARGET_BYTES || target.contains(&0) {
-                    return Err(bad_name("a link in it says nothing, or more than a link can"));
+                    return Err(bad_name("a link in it is empty or too long"));
                 }
                 let name = within.as_ref().map_or(0, |(_, name)| name.bytes().len());
                 tree.keep(target.len().saturating_add(name)).map_err(over)?;

@@ -86,8 +86,12 @@ impl Incoming {
         if let Some((_, original)) = spot.original()
             && original != name.bytes()
         {
-            let over =
-                |OverLimits| Unmade::Disk(io::Error::other("too much of it has another name here"));
+            let over = |OverLimits| {
+                Unmade::Disk(io::Error::other(
+                    "too many names in it are different \
+                                                            here",
+                ))
+            };
             tree.note_renamed(*within, original, &name).map_err(over)?;
             if number > 0 {
                 tree.note_numbered(*within, &base, number).map_err(over)?;

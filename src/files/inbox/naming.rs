@@ -396,7 +396,7 @@ impl Incoming {
             total.bytes = bytes;
         }
         if !written || !counted || !underway.pending.is_empty() {
-            return Err(Refusal::protocol("ended a transfer before all of it was here"));
+            return Err(Refusal::protocol("ended a transfer before all of it had arrived"));
         }
         underway.over = true;
         Ok(())

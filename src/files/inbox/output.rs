@@ -63,8 +63,8 @@ impl Output {
         let [offered @ Item { kind: kind @ (ItemKind::File | ItemKind::Stream), size, .. }] =
             offer.items.as_slice()
         else {
-            let detail = "the other side offers a folder or several items, and standard output \
-                         takes a single file";
+            let detail = "the other side offers a folder or several items, but standard output \
+                          takes a single file";
             return Err(Refusal::not_wanted(detail, "take into a folder instead: -o DIR"));
         };
         let parsed = FileName::parse(offered.bytes())
@@ -212,7 +212,7 @@ impl Output {
         let complete =
             state.size.is_some_and(|size| size == bytes || self.kind == ItemKind::Stream);
         if state.over || entries != 1 || !complete || state.next != bytes || state.held != 0 {
-            return Err(Refusal::protocol("ended a transfer before all of it was here"));
+            return Err(Refusal::protocol("ended a transfer before all of it had arrived"));
         }
         state.over = true;
         let original = (self.name.bytes() != self.offered.raw()).then(|| self.offered.clone());
@@ -339,7 +339,7 @@ fn refusal(error: &io::Error) -> Refusal {
     if error.kind() != io::ErrorKind::BrokenPipe {
         return Refusal::disk("the output", error);
     }
-    let detail = "the output was closed by the program that reads it, before all was written";
+    let detail = "the program that reads the output closed it before everything was written";
     Refusal { reason: Reason::OutputClosed, failure: Failure::new(Kind::OutputClosed, detail) }
 }
 

@@ -75,7 +75,7 @@ impl Inbox {
             (HashSet::new(), HashSet::new(), HashMap::new());
         for item in &offer.items {
             if !offered.insert(item.bytes()) {
-                return Err(Refusal::protocol("offered two items of the same name"));
+                return Err(Refusal::protocol("offered two items with the same name"));
             }
             let parsed = FileName::parse(item.bytes());
             let parsed = parsed
@@ -219,9 +219,9 @@ impl Plan {
     pub(super) fn check_answered(&self) -> Result<(), Refusal> {
         self.conflicts().next().map_or(Ok(()), |item| {
             let detail =
-                Subject::from(&item.name).is("already here, and there is nobody to ask what to do");
+                Subject::from(&item.name).is("already here, and nobody can be asked what to do");
             let failure = Failure::new(Kind::NoAnswer, detail)
-                .next("say it with --conflict rename, skip, overwrite or merge");
+                .next("choose with --conflict rename, skip, overwrite or merge");
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }

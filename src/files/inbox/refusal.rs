@@ -77,7 +77,7 @@ impl Refusal {
     /// (`--conflict merge`).
     pub(super) fn exists(what: impl Into<Subject>) -> Self {
         let detail = what.into().was_not(
-            "saved: it meets something here that it can neither replace nor be joined with",
+            "saved: something is here already that it can neither replace nor be merged with",
         );
         let next = "take again with --conflict rename, or under another name with -o NAME";
         Self { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).next(next) }
@@ -87,28 +87,32 @@ impl Refusal {
     pub(super) fn blocked(what: impl Into<Subject>, reason: Reason) -> Self {
         match reason {
             Reason::Exists => Self::exists(what),
-            Reason::BadName => Self::name(
-                what.into().was_not("saved: the file system here cannot hold a name in it"),
-            ),
+            Reason::BadName => Self::name(what.into().was_not(
+                "saved: it contains a name that the file system here cannot \
+                                     hold",
+            )),
             Reason::NoSpace => {
                 Self::no_space(what.into().was_not("saved: there is no room for it"))
             }
             Reason::Declined => {
-                let why = "saved: programs act on whatever lies in the folder that it would be \
-                          joined with, and nobody has said yes to that";
+                let why = "saved: programs act on everything in the folder that it would be \
+                           merged into, and nobody has agreed to that";
                 let failure = Failure::new(Kind::Declined, what.into().was_not(why));
                 Self {
                     reason,
-                    failure: failure.next("name that folder itself with -o DIR, and answer there"),
+                    failure: failure.next(
+                        "name that folder itself with -o DIR, and answer the \
+                                           question",
+                    ),
                 }
             }
             Reason::Interrupted => {
-                let detail = what.into().was_not("saved: its transfer was ended");
+                let detail = what.into().was_not("saved: its transfer was stopped");
                 Self { reason, failure: Failure::new(Kind::Interrupted, detail) }
             }
             _ => {
-                let why = "saved: where it would go, nothing may be written, or that is on another \
-                          disk than the folder that it is in";
+                let why = "saved: it would go where nothing may be written, or onto another disk \
+                           than its folder";
                 let next = "take again with --conflict rename, or under another name with -o NAME";
                 Self {
                     reason: Reason::Disk,
@@ -122,8 +126,8 @@ impl Refusal {
     /// none.
     pub(crate) fn nowhere_apart(what: impl Into<Subject>) -> Self {
         let detail = what.into().was_not(
-            "saved: programs act unasked on what is in it, and there \
-                                         is no private directory for that here",
+            "saved: programs act unasked on what is in it, and there is no private directory \
+             here for such things",
         );
         let next = format!(
             "have {STATE_VARIABLE} name a folder that can be written to, and ask for it again; or \
@@ -150,7 +154,7 @@ impl Refusal {
                 reason: Reason::Exists,
                 failure: Failure::new(
                     Kind::Exists,
-                    what.was_not("saved: two names in it are one name on this disk"),
+                    what.was_not("saved: two names in it are the same on this disk"),
                 )
                 .next("ask the other side to rename one, or to send an archive"),
             },

@@ -140,8 +140,8 @@ impl Room {
         let sum = taken.entries.saturating_add(cost.entries);
         if let Some(most) = self.most.entries.filter(|most| sum > *most) {
             return Err(Refusal::too_many(what.was_not(format_args!(
-                "accepted: {} files and folders more would be over the {most} that one code may \
-                bring",
+                "accepted: {} more files and folders would exceed the {most} that one code may \
+                 bring",
                 cost.entries
             ))));
         }
@@ -154,7 +154,7 @@ impl Room {
                 let why =
                     if smallest { " (each file or folder counts as 4.0 kB at least)" } else { "" };
                 Err(Refusal::too_large(what.was_not(format_args!(
-                    "accepted: {more} more{why} would be over the {most} that one code may bring"
+                    "accepted: {more} more{why} would exceed the {most} that one code may bring"
                 ))))
             }
         }
@@ -182,7 +182,7 @@ impl Room {
             let (free, needed) = (in_units(available), in_units(cost.bytes));
             let place = place.display();
             return Err(Refusal::no_space(what.was_not(format_args!(
-                "saved: the disk holding {place} has {free} left{kept} and {needed} are needed"
+                "saved: the disk of {place} has {free} left{kept} and {needed} are needed"
             ))));
         }
         if inodes > 0 && cost.entries > inodes_available.saturating_sub(self.kept(inodes)) {
@@ -191,8 +191,8 @@ impl Room {
                 if kept == 0 { String::new() } else { format!(", of which {kept} stay free,") };
             let (place, needed) = (place.display(), cost.entries);
             return Err(Refusal::no_space(what.was_not(format_args!(
-                "saved: the disk holding {place} can hold {inodes_available} more files and \
-                folders{kept} and {needed} are needed"
+                "saved: the disk of {place} can hold {inodes_available} more files and \
+                 folders{kept} and {needed} are needed"
             ))));
         }
         Ok(())
@@ -271,7 +271,7 @@ mod tests {
         let refusal = room.take(&"f".into(), Cost::entry(0) + Cost::entry(1)).unwrap_err();
         assert!(
             refusal.failure.next.unwrap().contains("--max-entries")
-                && refusal.failure.detail.contains("over the 3 that")
+                && refusal.failure.detail.contains("exceed the 3 that")
         );
         assert!(
             room.take(&"f".into(), Cost::content(BLOCK + 1))

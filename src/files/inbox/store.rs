@@ -102,7 +102,7 @@ pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
             Kind::Disk,
             format!("the secret was not stored in {}: {error}", spot.path().display()),
         );
-        failure.next("name a file that does not exist yet, in a folder that can be written to")
+        failure.next("name a file that does not exist yet, in a writable folder")
     })
 }
 

@@ -73,19 +73,17 @@ impl SourceFailure {
                     once nothing writes to it",
                 ),
             Self::Many { count } => changed(format!(
-                "{count} files changed or were removed after they were sent, more \
-                                than can be taken back one by one"
+                "{count} files changed or were removed after they were sent, too many to take \
+                 back one by one"
             ))
             .next("send it again once nothing writes there"),
             Self::Vanished { path } => {
-                changed(format!("{path:?} was removed or renamed before it was sent")).next(
-                    "send \
-                    again what is there now",
-                )
+                changed(format!("{path:?} was removed or renamed before it was sent"))
+                    .next("send what is there now")
             }
             Self::Unreadable { path, error } => {
                 Failure::new(Kind::SourceUnreadable, format!("{path:?} cannot be read: {error}"))
-                    .next("see that it can be read to its end, then send it again")
+                    .next("make sure that it can be read to its end, then send it again")
             }
             Self::Fenced(barred) => barred.failure(),
         }

@@ -73,11 +73,8 @@ impl Fence {
             .filter(|here| here.is_absolute() && here.parent().is_some());
         let allowed = allow.iter().map(|path| {
             path.canonicalize().map_err(|error| {
-                Failure::new(
-                    Kind::NoSuchFile,
-                    format!("--allow {path:?} cannot be followed: {error}"),
-                )
-                .next("name a file or folder that is there")
+                Failure::new(Kind::NoSuchFile, format!("--allow {path:?} cannot be found: {error}"))
+                    .next("name a file or folder that exists")
             })
         });
         let named = allowed.collect::<Result<Vec<_>, _>>()?;
@@ -159,7 +156,7 @@ impl Fence {
     pub fn admit_folder(&self, path: &Path) -> Result<(), Failure> {
         let folder = Folder::open(path).map_err(|error| {
             Failure::new(Kind::NoSuchFile, format!("the folder {path:?} cannot be opened: {error}"))
-                .next("name a folder that is there")
+                .next("name a folder that exists")
         })?;
         self.admit(folder, path).map_err(|barred| barred.failure())
     }
@@ -178,7 +175,7 @@ impl Fence {
     pub fn admit_variable(&self, name: &str) -> Result<(), Failure> {
         let barred = |why: &str, next: String| {
             let detail = format!(
-                "the variable {name} {why}: {} keeps it in ({})",
+                "the variable {name} {why}: {} holds it back ({})",
                 self.keeper.fence(),
                 self.why
             );
@@ -201,7 +198,7 @@ impl Fence {
         };
         barred(
             "was not named beforehand",
-            format!("if it is meant to be sent, and not only asked for by the other side: {opens}"),
+            format!("if you want to send it, and not only because the other side asked: {opens}"),
         )
     }
 
@@ -313,9 +310,8 @@ impl Fence {
     /// `fenced` if it may not be written there; exit 8 if its folder cannot be found.
     pub fn landing(&self, path: &Path) -> Result<Spot, Failure> {
         let Some(name) = path.file_name() else {
-            return Err(
-                Failure::new(Kind::Usage, format!("{path:?} names no file")).next("name a file")
-            );
+            return Err(Failure::new(Kind::Usage, format!("{path:?} does not name a file"))
+                .next("name a file"));
         };
         let parent =
             path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -323,13 +319,13 @@ impl Fence {
             .and_then(|folder| whereabouts(&folder).map(|place| (folder, place)));
         let (folder, place) = opened.map_err(|error| {
             Failure::new(Kind::Disk, format!("the folder of {path:?} cannot be found: {error}"))
-                .next("name a file in a folder that is there")
+                .next("name a file in a folder that exists")
         })?;
         let place = place.join(name);
         let is_link = folder.facts(name, false).is_ok_and(|facts| facts.kind().is_symlink());
         if let Some((why, next)) = self.bars_landing(&place, is_link) {
             let detail = format!(
-                "{place:?} {why}: {} lets nothing be written there ({})",
+                "{place:?} {why}: {} allows no writing there ({})",
                 self.keeper.fence(),
                 self.why
             );
@@ -343,14 +339,14 @@ impl Fence {
         let Some(below) = self.named.iter().find_map(|root| place.strip_prefix(root).ok()) else {
             let folder = typed(place.parent().unwrap_or(place));
             let next = format!(
-                "name a file without a folder, which then goes into the private folder of this \
-                server; or, if it is meant to be there, a person can have the server started as: \
-                pinhole mcp --allow {folder}"
+                "name a file without a folder, and it goes into the private folder of this \
+                 server; or, to put it there, a person can have the server started as: pinhole \
+                 mcp --allow {folder}"
             );
-            return Some(("is nowhere that is allowed".into(), next));
+            return Some(("is not in an allowed place".into(), next));
         };
         if is_link {
-            return Some(("is a link".into(), "name a file that is none".into()));
+            return Some(("is a link".into(), "name a file that is not a link".into()));
         }
         // The folder itself was chosen by who allowed it; a file that was allowed is below itself.
         let below = if below.as_os_str().is_empty() {
@@ -361,7 +357,7 @@ impl Fence {
         let telling =
             acting(below).or_else(|| sensitive::place(place).filter(|_| !self.sensitive))?;
         Some((
-            format!("is no place for it ({telling})"),
+            format!("is not a place for it ({telling})"),
             "name another file, such as .env in a folder that is allowed".into(),
         ))
     }
@@ -375,14 +371,14 @@ impl Fence {
         let reasons = [
             slip.outside.then(|| {
                 if roots.is_empty() {
-                    "is nowhere that is allowed".into()
+                    "is not in an allowed place".into()
                 } else {
                     format!("is not in {}", roots.join(", "))
                 }
             }),
             slip.telling.as_ref().map(|telling| format!("commonly holds secrets ({telling})")),
             slip.linked.then(|| {
-                "has other names (hard links), which may be where nothing is let out".to_owned()
+                "has other names (hard links), perhaps in places that are not allowed".to_owned()
             }),
         ];
         let typed = typed(path);
@@ -392,7 +388,7 @@ impl Fence {
             sensitive.then(|| "--allow-sensitive".to_owned()),
         ];
         let detail = format!(
-            "{what} {}: {} keeps it in ({})",
+            "{what} {}: {} holds it back ({})",
             listed(&reasons, " and "),
             self.keeper.fence(),
             self.why

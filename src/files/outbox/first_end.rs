@@ -120,7 +120,7 @@ impl Unread {
             Self::Barred(barred) => SourceFailure::Fenced(barred),
             Self::Busy(_) => SourceFailure::of(
                 path,
-                &io::Error::other("too many files beside it are still being read, and have no end"),
+                &io::Error::other("too many other files are still being read and have no end"),
             ),
             Self::Failed(error) => SourceFailure::of(path, &error),
         }
@@ -132,7 +132,7 @@ impl Unread {
             Self::Failed(error) if is_endless(&error) => {
                 let detail = format!("{path:?} cannot be sent: {error}");
                 Failure::new(Kind::SourceUnreadable, detail)
-                    .next("leave it out, or send what a program reads of it: pinhole give -")
+                    .next("leave it out, or pipe it in: pinhole give -")
             }
             unread => unread.failure(path).failure(),
         }
@@ -307,7 +307,7 @@ fn to_first_end(mut file: &File, piece: &mut [u8], patience: Duration) -> io::Re
         if content.len() > MOST {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
-                "it is made up as it is read, and has no end within 16 MiB",
+                "it is generated as it is read, and does not end within 16 MiB",
             ));
         }
         if begun.elapsed() >= patience {
@@ -321,7 +321,7 @@ fn is_endless(error: &io::Error) -> bool {
 }
 
 fn endless() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "it is made up as it is read, and no end of it came")
+    io::Error::new(io::ErrorKind::TimedOut, "it is generated as it is read, and did not end")
 }
 
 #[cfg(test)]

@@ -132,7 +132,11 @@ impl Selection {
         if paths.len() > limits::ITEMS {
             return Err(usage(
                 Kind::TooManyItems,
-                format!("{} paths were named, and one offer holds {}", paths.len(), limits::ITEMS),
+                format!(
+                    "{} paths were named, but one offer holds at most {}",
+                    paths.len(),
+                    limits::ITEMS
+                ),
             )
             .next("put them into one folder and send that"));
         }
@@ -152,7 +156,7 @@ impl Selection {
                         return Err(usage(
                             Kind::TooManyItems,
                             format!(
-                                "the names of the {} paths are longer than one offer can be",
+                                "the names of the {} paths are too long for one offer",
                                 paths.len()
                             ),
                         )
@@ -166,7 +170,7 @@ impl Selection {
                         Kind::StreamAlone,
                         format!("{path:?} has no known end, so it is sent alone"),
                     )
-                    .next("send it with a command of its own"));
+                    .next("send it with a separate command"));
                 }
                 Look::Stream(name, pipe) => {
                     let input = pipe.or_else(|| input.take().map(|input| Box::new(input) as Input));
@@ -259,7 +263,7 @@ impl Selection {
         };
         if !faithful && chosen.len() > limits::PATH_ITEMS {
             let detail = format!(
-                "{} paths were named, and the other side has an older pinhole, which takes {}",
+                "{} paths were named, but the other side's older pinhole takes {}",
                 chosen.len(),
                 limits::PATH_ITEMS
             );
@@ -501,7 +505,7 @@ impl<'a> Looking<'a> {
         let content = if !folder && self.systems.lie(&facts, || Some(&opened)) {
             if !self.has_room() {
                 return Err(usage(Kind::TooManyItems, format!("{path:?} and {TOO_MUCH}"))
-                    .next("name fewer of them, or the folder that they are in"));
+                    .next("name fewer of them, or their folder"));
             }
             match self.read(opened, path) {
                 Ok(content) => Some(content),
@@ -621,7 +625,7 @@ fn too_long(name: &OsStr) -> Failure {
     usage(
         Kind::NameTooLong,
         format!(
-            "the name {name:?} is longer than the {} bytes that a name can have there",
+            "the name {name:?} is longer than the {} bytes that a name can have",
             limits::NAME_BYTES
         ),
     )
@@ -632,7 +636,7 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             let detail = if path.is_symlink() {
-                "is a link to something that is not there"
+                "is a link to something that does not exist"
             } else {
                 "is not there"
             };
@@ -643,7 +647,7 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
             Kind::SourceUnreadable,
             format!("{path:?} is there but cannot be read: {error}"),
         )
-        .next("check its permissions, or run as a user who may read it"),
+        .next("check its permissions, or run this as a user who may read it"),
     }
 }
 

@@ -67,20 +67,21 @@ impl Why {
             Self::Special => "a device, socket or pipe",
             Self::Unreadable => "cannot be read",
             Self::Endless => {
-                "it is made up as it is read, and has no end within 16 MiB and 5 seconds"
+                "it is generated as it is read, and does not end within 16 MiB and 5 seconds"
             }
             Self::Changed => "it changed or was removed before it was sent whole",
             Self::Replaced => "its folder was replaced by another",
             Self::TooLong => "its name or path is too long",
             Self::TooDeep => "it lies too deep",
             Self::TooMany => "there are more than a million entries",
-            Self::Outside => "it is outside of what the sending fence lets out (--allow PATH)",
+            Self::Outside => "it is outside the sending fence (--allow PATH)",
             Self::Linked => {
-                "it has another name (a hard link), perhaps outside of what the sending fence lets \
-                out (--allow-sensitive)"
+                "it has another name (a hard link), perhaps outside the sending fence \
+                 (--allow-sensitive)"
             }
             Self::Sensitive => {
-                "it commonly holds secrets, which the sending fence keeps in (--allow-sensitive)"
+                "it commonly holds secrets, which the sending fence holds back \
+                 (--allow-sensitive)"
             }
         }
     }

@@ -72,7 +72,7 @@ impl Stream {
             .map_err(|error| {
                 Failure::new(
                     Kind::Failed,
-                    format!("this machine gives no thread to read {name:?}: {error}"),
+                    format!("no thread could be started to read {name:?}: {error}"),
                 )
             })?;
         Ok(Self { shared })

@@ -172,7 +172,7 @@ Good for one guest and 1 hour.
     assert_eq!(
         written(ROOMY, true, &[Event::Channel(alone)]),
         "\
-This reaches only this machine.
+The code works only on this machine.
 
 Code: 9417-walrus-clipboard-mango
 
@@ -180,8 +180,7 @@ On this machine, run:
 
   pinhole take 9417-walrus-clipboard-mango
 
-Or with this link. Who opens it in a browser trusts its relay with the whole
-  code.
+Or with this link. Opening it in a browser trusts its relay with the whole code.
 
   https://relay.example/#417-a-b-c
 
@@ -204,15 +203,15 @@ fn a_host_that_is_not_announced() {
     assert_eq!(
         reach(Reach::Silent(None)),
         format!(
-            "The code alone works on this machine; others need its address, and must be able\n  to \
-            reach it.\n{elsewhere}"
+            "The code alone works on this machine; other machines need its address, and must\n  \
+             be able to reach it.\n{elsewhere}"
         )
     );
     assert_eq!(
         reach(Reach::Silent(Some("no\u{1b}way".into()))),
         format!(
-            "The code alone works on this machine; others need its address: the local network\n  \
-            cannot be told of it (no\\u{{1b}}way).\n{elsewhere}"
+            "The code alone works on this machine; other machines need its address, because\n  it \
+             cannot be announced on the local network (no\\u{{1b}}way).\n{elsewhere}"
         )
     );
 }
@@ -285,10 +284,10 @@ Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
   the other side calls it \"../\\u{1b}[2J\"
 ✓ Received report.pdf, 38.2 MB, local network, to the output
 ✓ Received Makefile, 38.2 MB, local network
-  programs act on these without being asked: Makefile
+  programs act on these unasked: Makefile
 ✓ Received logs, 13 files, 1.2 MB, local network
-  programs act on these without being asked: logs/.git, \"logs/a b/bin\", c, d, e and 8 more
-  it is in a private folder because of that, and not where things go
+  programs act on these unasked: logs/.git, \"logs/a b/bin\", c, d, e and 8 more
+  so it is in a private folder, not where the rest goes
 "
     );
 }
@@ -374,7 +373,7 @@ fn a_wrong_code_at_the_giver_and_at_the_taker() {
         giver,
         "\
 Somebody is there; checking the code …
-✗ a wrong code was used, by a slip or as a guess: this code is dead and nothing
+✗ a wrong code was used, by mistake or as a guess: this code is dead and nothing
   was sent (2 wrong codes so far)
 "
     );

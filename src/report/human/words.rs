@@ -42,7 +42,7 @@ pub fn channel(look: Look, channel: &Channel) -> String {
     }
     if let Some(link) = &channel.link {
         lines.push(look.fold(
-            "Or with this link. Who opens it in a browser trusts its relay with the whole code.",
+            "Or with this link. Opening it in a browser trusts its relay with the whole code.",
             "  ",
         ));
         lines.push(format!("\n  {link}\n"));
@@ -55,16 +55,16 @@ pub fn channel(look: Look, channel: &Channel) -> String {
 fn reach(reach: &Reach) -> Vec<String> {
     let first = match reach {
         Reach::Relay(relay) => return vec![format!("Through {relay}.")],
-        Reach::Machine => return vec!["This reaches only this machine.".into()],
+        Reach::Machine => return vec!["The code works only on this machine.".into()],
         Reach::Announced => "The code works on this machine and this local network.".into(),
         Reach::Silent(None) => {
-            "The code alone works on this machine; others need its address, and \
-                               must be able to reach it."
+            "The code alone works on this machine; other machines need its address, and must be \
+             able to reach it."
                 .into()
         }
         Reach::Silent(Some(why)) => format!(
-            "The code alone works on this machine; others need its address: the local network \
-            cannot be told of it ({}).",
+            "The code alone works on this machine; other machines need its address, because it \
+             cannot be announced on the local network ({}).",
             terminal(why)
         ),
     };
@@ -113,7 +113,7 @@ pub fn session(about: &About, now: SystemTime) -> String {
     let diagnostics = about
         .diagnostics
         .as_ref()
-        .map(|path| format!("; what goes wrong is in {}", name(path)))
+        .map(|path| format!("; errors are in {}", name(path)))
         .unwrap_or_default();
     let (want, role, state) =
         (WantWord::of(about.want), about.role.word(), about.state.word().replace('-', " "));
@@ -153,7 +153,7 @@ pub fn left(reason: Reason) -> String {
 /// Somebody used a wrong code.
 pub fn wrong_code(guesses: u32) -> String {
     let sentence =
-        "a wrong code was used, by a slip or as a guess: this code is dead and nothing was sent";
+        "a wrong code was used, by mistake or as a guess: this code is dead and nothing was sent";
     if guesses > 1 {
         format!("{sentence} ({guesses} wrong codes so far)")
     } else {
@@ -210,7 +210,7 @@ pub fn bytes(bytes: &[u8]) -> String {
 /// What became of a folder that was joined with one that was here, as a sentence.
 pub fn merged(replaced: u32) -> String {
     let files = if replaced == 0 { "no file".to_owned() } else { count(replaced.into(), "file") };
-    format!("it was joined with the folder that was here already, and replaced {files} in it")
+    format!("it was merged into the folder that was here, and replaced {files} in it")
 }
 
 /// Names that act which people are told.
@@ -224,20 +224,20 @@ pub fn acting(found: &Acting) -> Option<String> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    (!found.is_empty())
-        .then(|| format!("programs act on these without being asked: {}{more}", told.join(", ")))
+    (!found.is_empty()).then(|| format!("programs act on these unasked: {}{more}", told.join(", ")))
 }
 
 /// Why something is in a private folder.
 pub const fn set_aside(why: SetAside) -> &'static str {
     match why {
-        SetAside::Acts => "it is in a private folder because of that, and not where things go",
+        SetAside::Acts => "so it is in a private folder, not where the rest goes",
         SetAside::Place => {
-            "it is in a private folder: programs act unasked on whatever lies where it would go"
+            "it is in a private folder: programs act unasked on everything in the place where it \
+             would go"
         }
         SetAside::Device => {
-            "it is in a private folder: behind a fence, a folder goes elsewhere only where it can \
-            be moved to once it is known"
+            "it is in a private folder: behind a fence, a folder is moved to its place only once \
+             it is checked, and it could not be moved there"
         }
     }
 }

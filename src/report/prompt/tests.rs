@@ -141,9 +141,8 @@ fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
         (answer.unwrap(), shown.as_str()),
         (
             false,
-            "The other side offers Makefile, 5 bytes.\nPrograms act on what is called so without \
-            being asked.\n\
-             Receive into /in? [y/N] "
+            "The other side offers Makefile, 5 bytes.\nPrograms act on files with such names \
+             unasked.\nReceive into /in? [y/N] "
         )
     );
     // What is beyond the list is marked too.
@@ -160,7 +159,7 @@ The other side offers 3 items (9 files and folders), 5 bytes:
   bin (acts)
   a
 
-Programs act on those marked (acts) without being asked.
+Programs act unasked on those marked (acts).
 Receive into /in? [y/N] "
     );
     let (answer, shown) = asked("y\n", |t| {
@@ -171,7 +170,7 @@ Receive into /in? [y/N] "
         (
             true,
             "The other side offers a, 5 bytes.\nIt would go into the configuration of this \
-            machine: programs act unasked on whatever lies \
+            machine: programs act unasked on everything \
              there.\nReceive into /etc/x? [y/N] "
         )
     );
@@ -229,7 +228,7 @@ fn a_folder_that_meets_a_folder_can_be_joined() {
     );
     let (answer, said) = in_channel("merge\n", |t| t.conflict("logs", true));
     assert_eq!(answer.unwrap(), Conflict::Merge);
-    let shown = "/merge puts it into the old one, where it replaces files of the same names.\n";
+    let shown = "/merge merges it into the old one and replaces files of the same name.\n";
     assert!(said.ends_with(shown), "{said}");
 }
 
@@ -259,8 +258,7 @@ fn a_secret_is_shown_on_its_own_line() {
     };
     assert_eq!(show(b"hunter2"), (true, "\n| hunter2\n\n".into()));
     assert_eq!(show("two\n✓ lines\n".as_bytes()), (true, "\n| two\n| ✓ lines\n\n".into()));
-    let note = "What is not plainly visible in it is shown as \\u{…}, so a copy of this differs \
-               from it.\n";
+    let note = "Invisible characters are shown as \\u{…}, so a copy of this is different.\n";
     assert_eq!(show(b"a\x1b[2Jb"), (true, format!("\n| a\\u{{1b}}[2Jb\n\n{note}")));
     assert_eq!(show(b"\xff\xfe"), (false, String::new()));
 }
@@ -276,6 +274,6 @@ fn a_broken_terminal_is_a_failure() {
 fn nobody_to_ask_says_what_answers_instead() {
     let failure = nobody_to_ask("the offer", "run it again with --yes");
     assert_eq!(failure.kind, Kind::NoAnswer);
-    assert_eq!(failure.detail, "the offer needs an answer and there is no terminal to ask at");
+    assert_eq!(failure.detail, "the offer needs an answer, and there is no terminal to ask at");
     assert_eq!(failure.next.as_deref(), Some("run it again with --yes"));
 }

@@ -200,7 +200,7 @@ fn several(port: u16, found: &[Found]) -> Failure {
         .filter_map(|host| host.addresses.first())
         .map(|address| format!("CODE@{}", bracketed(address.ip())));
     let detail =
-        format!("{} hosts on this local network answer to {port}; none was tried", found.len());
+        format!("{} hosts on this local network answer to {port}, so none was tried", found.len());
     Failure::new(Kind::SeveralHosts, detail).next(format!(
         "ask the other side for its address and use one of: {}",
         places.collect::<Vec<_>>().join(", ")
@@ -223,11 +223,11 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
         let at =
             candidates.host.as_ref().map(|host| format!("{host} on port ")).unwrap_or_default();
         let detail = format!(
-            "something listens at {at}{port} and does not answer; if it is the other side, it is \
-            suspended and the code is good"
+            "something listens at {at}{port} but does not answer; if it is the other side, it is \
+             suspended and the code is still good"
         );
-        let next = "have the other side go on (a shell that has stopped it does that with fg), and \
-                   try again; if it is another program, ask for a new code";
+        let next = "have the other side continue (with fg, if a shell stopped it), and try \
+                    again; if it is another program, ask for a new code";
         return Failure::new(Kind::HostUnreachable, detail).next(next);
     }
     let Some(host) = &candidates.host else {
@@ -248,7 +248,7 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
         format!(
             "{host} answers, but nobody is waiting there under {port}: the code was used or has \
-            ended, or a firewall refuses"
+             ended, or a firewall is in the way"
         )
     } else if misses.iter().any(|miss| matches!(miss, Miss::Silent)) {
         format!("what answers at {host} on port {port} is not a pinhole host")
@@ -257,7 +257,7 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     } else {
         format!("{host} cannot be reached on port {port}")
     };
-    let next = "check that the other side is still waiting and that its firewall lets the port in; \
-               or let this side host";
+    let next = "check that the other side is still waiting and that its firewall lets the port \
+                through; or let this side host";
     Failure::new(Kind::HostUnreachable, detail).next(online_first(next.into()))
 }

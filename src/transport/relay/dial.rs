@@ -137,7 +137,7 @@ impl Place<'_> {
                 "cannot be found: this machine knows no address for its name".to_owned()
             }
             Missed::Refused => {
-                "cannot be reached: nothing listens there, or a firewall refuses".to_owned()
+                "cannot be reached: nothing listens there, or a firewall is in the way".to_owned()
             }
             Missed::Late => format!("does not answer within {} s", STEP.as_secs()),
             Missed::Failed(error) => {

@@ -69,8 +69,8 @@ async fn asked(
             (200, "ok", _) => return Ok(()),
             (200, _, _) | (_, _, None) => break,
             (503, "draining", _) => {
-                let detail = format!("{} is about to end", choice.named());
-                let next = "ask again in a moment, when it has been started again";
+                let detail = format!("{} is shutting down", choice.named());
+                let next = "try again in a moment, once it has restarted";
                 return Err(Failure::new(Kind::RelayBusy, detail).next(next));
             }
             (_, _, Some(page)) => {
@@ -84,7 +84,7 @@ async fn asked(
             }
         }
     }
-    Err(ill(choice, "answers, but not as a relay that works does".into()))
+    Err(ill(choice, "answers, but not like a working relay".into()))
 }
 
 /// The address of a relay's `/health`.
@@ -123,7 +123,7 @@ fn said(answer: &[u8]) -> Option<(u16, String)> {
 
 fn ill(choice: &RelayChoice, why: String) -> Failure {
     Failure::new(Kind::RelayUnreachable, format!("{} {why}", choice.named()))
-        .next("see what the relay logs")
+        .next("check the relay's log")
 }
 
 #[cfg(test)]

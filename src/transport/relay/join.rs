@@ -128,6 +128,7 @@ fn unavailable(way: &Way, nameplate: Nameplate) -> Failure {
         way.choice.named()
     );
     Failure::new(Kind::CodeUnavailable, detail).next(
-        "check the code, and that the other side uses the same relay; else ask it for a new code",
+        "check the code, and that the other side uses the same relay; otherwise ask it for a new \
+         code",
     )
 }

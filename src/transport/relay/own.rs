@@ -119,18 +119,18 @@ impl Own {
         let seen = "the code's number, sizes and times, but neither its words nor what is sent";
         let name = match &self.tunnel {
             Some(tunnel) => format!(
-                "a relay in this process and a tunnel of {}, which sees {seen}",
+                "a relay in this process, and a tunnel by {}, which sees {seen}",
                 tunnel.name()
             ),
             None if self.url.is_here() => {
-                "a relay in this process, which this machine alone reaches; --public-url or \
-                --listen is for others"
+                "a relay in this process, which only this machine can reach; use --public-url or \
+                 --listen for others"
                     .into()
             }
             None if self.url.tls() => format!("a relay in this process, reached at {}", self.url),
             None => format!(
-                "a relay in this process, reached at {} without TLS: whoever is in \
-                            between sees {seen}",
+                "a relay in this process, reached at {} without TLS: anybody in between sees \
+                 {seen}",
                 self.url
             ),
         };
@@ -233,7 +233,7 @@ async fn check(
                     |asked| asked.err().map_or_else(String::new, |why| format!(": {why}")),
                 );
                 return Err(tunnel.failure(&format!(
-                    "says that {} leads here, and that does not work within {} s{why}",
+                    "reports that {} leads here, but that did not work within {} s{why}",
                     choice.url,
                     time.as_secs()
                 )));
@@ -263,7 +263,7 @@ fn url(address: SocketAddr) -> Result<RelayUrl, Failure> {
     RelayUrl::parse(&format!("ws://{address}")).map_err(|why| {
         Failure::new(
             Kind::CannotListen,
-            format!("nobody can be told of the address {address}: {why}"),
+            format!("the address {address} cannot be passed on: {why}"),
         )
     })
 }

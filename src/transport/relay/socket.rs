@@ -129,21 +129,18 @@ pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
     let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
     let busy = |detail: String| Failure::new(Kind::RelayBusy, detail);
     match ending {
-        Ending::Limit => busy(format!("{relay} takes no more from this address for now"))
-            .next("wait some minutes and try again"),
+        Ending::Limit => busy(format!("{relay} accepts no more from this address for now"))
+            .next("wait a few minutes and try again"),
         Ending::Full => busy(format!("{relay} has no number left"))
             .next("try again later, or use another relay"),
-        Ending::Foreign => {
-            refused(format!("{relay} and this pinhole do not understand each other"))
-                .next("update pinhole here, or the relay")
-        }
+        Ending::Foreign => refused(format!("{relay} and this version of pinhole are incompatible"))
+            .next("update pinhole here, or the relay"),
         Ending::Expired => {
-            Failure::new(Kind::NobodyCame, "nobody came in time, and the relay gave the number up")
+            Failure::new(Kind::NobodyCame, "nobody came in time, and the relay gave up the number")
                 .next("run the command again for a new code")
         }
         Ending::Unavailable => {
-            let why =
-                "it was started again and could not, or this machine was away from it for too long";
+            let why = "it was restarted and cannot, or this machine was disconnected for too long";
             let detail = format!(
                 "{relay} does not give this code's number back ({why}), so the code is dead; \
                 nobody has used it"

@@ -45,7 +45,13 @@ pub(super) async fn upgraded(way: &Way, verb: Verb) -> Result<Stream, Failure> {
         let head = match timeout(UPGRADE_TIME, asked).await {
             Ok(Ok(head)) => head,
             Ok(Err(fault)) => return Err(faulty(&way.choice, fault)),
-            Err(_) => return Err(no_relay(&way.choice, "took the connection and does not answer")),
+            Err(_) => {
+                return Err(no_relay(
+                    &way.choice,
+                    "accepted the connection but does not \
+                                                        answer",
+                ));
+            }
         };
         if head.status == 101 {
             return accepted(&way.choice, &head, &key).map(|()| stream);
@@ -56,7 +62,7 @@ pub(super) async fn upgraded(way: &Way, verb: Verb) -> Result<Stream, Failure> {
             None => return Err(refused(&way.choice, &head, Some(way.host_token.is_some()))),
         }
     }
-    Err(no_relay(&way.choice, "redirects from one address to the next, and to no relay"))
+    Err(no_relay(&way.choice, "redirects from one address to the next, but not to a relay"))
 }
 
 /// The request, and its `Sec-WebSocket-Key`.
@@ -64,7 +70,7 @@ fn request(way: &Way, verb: Verb) -> Result<(Zeroizing<Vec<u8>>, String), Failur
     let cannot = || {
         Failure::new(
             Kind::Usage,
-            format!("{} has no address that can be asked for", way.choice.named()),
+            format!("{} has no address that can be requested", way.choice.named()),
         )
     };
     let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
@@ -92,15 +98,15 @@ fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure>
     let accepts =
         head.values("sec-websocket-accept").eq([derive_accept_key(key.as_bytes()).as_str()]);
     if !accepts || head.values("sec-websocket-extensions").next().is_some() {
-        return Err(no_relay(choice, "answers the upgrade, but not as a WebSocket server does"));
+        return Err(no_relay(choice, "answers the upgrade, but not like a WebSocket server"));
     }
     if head.values("sec-websocket-protocol").eq([VERSION]) {
         return Ok(());
     }
     Err(no_relay(
         choice,
-        "is a WebSocket server, but no pinhole relay, unless a proxy before it drops \
-        Sec-WebSocket-Protocol",
+        "is a WebSocket server, but not a pinhole relay, unless a proxy in front of it drops \
+         Sec-WebSocket-Protocol",
     ))
 }
 
@@ -114,12 +120,13 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
         let to = redirect.named();
         let next = match redirect.to.filter(|_| redirect.whole) {
             Some(url) => format!(
-                "if that is where the relay is, name it so: {url}; else a login page or a portal \
-                may be on the way"
+                "if the relay is there, use this address: {url}; otherwise a login page or a \
+                 portal may be in the way"
             ),
             None => {
-                "open the relay's address in a browser: a login page or a portal may be on the way"
-                    .to_owned()
+                "open the relay's address in a browser: a login page or a portal may be in the \
+                 way"
+                .to_owned()
             }
         };
         return Failure::new(
@@ -142,16 +149,16 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             }
         ))
         .next(
-            "ask whoever runs it for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; \
-                  joining needs none, so the other side could host elsewhere",
+            "ask its operator for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining \
+             needs none, so the other side could host instead",
         ),
         (Some(Refusal::Token), ..) => refused(format!(
-            "what stands before {relay} wants a user name and a password \
-                                    (HTTP status 401), and pinhole has none for it"
+            "something in front of {relay} wants a user name and a password (HTTP status 401), \
+             and pinhole has none for it"
         ))
         .next(
-            "ask whoever runs it to let the relay's address through without; a relay that is \
-                  not for everybody has tokens for hosts: --host-token-file",
+            "ask its operator to let the relay's address through without one; a relay that is \
+             not for everybody uses host tokens: --host-token-file",
         ),
         (_, 407, _) => Failure::new(
             Kind::ProxyRefused,
@@ -160,7 +167,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             a user name and a password (HTTP status 407)"
             ),
         )
-        .next("name the proxy with both: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
+        .next("put both into the proxy's address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
         (Some(Refusal::Upgrade), ..) if head.values("sec-websocket-protocol").next().is_some() => {
             Failure::new(
                 Kind::NoCommonVersion,
@@ -178,11 +185,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
         ),
         (_, 200..=299, Some(_)) => stripped(
             choice,
-            &format!(
-                "answers with a page and not with a \
-                                                          WebSocket (HTTP status {})",
-                head.status
-            ),
+            &format!("answers with a page, not with a WebSocket (HTTP status {})", head.status),
         ),
         (Some(Refusal::Limit), ..) => {
             busy(format!("{relay} takes no more from this address for now")).next(
@@ -199,16 +202,13 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
         (_, status, Some(_)) if head.old => no_relay(
             choice,
             &format!(
-                "answers in HTTP/1.0 (status \
-            {status}), which knows no WebSocket, and not as a pinhole relay does"
+                "answers in HTTP/1.0 (status {status}), which has no WebSocket, and not like a \
+                 pinhole relay"
             ),
         ),
         (_, status, _) => no_relay(
             choice,
-            &format!(
-                "answers with HTTP status {status} and not as a \
-                                                 pinhole relay does"
-            ),
+            &format!("answers with HTTP status {status}, not like a pinhole relay"),
         ),
     }
 }
@@ -221,8 +221,9 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
     };
     match fault {
         Fault::Http2 => other(
-            "speaks HTTP/2 alone, and a WebSocket to a relay needs HTTP/1.1",
-            "whoever runs it, or the proxy before it, has to allow HTTP/1.1 beside HTTP/2",
+            "speaks only HTTP/2, and a WebSocket to a relay needs HTTP/1.1",
+            "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
+             HTTP/2",
         ),
         Fault::Tls => other("speaks TLS there", "its address begins with wss://, not with ws://"),
         Fault::Cut => no_relay(choice, "hangs up when it is asked for a WebSocket"),
@@ -233,9 +234,9 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
 /// Something keeps the headers of the upgrade to itself.
 fn stripped(choice: &RelayChoice, what: &str) -> Failure {
     Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(
-        "if a relay is there, a proxy before it or on the way does not pass WebSockets on: whoever \
-        runs it has to pass Upgrade and Connection \
-         (relay/README.md, \"Behind a proxy\"); else check the address",
+        "if a relay is there, a proxy in front of it or on the way does not pass on WebSockets: \
+         its operator has to pass on Upgrade and Connection (relay/README.md, \"Behind a \
+         proxy\"); otherwise check the address",
     )
 }
 
@@ -248,8 +249,8 @@ fn no_relay(choice: &RelayChoice, what: &str) -> Failure {
         "; if it speaks TLS there, its address begins with wss://"
     };
     let next = format!(
-        "check its address and port with whoever runs it{tls}; `curl ADDRESS/health` shows whether \
-        a relay is there"
+        "check its address and port with its operator{tls}; `curl ADDRESS/health` shows whether \
+         a relay is there"
     );
     Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next)
 }

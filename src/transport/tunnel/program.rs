@@ -37,8 +37,8 @@ impl Program {
                 }
                 _ => Err(Failure::new(
                     Kind::Usage,
-                    "what --tunnel names is no command line: it is \
-                                                   empty, or a quotation mark is open",
+                    "the value of --tunnel is not a command line: it is empty, or a quotation \
+                     mark is open",
                 )
                 .next(
                     "--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or \

@@ -141,12 +141,12 @@ async fn a_program_that_is_not_there_is_said_to_be_missing() {
 async fn a_program_that_ends_is_quoted_with_its_last_line_made_harmless() {
     let ended = failure("echo first; printf 'account: \\033[2Jno\\n\\n' >&2; exit 3").await;
     assert!(
-        ended.detail.contains("lt ended (exit status: 3); the last it said: account: \\u{1b}[2Jno"),
+        ended.detail.contains("lt ended (exit status: 3); its last line: account: \\u{1b}[2Jno"),
         "{ended}"
     );
     // One without an end of its last line, and one with a long one.
     assert!(
-        failure("printf 'not logged in'; exit 1").await.detail.ends_with("said: not logged in")
+        failure("printf 'not logged in'; exit 1").await.detail.ends_with("line: not logged in")
     );
     let long = failure("head -c 100000 /dev/zero | tr '\\0' x; exit 1").await;
     assert!(long.detail.ends_with(&"x".repeat(SHOWN)) && long.detail.len() < 2 * SHOWN, "{long}");
@@ -168,7 +168,7 @@ async fn a_program_that_says_no_address_is_given_up_and_ended() {
     };
     assert!(
         failure.detail.contains(
-            "no address of a tunnel within 1 s; the last it said: visit http://a.example to log in"
+            "no address of a tunnel within 1 s; its last line: visit http://a.example to log in"
         ),
         "{failure}"
     );

@@ -300,7 +300,7 @@ fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
     command.env("CLAUDECODE", "1").current_dir("/");
     let failure = refused(Running::start(command));
     assert!(
-        failure["detail"].as_str().unwrap().contains("is nowhere that is allowed"),
+        failure["detail"].as_str().unwrap().contains("is not in an allowed place"),
         "{failure}"
     );
 }

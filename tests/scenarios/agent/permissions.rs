@@ -188,7 +188,7 @@ fn the_line_that_is_said_works_as_it_is() {
     ] {
         let failure = Running::start(typed(&here, line)).end().expect(5).failure();
         let (_, next) =
-            failure["next"].as_str().unwrap().split_once("by the other side: ").unwrap();
+            failure["next"].as_str().unwrap().split_once("because the other side asked: ").unwrap();
         assert!(
             ["two words", ".env", "API_KEY"]
                 .contains(&taken(next, &here)["name"].as_str().unwrap()),

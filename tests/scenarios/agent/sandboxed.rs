@@ -31,12 +31,12 @@ fn one_command_in_namespaces_of_its_own() {
     let ended = Running::start(command).end().expect(5);
     let (ok, detail, next) = said(&ended, "dial");
     assert!(
-        !ok && detail.contains("no network but loopback") && next.contains("outside the sandbox"),
+        !ok && detail.contains("only loopback") && next.contains("outside the sandbox"),
         "{detail}"
     );
     let (ok, detail, next) = said(&ended, "background");
     assert!(
-        !ok && detail.contains("PID namespace ends with this very command")
+        !ok && detail.contains("PID namespace ends with this command")
             && next.contains("`pinhole mcp`")
             && next.contains("without --detach"),
         "{detail}"
@@ -61,7 +61,7 @@ fn what_is_in_the_foreground_is_done_where_nothing_lives_on() {
     let ended = doctor(sandbox, &here, 0);
     assert!(
         said(&ended, "summary").1.ends_with(
-            "without --detach, as do `ask` and `mcp`; nothing lives on in the background"
+            "without --detach, as do `ask` and `mcp`; nothing can run on in the background"
         ),
         "{:#?}",
         ended.lines
@@ -136,7 +136,7 @@ fn where_nothing_can_be_written_it_is_said_where_received_things_can_go() {
     let (ok, detail, next) = said(&ended, "files");
     assert!(!ok && detail.contains(".local/state/pinhole") && next.contains("-o DIR"), "{detail}");
     assert!(!said(&ended, "unix-sockets").0 && !said(&ended, "background").0);
-    assert!(ended.failure()["detail"].as_str().unwrap().contains("what goes out is served"));
+    assert!(ended.failure()["detail"].as_str().unwrap().contains("sending works"));
     assert!(!here.home().join(".local").exists());
 }
 

@@ -100,7 +100,7 @@ fn every_agent_is_set_up_once_and_left_as_it_was() {
             written.len() >= 4 && written.iter().all(|path| said.contains(path.to_str().unwrap())),
             "{said}\n{written:?}"
         );
-        assert!(with("--remove").contains("That is all that setup had done."));
+        assert!(with("--remove").contains("That was everything that setup had done."));
         assert_eq!(tree(&here.home()), before, "{agents:?}");
         assert!(with("--remove").contains("nothing to do"));
     }
@@ -161,7 +161,7 @@ fn codex_gets_the_variables_and_only_the_approvals_of_what_sends_nothing() {
     let lines = [
         "env_vars = [\"PINHOLE_NETWORK\", \"PINHOLE_RELAY\"]",
         "tools.open.approval_mode = \"approve\"",
-        "are called without a question",
+        "Codex calls those tools without asking",
     ];
     assert!(lines.iter().all(|line| said.contains(line)), "{said}");
     here.run_plain(["setup", "codex", "--apply"]);
@@ -199,7 +199,7 @@ fn codex_gets_the_variables_and_only_the_approvals_of_what_sends_nothing() {
     .unwrap();
     assert!(
         here.run_plain(["setup", "codex", "--apply"])
-            .contains("has a server pinhole that setup has not written")
+            .contains("has a server pinhole that setup did not write")
     );
 }
 
@@ -231,7 +231,7 @@ fn a_skill_that_agents_share_goes_with_the_last_of_them() {
     let shared = here.home().join(".agents/skills/pinhole/SKILL.md");
     let said = here.run_plain(["setup", "codex", "--remove"]);
     assert!(
-        said.contains("stays: Cursor, OpenCode, Gemini CLI has it too") && shared.is_file(),
+        said.contains("stays: Cursor, OpenCode, Gemini CLI uses it too") && shared.is_file(),
         "{said}"
     );
     for agent in ["cursor", "gemini", "claude"] {
@@ -404,7 +404,7 @@ fn piped_to_an_agent_it_says_what_to_run() {
 fn nobody_here_is_no_failure_and_one_that_is_named_is_set_up_all_the_same() {
     let here = Machine::new();
     let said = here.run_plain(["setup", "--apply"]);
-    assert!(said.starts_with("None of the agents that setup knows is found"), "{said}");
+    assert!(said.starts_with("No agent that setup knows was found"), "{said}");
     assert!(tree(&here.home()).is_empty());
     for agent in ALL {
         let home = here.path(agent);
@@ -428,12 +428,15 @@ fn what_somebody_has_made_theirs_stays() {
                \"env\":{\"PINHOLE_RELAY\":\"wss://r\"}}}}";
     let path = write(&here, ".cursor/mcp.json", own);
     let said = here.run_plain(["setup", "cursor", "--apply"]);
-    assert!(said.contains("has a server pinhole that setup has not written"), "{said}");
+    assert!(said.contains("has a server pinhole that setup did not write"), "{said}");
     let skill = here.home().join(".agents/skills/pinhole/SKILL.md");
     std::fs::write(&skill, "mine").unwrap();
-    failed(&here, &["setup", "cursor", "--apply"], 8, "is not as setup has written it");
+    failed(&here, &["setup", "cursor", "--apply"], 8, "is not as setup wrote it");
     let said = here.run_plain(["setup", "cursor", "--remove"]);
-    assert!(said.contains(&format!("{} was changed since, and stays", skill.display())), "{said}");
+    assert!(
+        said.contains(&format!("{} was changed since then, and stays", skill.display())),
+        "{said}"
+    );
     assert_eq!(
         (
             std::fs::read_to_string(path).unwrap().as_str(),
@@ -443,14 +446,14 @@ fn what_somebody_has_made_theirs_stays() {
     );
     // Nothing at all is done where something is in the way of one.
     let before = tree(&here.home());
-    failed(&here, &["setup", "--apply"], 8, "is not as setup has written it");
+    failed(&here, &["setup", "--apply"], 8, "is not as setup wrote it");
     assert_eq!(tree(&here.home()), before);
 }
 
 #[test]
 fn what_is_not_understood_is_not_touched() {
     for (agent, name, content, says) in [
-        ("claude", ".claude.json", "{\"a\": 1,, }".to_owned(), "is no JSON, line 1"),
+        ("claude", ".claude.json", "{\"a\": 1,, }".to_owned(), "is not JSON, line 1"),
         ("claude", ".claude.json", String::new(), "has no JSON in it"),
         (
             "cursor",
@@ -458,25 +461,25 @@ fn what_is_not_understood_is_not_touched() {
             "{\"mcpServers\": {}, \"mcpServers\": {}}".to_owned(),
             "has the key \"mcpServers\" twice",
         ),
-        ("cursor", ".cursor/mcp.json", "[]".to_owned(), "is no JSON object"),
-        ("codex", ".codex/config.toml", "model = \"x\nb = 1\n".to_owned(), "is no TOML, line 1"),
+        ("cursor", ".cursor/mcp.json", "[]".to_owned(), "is not a JSON object"),
+        ("codex", ".codex/config.toml", "model = \"x\nb = 1\n".to_owned(), "is not TOML, line 1"),
         (
             "codex",
             ".codex/config.toml",
             "mcp_servers = { a = { command = 'x' } }\n".to_owned(),
-            "in a form that is not changed by a program",
+            "in a form that setup cannot change",
         ),
         (
             "opencode",
             ".config/opencode/opencode.json",
             "{\"mcp\": [1]}".to_owned(),
-            "something else than an object as \"mcp\"",
+            "something other than an object as \"mcp\"",
         ),
         (
             "opencode",
             ".config/opencode/opencode.json",
             " ".repeat(33 << 20),
-            "longer than a configuration is",
+            "too long for a configuration",
         ),
     ] {
         let here = Machine::new();
@@ -493,10 +496,10 @@ fn what_is_not_understood_is_not_touched() {
     let here = Machine::new();
     let path = write(&here, ".cursor/mcp.json", "");
     std::fs::write(&path, b"\xff\xfe{\x00}\x00").unwrap();
-    failed(&here, &["setup", "cursor", "--apply"], 2, "is no text");
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is not text");
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    failed(&here, &["setup", "cursor", "--apply"], 2, "is no file");
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is not a file");
 }
 
 #[test]
@@ -515,18 +518,13 @@ fn links_are_followed_modes_are_kept_and_nothing_else_is_written_through() {
     std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o440)).unwrap();
     failed(&here, &["setup", "cursor", "--apply"], 8, "it is read-only");
     std::fs::remove_file(&kept).unwrap();
-    failed(&here, &["setup", "cursor", "--apply"], 2, "is a link to nothing");
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is a broken link");
     std::fs::remove_file(&link).unwrap();
     let skills = here.home().join(".agents/skills");
     std::fs::create_dir_all(&skills).unwrap();
     let _ = std::fs::remove_dir_all(skills.join("pinhole"));
     symlink(here.home().join("dotfiles"), skills.join("pinhole")).unwrap();
-    failed(
-        &here,
-        &["setup", "cursor", "--apply"],
-        2,
-        "is a link, and what it leads to is left alone",
-    );
+    failed(&here, &["setup", "cursor", "--apply"], 2, "is a link, and its target is left alone");
 }
 
 #[test]
@@ -534,7 +532,7 @@ fn a_home_that_cannot_be_used_is_said() {
     let here = Machine::new();
     here.write("file", "");
     failed(&here, &["setup", "claude", "--apply", "--home", "missing"], 2, "cannot be used");
-    failed(&here, &["setup", "claude", "--apply", "--home", "file"], 2, "is no directory");
+    failed(&here, &["setup", "claude", "--apply", "--home", "file"], 2, "is not a directory");
     for args in [&["setup", "claude", "--apply", "--remove"][..], &["setup", "emacs"]] {
         assert_eq!(here.run(args).expect(2).failure()["error"], "usage");
     }

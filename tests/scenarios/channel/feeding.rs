@@ -110,7 +110,7 @@ fn who_feeds_and_is_killed_cancels_it() {
         }
         let here = it.host.until("error", "");
         assert_eq!(here["error"], "source-unreadable");
-        assert!(here["detail"].as_str().unwrap().contains("was ended before its end"), "{here}");
+        assert!(here["detail"].as_str().unwrap().contains("was stopped before the end"), "{here}");
         assert_eq!(it.peer.until("error", "")["error"], "peer-source-unreadable");
         it.goes_on();
         it.here.run(["close"]).expect(0);

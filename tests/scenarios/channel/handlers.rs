@@ -317,5 +317,5 @@ fn what_cannot_be_is_said_before_there_is_a_code() {
         );
     }
     let error = here.run(["connect", "-", "--first", "-"]).expect(2).failure();
-    assert!(error["detail"].as_str().unwrap().contains("only one of"), "{error}");
+    assert!(error["detail"].as_str().unwrap().contains("not both"), "{error}");
 }

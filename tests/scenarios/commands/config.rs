@@ -69,7 +69,7 @@ fn what_cannot_be_set_is_refused_and_nothing_is_written() {
     here.write("text", "no certificate");
     for (args, says) in [
         (["set", "relay", "wss://me:hunter2@relay.example"], "user name"),
-        (["set", "lan", "maybe"], "neither true nor false"),
+        (["set", "lan", "maybe"], "must be true or false"),
         (["set", "ca-file", "text"], "has no certificate in it"),
         (["set", "ca-file", "missing"], "cannot be read"),
     ] {
@@ -136,7 +136,7 @@ fn a_file_that_cannot_be_followed_stops_every_command_and_is_not_touched() {
     let path = here.home().join(".config/pinhole/config.toml");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     for (text, says) in [
-        ("# mine\nrealy = 'wss://a'\n", "line 2: `realy` is no setting; did you mean `relay`?"),
+        ("# mine\nrealy = 'wss://a'\n", "line 2: `realy` is not a setting; did you mean `relay`?"),
         ("relay = [", "line 1: "),
     ] {
         std::fs::write(&path, text).unwrap();

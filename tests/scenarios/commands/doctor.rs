@@ -66,13 +66,13 @@ fn the_next_call_says_what_became_of_the_probe() {
         "{detail}"
     );
     let (ok, detail, _) = said(&here.run(["doctor"]).expect(0), "background");
-    assert!(ok && detail.contains("lives on"), "{detail}");
+    assert!(ok && detail.contains("live on"), "{detail}");
     end_probes(&here.home());
     probes_are_gone(&run);
     let ended = here.run(["doctor"]).expect(0);
     let (ok, detail, next) = said(&ended, "background");
     assert!(!ok && detail.contains("probe was, ") && next.contains("without --detach"), "{detail}");
-    assert!(said(&ended, "summary").1.contains("nothing lives on in the background"));
+    assert!(said(&ended, "summary").1.contains("nothing can run on in the background"));
     end_probes(&here.home());
 }
 
@@ -141,7 +141,8 @@ fn a_runtime_directory_that_is_open_to_others_is_not_used() {
     for name in ["unix-sockets", "background"] {
         let (ok, detail, next) = said(&ended, name);
         assert!(
-            !ok && detail.contains("other users may enter it") && next.contains("XDG_RUNTIME_DIR"),
+            !ok && detail.contains("other users have access to it")
+                && next.contains("XDG_RUNTIME_DIR"),
             "{detail}"
         );
     }

@@ -38,7 +38,7 @@ fn a_code_that_is_not_open_here_is_joined_only_by_an_explicit_command() {
         assert!(next.contains(&format!("pinhole connect {whole}")), "{next}");
         // One that hands over once uses the code up, and so does not come first.
         let once = if args[0] == "send" { "pinhole give --code" } else { "pinhole take" };
-        assert!(code != CODE || next.contains(&format!("if that is all: {once} {CODE}")), "{next}");
+        assert!(code != CODE || next.contains(&format!("for this alone: {once} {CODE}")), "{next}");
     }
 }
 

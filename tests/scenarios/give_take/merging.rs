@@ -187,7 +187,7 @@ fn a_person_is_offered_it_where_a_folder_meets_a_folder() {
         }
         taker.see("t is already here. [Rename/skip/merge]");
         taker.keys("merge\r");
-        taker.see("it was joined with the folder that was here already, and replaced 1 file in it");
+        taker.see("it was merged into the folder that was here, and replaced 1 file in it");
         taker.end(0);
         giver.end().expect(0);
         // A person has seen what comes: names keep.

@@ -127,8 +127,8 @@ fn a_suspended_host_is_said_to_be_and_its_code_is_good() {
         let error = there.run(["take", &code]).expect(5).failure();
         assert_eq!(error["error"], "host-unreachable");
         let detail = format!(
-            "something listens at {place} and does not answer; if it is the other side, it is \
-            suspended and the code is good"
+            "something listens at {place} but does not answer; if it is the other side, it is \
+             suspended and the code is still good"
         );
         assert_eq!(error["detail"], detail);
     }

@@ -134,7 +134,7 @@ fn nothing_held_is_said_and_one_that_comes_is_waited_for() {
     let error = machine.run(["receive", &code, "--secret-to-file", "mine"]).expect(2).failure();
     assert_eq!(error["error"], "not-wanted-here");
     let error = it.receive(&["-o", "."]).expect(2).failure();
-    assert!(error["next"].as_str().unwrap().contains("leave -o out"));
+    assert!(error["next"].as_str().unwrap().contains("leave out -o"));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_session_that_is_killed_meanwhile_takes_nothing_along() {
         (&"session-gone".into(), VALUE)
     );
     assert!(
-        failure["detail"].as_str().unwrap().starts_with("the secret has been handed over"),
+        failure["detail"].as_str().unwrap().starts_with("the secret was handed over"),
         "{failure}"
     );
 }

@@ -34,10 +34,10 @@ fn what_is_typed_is_sent_and_commands_are_not() {
     line(&mut guest, "\u{1b}[200~one\rtwo\rthree\u{1b}[201~");
     host.see("> one\n> two\n> three");
     line(&mut host, "/status");
-    host.see("Connected; nothing is under way");
+    host.see("Connected; nothing is in progress");
     line(&mut host, "/nonsense");
     // Ctrl-D is a key only once the next line is being typed.
-    host.see("is typed with two.\nyou>");
+    host.see("type two.\nyou>");
     host.keys(CTRL_D);
     host.see("To leave, type /close");
     line(&mut host, "/close");
@@ -175,7 +175,7 @@ fn closing_says_what_it_waits_for_and_how_to_leave_now() {
     line(&mut host, "one more");
     host.see("That was not sent");
     line(&mut guest, "/close");
-    guest.see("The question above is still to be answered");
+    guest.see("The question above still needs an answer");
     line(&mut guest, "/yes");
     let host = host.end(0);
     assert!(host.contains("Delivered report.pdf"), "{host}");

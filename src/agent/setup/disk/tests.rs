@@ -27,7 +27,7 @@ fn what_another_program_has_written_meanwhile_is_left() {
         let failure = stale.make().unwrap_err();
         assert!(
             failure.exit() == Exit::Disk
-                && failure.detail.contains("has just been changed by another program"),
+                && failure.detail.contains("was changed by another program"),
             "{failure}"
         );
     }
@@ -55,7 +55,7 @@ fn readers_find_the_old_file_or_the_new_one_whole() {
 
 #[test]
 fn what_is_no_configuration_is_not_read_to_its_end() {
-    for (path, says) in [("/dev/zero", "is no file"), ("/", "is no file")] {
+    for (path, says) in [("/dev/zero", "is not a file"), ("/", "is not a file")] {
         let failure = read(Path::new(path)).unwrap_err();
         assert!(failure.exit() == Exit::Usage && failure.detail.contains(says), "{failure}");
     }

@@ -116,15 +116,15 @@ fn an_entry_is_replaced_where_it_stands() {
 fn what_is_not_understood_is_said() {
     for (text, says) in [
         ("", "has no JSON in it"),
-        ("[]", "is no JSON object"),
-        ("{\n  \"a\": \n}", "is no JSON, line "),
-        ("{'a': 1}", "is no JSON, line 1"),
-        ("{\"a\" 1}", "is no JSON, line 1"),
+        ("[]", "is not a JSON object"),
+        ("{\n  \"a\": \n}", "is not JSON, line "),
+        ("{'a': 1}", "is not JSON, line 1"),
+        ("{\"a\" 1}", "is not JSON, line 1"),
         ("{\"mcpServers\": {}, \"mcpServers\": {}}", "has the key \"mcpServers\" twice"),
         ("{\"mcpServers\": {\"pinhole\": 1, \"pinhole\": 2}}", "has the key \"pinhole\" twice"),
-        ("{\"mcpServers\": []}", "something else than an object as \"mcpServers\""),
-        ("{} {}", "is no JSON, line 1"),
-        ("\u{feff}{\"a\": 1}", "is no JSON, line 1"),
+        ("{\"mcpServers\": []}", "something other than an object as \"mcpServers\""),
+        ("{} {}", "is not JSON, line 1"),
+        ("\u{feff}{\"a\": 1}", "is not JSON, line 1"),
     ] {
         let Fault(why) = put(Some(text), SERVERS, VALUE).unwrap_err();
         assert!(why.contains(says), "{text}: {why}");

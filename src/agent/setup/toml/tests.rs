@@ -58,24 +58,24 @@ fn an_entry_is_replaced_where_it_stands() {
 #[test]
 fn what_is_not_understood_is_said() {
     for (text, says) in [
-        ("a = \n", "is no TOML, line 1"),
-        ("a = 1\na = 2\n", "is no TOML, line 2"),
+        ("a = \n", "is not TOML, line 1"),
+        ("a = 1\na = 2\n", "is not TOML, line 2"),
         ("mcp_servers = 1\n", ""),
-        ("mcp_servers = { other = { command = 'x' } }\n", "in a form that is not changed"),
+        ("mcp_servers = { other = { command = 'x' } }\n", "in a form that setup cannot change"),
         ("[[mcp_servers]]\n", ""),
     ] {
         let Fault(why) = put(Some(text), "pinhole", "pinhole", None).unwrap_err();
         assert!(why.contains(says), "{text}: {why}");
     }
     let Fault(why) = get("mcp_servers = 1\n", "pinhole").unwrap_err();
-    assert!(why.contains("something else than a table"), "{why}");
+    assert!(why.contains("something other than a table"), "{why}");
     let Fault(why) = take(
         "mcp_servers.pinhole = { command = 'pinhole', args = ['mcp'] }\n",
         "pinhole",
         "pinhole",
     )
     .unwrap_err();
-    assert!(why.contains("in a form that is not changed"), "{why}");
+    assert!(why.contains("in a form that setup cannot change"), "{why}");
 }
 
 proptest! {

@@ -159,10 +159,8 @@ fn the_sentence_about_a_full_disk_says_how_much_and_what_to_do() {
     let desk = Desk::new();
     let failure =
         desk.begin(&[item("report.pdf", ItemKind::File, Some(1 << 60))]).unwrap_err().failure;
-    let start = format!(
-        "\"report.pdf\" was not saved: the disk holding {} has ",
-        desk.inbox.path().display()
-    );
+    let start =
+        format!("\"report.pdf\" was not saved: the disk of {} has ", desk.inbox.path().display());
     assert!(
         failure.detail.starts_with(&start)
             && failure.detail.ends_with(" left and 1152921.5 TB are needed"),
@@ -190,7 +188,7 @@ fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
     let failure = desk.begin(&[item("f", ItemKind::File, Some(11 * BLOCK))]).unwrap_err().failure;
     assert_eq!(
         failure.detail,
-        "\"f\" was not accepted: 45.0 kB more would be over the 40.9 kB that one code may bring"
+        "\"f\" was not accepted: 45.0 kB more would exceed the 40.9 kB that one code may bring"
     );
     desk.receive("a", &bytes(6)).unwrap();
     assert_eq!(

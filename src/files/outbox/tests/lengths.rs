@@ -168,7 +168,8 @@ fn what_has_no_end_is_missing_by_name() {
 
 #[test]
 fn one_that_is_named_and_has_no_end_is_refused_before_there_is_a_code() {
-    for (path, why) in [(ENDLESS, "has no end within 16 MiB"), ("/proc/self/mem", "cannot be read")]
+    for (path, why) in
+        [(ENDLESS, "does not end within 16 MiB"), ("/proc/self/mem", "cannot be read")]
     {
         let failure = refusal(&[path.into()]);
         assert_eq!(failure.kind, Kind::SourceUnreadable, "{failure}");

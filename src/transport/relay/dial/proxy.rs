@@ -119,7 +119,7 @@ impl Proxy {
             Ok(Ok(())) => Ok(stream),
             Ok(Err(refusal)) => Err(self.refused(url, &refusal)),
             Err(_) => Err(place.unreachable(&format!(
-                "took the connection and says nothing for {} s",
+                "accepted the connection but sent nothing for {} s",
                 STEP.as_secs()
             ))),
         }
@@ -175,46 +175,65 @@ impl Proxy {
                 ),
             ),
             Refusal::Login(way) => (
-                format!("{proxy} wants a login of the kind {way}, and pinhole knows user name and \
-                        password alone (Basic)"),
-                "ask whoever runs it for another way, or run a proxy here that logs in to it, such \
-                as cntlm or px, and name that"
+                format!(
+                    "{proxy} wants a login by {way}, and pinhole only supports a user name \
+                         and password (Basic)"
+                ),
+                "ask its operator for another way, or run a proxy here that logs in to it, such \
+                 as cntlm or px, and use that"
                     .to_owned(),
             ),
             Refusal::Redirect(to) => (
-                format!("{proxy} redirects to {to} in place of a connection to {target}"),
-                "open that in a browser: a network may want a login first; or ask whoever runs the \
-                proxy".to_owned(),
+                format!("{proxy} redirects to {to} instead of connecting to {target}"),
+                "open that in a browser: a network may want a login first; or ask the proxy's \
+                 operator"
+                    .to_owned(),
             ),
             Refusal::NoTunnel(status) => (
                 format!("{proxy} makes no connections (HTTP status {status} to CONNECT)"),
-                format!("check {variable}: a web server, or a proxy for pages alone, may be there"),
+                format!("check {variable}: it may lead to a web server, or a proxy only for pages"),
             ),
             Refusal::Forbidden(why) => (
                 format!("{proxy} does not let {target} through ({why})"),
-                "ask whoever runs it to allow that relay, or use a relay that it allows; many \
-                allow port 443 only".to_owned(),
+                "ask its operator to allow that relay, or use a relay that it allows; many allow \
+                 only port 443"
+                    .to_owned(),
             ),
-            Refusal::NotReached(why) => {
-                (format!("{proxy} cannot reach {target} ({why})"), "check the relay's address, and \
-                    that the proxy can reach it".to_owned())
-            }
+            Refusal::NotReached(why) => (
+                format!("{proxy} cannot reach {target} ({why})"),
+                "check the relay's address, and \
+                    that the proxy can reach it"
+                    .to_owned(),
+            ),
             Refusal::NoAddress => (
                 format!(
-                    "this machine knows no address for {:?}, and {proxy} is to be given one",
+                    "this machine knows no address for {:?}, and {proxy} needs one",
                     url.host()
                 ),
-                format!("check the relay's address; or write socks5h:// in {variable}, then the \
-                        proxy looks names up"),
+                format!(
+                    "check the relay's address; or write socks5h:// in {variable}, then the \
+                        proxy looks names up"
+                ),
             ),
             Refusal::NoProxy => {
-                return Place::Proxy(self).unreachable("does not answer as the kind of proxy does \
-                                                      that its address says");
+                return Place::Proxy(self).unreachable(
+                    "does not answer like the kind of proxy \
+                                                       that its address names",
+                );
             }
-            Refusal::Http2 => return Place::Proxy(self).unreachable("speaks HTTP/2 alone, and \
-                pinhole asks proxies in HTTP/1.1"),
-            Refusal::Cut => return Place::Proxy(self).unreachable("hangs up when it is asked for a \
-                connection"),
+            Refusal::Http2 => {
+                return Place::Proxy(self).unreachable(
+                    "speaks only HTTP/2, and \
+                                                                     pinhole needs HTTP/1.1 for \
+                                                                     proxies",
+                );
+            }
+            Refusal::Cut => {
+                return Place::Proxy(self).unreachable(
+                    "hangs up when it is asked for a \
+                connection",
+                );
+            }
         };
         Failure::new(Kind::ProxyRefused, detail).next(next)
     }
@@ -222,8 +241,14 @@ impl Proxy {
 
 fn unusable(variable: &str) -> Failure {
     // What it is set to may hold a password.
-    Failure::new(Kind::Usage, format!("{variable} is set to something that is no proxy's address"))
-        .next(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
+    Failure::new(
+        Kind::Usage,
+        format!(
+            "{variable} is set to something that is not the address of \
+                                       a proxy"
+        ),
+    )
+    .next(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
 }
 
 /// IPv6 in brackets, as before a port.

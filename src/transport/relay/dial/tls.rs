@@ -104,7 +104,7 @@ pub(super) async fn start(
         Err(_) => Err(speaks_no_tls(
             place,
             &format!(
-                "took the connection and says nothing for {} s when it is asked for TLS",
+                "accepted the connection but sent nothing for {} s when asked for TLS",
                 STEP.as_secs()
             ),
         )),
@@ -113,9 +113,7 @@ pub(super) async fn start(
 
 fn unprepared(error: &Error) -> Failure {
     let detail = match error {
-        Error::General(_) => {
-            "this machine has no list of the certificates that it trusts".to_owned()
-        }
+        Error::General(_) => "this machine has no list of trusted certificates".to_owned(),
         error => format!("TLS cannot begin: {error}"),
     };
     Failure::new(Kind::RelayCertificate, detail).next(
@@ -135,9 +133,10 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
         Some(Error::AlertReceived(alert)) => {
             speaks_no_tls(place, &format!("refuses TLS with this program ({alert:?})"))
         }
-        Some(Error::PeerIncompatible(_)) => {
-            place.unreachable("speaks no TLS that this program speaks: it has to be 1.2 or 1.3")
-        }
+        Some(Error::PeerIncompatible(_)) => place.unreachable(
+            "speaks no TLS version that this program speaks: it must be 1.2 or \
+                               1.3",
+        ),
         Some(error) => place.unreachable(&format!("and this program cannot agree on TLS: {error}")),
         None if matches!(
             error.kind(),
@@ -152,11 +151,11 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
 
 /// It takes TLS, and no HTTP/1.1 in it.
 fn http2(place: &Place<'_>) -> Failure {
-    let failure = place.unreachable("does not speak HTTP/1.1, but probably HTTP/2 alone");
+    let failure = place.unreachable("does not speak HTTP/1.1, but probably only HTTP/2");
     match place {
         Place::Relay(_) => failure.next(
-            "whoever runs it, or the proxy before it, has to allow HTTP/1.1 beside \
-                         HTTP/2: a WebSocket to a relay needs it",
+            "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
+             HTTP/2: a WebSocket to a relay needs it",
         ),
         Place::Proxy(_) => failure,
     }
@@ -166,8 +165,8 @@ fn speaks_no_tls(place: &Place<'_>, what: &str) -> Failure {
     let failure = place.unreachable(what);
     match place {
         Place::Relay(_) => failure.next(
-            "check host and port of its address; on this machine a relay may be \
-                         without TLS: ws:// instead of wss://",
+            "check the host and port of its address; on this machine a relay may do without TLS: \
+             ws:// instead of wss://",
         ),
         Place::Proxy(_) => failure,
     }
@@ -178,18 +177,18 @@ fn distrusted(why: &CertificateError, place: &Place<'_>) -> Failure {
     let (what, next) = match why {
         // A signature is wrong where an authority was made anew under its old name.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-            "has a certificate of an issuer that this machine does not know",
+            "has a certificate from an issuer that this machine does not know",
             "if the relay, or a company's proxy that reads along, has a certificate of its own: \
-            --ca-file FILE, or pinhole config set ca-file FILE; \
-             else somebody may stand in between",
+             --ca-file FILE, or pinhole config set ca-file FILE; otherwise somebody may be in \
+             between",
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
             "has a certificate for another name",
-            "use the name that its certificate is for; else somebody may stand in between",
+            "use the name that its certificate is for; otherwise somebody may be in between",
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
             "has a certificate that has expired",
-            "check this machine's clock; if it is right, whoever runs the relay has to renew it",
+            "check this machine's clock; if it is right, the relay's operator has to renew it",
         ),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
             "has a certificate that is not valid yet",
@@ -197,18 +196,18 @@ fn distrusted(why: &CertificateError, place: &Place<'_>) -> Failure {
         ),
         CertificateError::Revoked => (
             "has a certificate that was revoked",
-            "use another relay, and tell whoever runs this one",
+            "use another relay, and tell this one's operator",
         ),
         CertificateError::Other(OtherError(inner))
             if inner.to_string().contains("CaUsedAsEndEntity") =>
         {
             (
-                "shows the certificate of an authority as its own, which TLS does not allow",
-                "whoever runs it needs one that is no authority's: openssl req -x509 … -addext \
-                basicConstraints=critical,CA:FALSE",
+                "uses an authority's certificate as its own, which TLS does not allow",
+                "its operator needs one that is not an authority's: openssl req -x509 … -addext \
+                 basicConstraints=critical,CA:FALSE",
             )
         }
-        _ => ("has a certificate that is not accepted", "ask whoever runs it"),
+        _ => ("has a certificate that is not accepted", "ask its operator"),
     };
     let kind = if matches!(place, Place::Relay(_)) {
         Kind::RelayCertificate

@@ -15,7 +15,7 @@ fn the_end_of_its_input_closes_its_channels_in_peace() {
         json!({"name": "receive", "arguments": {"channel": "nobody came", "wait_s": 45}}),
     );
     let said = host.hang_up();
-    assert!(said.contains("is closed: events that were never received"), "{said}");
+    assert!(said.contains("is closed: events never received"), "{said}");
     let left = peer.until_ended();
     assert_eq!((&left["exit"], &left["reason"]), (&0.into(), &"done".into()));
     // Nothing of it is found any more.

@@ -122,7 +122,7 @@ async fn what_an_http_proxy_answers_is_said() {
         (
             b"HTTP/1.1 407 \r\nProxy-Authenticate: NTLM\r\n\r\n",
             "proxy-refused",
-            "wants a login of the kind NTLM",
+            "wants a login by NTLM",
         ),
         (
             b"HTTP/1.1 407 \r\nProxy-Authenticate: \x1b[2J\r\n\r\n",
@@ -132,7 +132,7 @@ async fn what_an_http_proxy_answers_is_said() {
         (
             b"HTTP/1.1 302 Go\r\nLocation: http://login.example/portal?hunter2\r\n\r\n",
             "proxy-refused",
-            "redirects to http://login.example/portal in place of a connection to localhost:4001",
+            "redirects to http://login.example/portal instead of connecting to localhost:4001",
         ),
         (
             b"HTTP/1.1 307 Go\r\nLocation: /login\r\n\r\n",
@@ -150,12 +150,12 @@ async fn what_an_http_proxy_answers_is_said() {
             "proxy-refused",
             "makes no connections (HTTP status 501 to CONNECT)",
         ),
-        (b"HTTP/1.1 505 No\r\n\r\n", "proxy-unreachable", "speaks HTTP/2 alone"),
-        (b"\0\0\x12\x04\0\0\0\0\0\0\x03", "proxy-unreachable", "speaks HTTP/2 alone"),
-        (b"HTTP/1.1 x\r\n\r\n", "proxy-unreachable", "does not answer as the kind of proxy"),
-        (b"HTTP/2", "proxy-unreachable", "does not answer as the kind of proxy"),
-        (b"HTTP/1.1 200", "proxy-unreachable", "does not answer as the kind of proxy"),
-        (b"SSH-2.0-x\r\n\r\n", "proxy-unreachable", "does not answer as the kind of proxy"),
+        (b"HTTP/1.1 505 No\r\n\r\n", "proxy-unreachable", "speaks only HTTP/2"),
+        (b"\0\0\x12\x04\0\0\0\0\0\0\x03", "proxy-unreachable", "speaks only HTTP/2"),
+        (b"HTTP/1.1 x\r\n\r\n", "proxy-unreachable", "does not answer like the kind of proxy"),
+        (b"HTTP/2", "proxy-unreachable", "does not answer like the kind of proxy"),
+        (b"HTTP/1.1 200", "proxy-unreachable", "does not answer like the kind of proxy"),
+        (b"SSH-2.0-x\r\n\r\n", "proxy-unreachable", "does not answer like the kind of proxy"),
         (b"", "proxy-unreachable", "hangs up"),
     ] {
         let (port, _) = proxy(&[answer], None).await;
@@ -171,7 +171,7 @@ async fn what_an_http_proxy_answers_is_said() {
     assert_fails(
         through("", port, "ws://localhost:4001").await,
         "proxy-unreachable",
-        &["does not answer as the kind of proxy"],
+        &["does not answer like the kind of proxy"],
     );
     let (port, _) = proxy(&[b"HTTP/1.1 407 \r\n\r\n"], None).await;
     let dialled = through("http://me:hunter2@", port, "ws://localhost:4001").await;
@@ -223,7 +223,7 @@ async fn a_socks_proxy_is_given_names_or_addresses() {
 
 #[tokio::test]
 async fn what_a_socks_proxy_answers_is_said() {
-    const NO: &str = "does not answer as the kind of proxy";
+    const NO: &str = "does not answer like the kind of proxy";
     for (answers, word, says) in [
         (&[&[5, 255][..]][..], "proxy-refused", "wants a user name and a password"),
         (&[&[5, 2]], "proxy-unreachable", NO),

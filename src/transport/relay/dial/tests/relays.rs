@@ -124,7 +124,7 @@ async fn a_relay_that_speaks_http_2_alone_is_said_to() {
     assert_fails(
         dialled,
         "relay-unreachable",
-        &["does not speak HTTP/1.1, but probably HTTP/2 alone", "allow HTTP/1.1 beside"],
+        &["does not speak HTTP/1.1, but probably only HTTP/2", "allow HTTP/1.1 besides"],
     );
 }
 
@@ -145,7 +145,7 @@ async fn a_relay_that_says_nothing_is_not_waited_for_without_end() {
     assert_fails(
         dial(&url, &trust, &[]).await,
         "relay-unreachable",
-        &[&url, "says nothing for 10 s"],
+        &[&url, "sent nothing for 10 s"],
     );
     assert!((10..60).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
@@ -155,7 +155,7 @@ async fn a_proxy_that_says_nothing_is_not_waited_for_without_end() {
     let set = format!("http://127.0.0.1:{}", silent().await);
     let since = Instant::now();
     let dialled = dial("wss://127.0.0.1:1", &Trust::default(), &[("https_proxy", &set)]).await;
-    assert_fails(dialled, "proxy-unreachable", &["says nothing for 10 s", "(from https_proxy)"]);
+    assert_fails(dialled, "proxy-unreachable", &["sent nothing for 10 s", "(from https_proxy)"]);
     assert!((10..60).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
 }
 

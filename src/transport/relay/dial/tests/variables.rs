@@ -129,7 +129,7 @@ async fn what_is_no_proxy_is_not_gone_around() {
         assert_fails(
             dialled,
             "usage",
-            &["HTTP_PROXY is set to something that is no proxy's address"],
+            &["HTTP_PROXY is set to something that is not the address of a proxy"],
         );
     }
 }
