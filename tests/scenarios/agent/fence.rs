@@ -93,7 +93,7 @@ fn what_lies_outside_or_holds_secrets_is_refused_before_there_is_a_code() {
                 failure["detail"]
                     .as_str()
                     .unwrap()
-                    .contains("(CLAUDECODE says that Claude Code runs this command)"),
+                    .contains("(CLAUDECODE shows that Claude Code runs this command)"),
                 "{failure}"
             );
             assert!(failure["next"].as_str().unwrap().contains("--allow /"), "{failure}");
@@ -277,7 +277,7 @@ fn it_is_on_where_an_agent_runs_the_command_and_nowhere_else() {
         command.env(variable, value);
         let failure = refused(Running::start(command));
         assert!(
-            failure["detail"].as_str().unwrap().contains(&format!("({variable} says that ")),
+            failure["detail"].as_str().unwrap().contains(&format!("({variable} shows that ")),
             "{failure}"
         );
     }

@@ -119,7 +119,7 @@ fn behind_the_commands_name_they_are_refused_with_the_line_that_has_them_in_fron
         let (detail, next) = refused(typed(&here, &format!("pinhole {line}")));
         assert_eq!(next, format!("pinhole {front}"), "{line}");
         assert!(
-            detail.contains("(CLAUDECODE says that Claude Code runs this command)"),
+            detail.contains("(CLAUDECODE shows that Claude Code runs this command)"),
             "{detail}"
         );
         // Whoever types --fence has it so, too.

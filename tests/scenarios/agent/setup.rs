@@ -562,5 +562,5 @@ fn the_plugin_can_be_had_as_a_directory() {
     .unwrap();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
     assert!(folder.join("skills/pinhole/SKILL.md").is_file() && folder.join(".mcp.json").is_file());
-    failed(&here, &["setup", "--unpack", "plugin"], 8, "something in plugin already");
+    failed(&here, &["setup", "--unpack", "plugin"], 8, "plugin is not empty");
 }

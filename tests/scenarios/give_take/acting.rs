@@ -196,7 +196,7 @@ fn a_person_sees_first_what_programs_would_act_on() {
             && at("  a\n") < at("  b\n"),
         "{screen}"
     );
-    assert!(screen.contains("Programs act on"), "{screen}");
+    assert!(screen.contains("Programs act unasked on"), "{screen}");
     taker.keys("y\r");
     let screen = taker.end(0);
     giver.end().expect(0);
