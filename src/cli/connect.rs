@@ -10,7 +10,7 @@ use crate::session::plan::{Meet, Plan};
 #[derive(clap::Args)]
 #[command(after_help = "\
 At a terminal, the lines you type are sent as texts; /help lists what else you can type. Where
-nobody can be asked, received secrets are kept until `pinhole receive --secret-to-file FILE` or a
+nobody can be asked, received secrets are held until `pinhole receive --secret-to-file FILE` or a
 similar command takes them, even after the other side has left.
 
 Examples:

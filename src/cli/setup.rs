@@ -121,10 +121,9 @@ impl Args {
                 )
             }
             (_, true) => listed,
-            (true, false) if self.remove => format!(
-                "{listed}\nThat was everything that setup \
-                                                     had done."
-            ),
+            (true, false) if self.remove => {
+                format!("{listed}\nThat was everything that setup had done.")
+            }
             (true, false) => format!("{listed}\n{}", self.how_to_go_on(&parts)?),
             (false, false) if to_agent => self.prompt(&listed, &parts)?,
             (false, false) => {
@@ -177,16 +176,17 @@ impl Args {
     fn prompt(&self, listed: &str, parts: &[Part]) -> Result<String, Failure> {
         let line = |part: &Part| Ok(format!("  {} --apply", self.command(part.client.word())?));
         let lines = parts.iter().map(line).collect::<Result<Vec<_>, Failure>>()?;
-        let which = if lines.len() == 1 { "this" } else { "the line that is for you" };
+        let which = if lines.len() == 1 { "this" } else { "the line for you" };
         Ok(format!(
-            "The user has run `pinhole setup` and passed you what it printed. They want to use \
-            pinhole with you: a command-line\n\
-             tool with which two people or agents hand each other a secret, a file or a few \
-            messages, once, by a short spoken\n\
-             code. Please run {which}, and then tell the user what it said:\n\n{}\n\n\
+            "The user has run `pinhole setup` and passed its output to you. They want to use \
+             pinhole with you: a\n\
+             command-line tool with which two people or agents hand each other a secret, a file \
+             or a few messages,\n\
+             once, by a short spoken code.\n\
+             Please run {which}, and then tell the user what it printed:\n\n{}\n\n\
              It changes these files of the user and no others (nothing has been changed \
-            yet):\n\n{listed}\n\
-             The same with --remove instead of --apply undoes it.",
+             yet):\n\n{listed}\n\
+             The same command with --remove instead of --apply undoes it.",
             lines.join("\n")
         ))
     }
@@ -209,7 +209,7 @@ fn listed(part: &Part, done: bool) -> String {
     }
     lines.extend(part.notes.iter().map(|note| format!("  note     {note}")));
     if lines.len() == 1 {
-        lines.push("  nothing to do: it is as it should be".to_owned());
+        lines.push("  nothing to do: everything is in place".to_owned());
     }
     lines.join("\n") + "\n"
 }
@@ -225,10 +225,11 @@ fn ruled(parts: &[Part]) -> String {
         )
     };
     format!(
-        "Rules with which an agent asks less, for its user to write and not for the agent. They \
-        let it send no file and no secret, and\n\
-         what starts a program or opens the fence stands before the subcommand, where they do not \
-        reach.\n{}",
+        "Rules that let an agent ask less, for its user to write, not for the agent. They let it \
+         send no file\n\
+         and no secret. What starts a program or opens the fence comes before the subcommand, \
+         where they\n\
+         do not reach.\n{}",
         parts.iter().map(of).collect::<String>()
     )
 }
