@@ -263,7 +263,7 @@ impl Fence {
             return Ok(());
         }
         // Which of its names is asked for says nothing about the others.
-        let linked = kind.is_file() && facts.names() > 1;
+        let linked = kind.is_file() && facts.has_other_names();
         let key = || match content {
             Some(content) => sensitive::is_in(content),
             // What cannot be read is sent by nobody.

@@ -181,10 +181,10 @@ impl Facts {
         self.0.st_mode & 0o7777
     }
 
-    /// How many names it has.
+    /// True if it has more than one name.
     #[must_use]
-    pub fn names(&self) -> u64 {
-        self.0.st_nlink.into()
+    pub const fn has_other_names(&self) -> bool {
+        self.0.st_nlink > 1
     }
 
     /// True if it is this user's.
