@@ -17,11 +17,13 @@ pub mod terminal;
 pub mod texts;
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 /// The program under test.
@@ -55,27 +57,59 @@ pub fn not_run(why: impl std::fmt::Display) {
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-/// A machine of the test's own: a home and a working directory that go with it.
+/// A machine of the test's own: a home and a working directory. They go with it, or with the last
+/// program that runs there, which would make them anew.
 pub struct Machine {
-    root: tempfile::TempDir,
+    root: Arc<Root>,
+}
+
+/// The directory of a machine.
+struct Root(tempfile::TempDir);
+
+/// The machines that there are, by their homes.
+static ROOTS: Mutex<BTreeMap<PathBuf, Weak<Root>>> = Mutex::new(BTreeMap::new());
+
+impl Root {
+    fn home(&self) -> PathBuf {
+        self.0.path().join("home")
+    }
+
+    /// The one that a command has its home in.
+    fn of(command: &Command) -> Option<Arc<Self>> {
+        let home = command.get_envs().find_map(|(name, home)| home.filter(|_| name == "HOME"))?;
+        ROOTS.lock().unwrap().get(Path::new(home))?.upgrade()
+    }
+}
+
+impl Drop for Root {
+    /// Ends what a test that failed has left in the background.
+    fn drop(&mut self) {
+        ROOTS.lock().unwrap().remove(&self.home());
+        if self.home().join(".local/state/pinhole/run").exists() {
+            for session in process::in_background(&self.home()) {
+                let _ = rustix::process::kill_process(session, rustix::process::Signal::KILL);
+            }
+        }
+    }
 }
 
 impl Machine {
     pub fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join("work")).unwrap();
-        std::fs::create_dir(root.path().join("home")).unwrap();
+        let root = Arc::new(Root(tempfile::tempdir().unwrap()));
+        std::fs::create_dir(root.0.path().join("work")).unwrap();
+        std::fs::create_dir(root.home()).unwrap();
+        ROOTS.lock().unwrap().insert(root.home(), Arc::downgrade(&root));
         Self { root }
     }
 
     /// The home directory, where private directories are.
     pub fn home(&self) -> PathBuf {
-        self.root.path().join("home")
+        self.root.home()
     }
 
     /// The working directory.
     pub fn dir(&self) -> PathBuf {
-        self.root.path().join("work")
+        self.root.0.path().join("work")
     }
 
     /// A path below the working directory.
@@ -147,17 +181,6 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
-    /// Ends what a test that failed has left in the background.
-    fn drop(&mut self) {
-        if self.home().join(".local/state/pinhole/run").exists() {
-            for session in process::in_background(&self.home()) {
-                let _ = rustix::process::kill_process(session, rustix::process::Signal::KILL);
-            }
-        }
-    }
-}
-
 /// The program at work. Killed when dropped.
 pub struct Running {
     pub child: Child,
@@ -169,6 +192,7 @@ pub struct Running {
     json: bool,
     /// True if it may print the lines of another session.
     reads: bool,
+    _root: Option<Arc<Root>>,
 }
 
 impl Running {
@@ -181,6 +205,7 @@ impl Running {
         let reads = args
             .iter()
             .any(|verb| ["receive", "send", "ask", "close"].iter().any(|reads| verb == reads));
+        let root = Root::of(&command);
         let mut child = command.spawn().unwrap();
         let errors = child.stderr.take().map_or_else(|| channel().1, follow);
         let (lines, errors) = match child.stdout.take() {
@@ -190,7 +215,7 @@ impl Running {
             }
             output => (output.map_or_else(|| channel().1, follow), errors),
         };
-        Self { child, lines, errors, seen: Vec::new(), json: !no_json, reads }
+        Self { child, lines, errors, seen: Vec::new(), json: !no_json, reads, _root: root }
     }
 
     /// The next line, without its end; nothing after the last.

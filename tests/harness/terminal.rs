@@ -1,7 +1,7 @@
 //! A person's terminal: the program runs in it, keys are typed into it, and what stands on its
 //! screen is read.
 
-use super::{Machine, PATIENCE, PROGRAM};
+use super::{Machine, PATIENCE, PROGRAM, Root};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ pub struct Terminal {
     /// All bytes that were shown.
     pub bytes: Vec<u8>,
     screen: vt100::Parser,
+    _root: Option<Arc<Root>>,
 }
 
 impl Terminal {
@@ -58,6 +60,7 @@ impl Terminal {
             .unwrap();
         command.stdin(line.try_clone().unwrap()).stdout(line.try_clone().unwrap()).stderr(line);
         change(&mut command);
+        let root = Root::of(&command);
         let child = command.spawn().unwrap();
         // The command holds this side's handles of the line; while they are open, its end is never
         // seen.
@@ -79,6 +82,7 @@ impl Terminal {
             shown,
             bytes: Vec::new(),
             screen: vt100::Parser::new(size(24), size(columns), 1000),
+            _root: root,
         }
     }
 
