@@ -7,12 +7,9 @@ use crate::sender::tree;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Instant;
 
 const SECRET: &str = "correct-horse-7f3a9c1e-battery-staple";
-
-/// The looks at a folder by which the last visit is longer than the first: as long as all takes,
-/// and longer.
-const STEPS: usize = 100_000;
 
 /// The files of a machine, its home included, that have these bytes in their content or name, by
 /// their paths from the machine's root.
@@ -239,21 +236,31 @@ fn a_secret_that_is_held_is_in_memory_and_then_where_it_was_taken_to() {
 fn a_taker_that_is_killed_leaves_no_copy() {
     // Long enough that writing it takes a while.
     let long = format!("{SECRET}\n").repeat(20_000);
-    let (mut early, mut late) = (0, 0);
-    let visits = count(200, 50);
-    for visit in 0..visits {
+    let begin = |visit: u32| {
         let (here, there) = (Machine::new(), Machine::new());
         here.write("token", &long);
         let mut giver = here.start(["give", "--secret-file", "token"]);
         let code = giver.code();
         let args: &[&str] =
-            if visit % 2 == 0 { &["--secret-to-file", "mine"] } else { &["-o", "."] };
+            if visit.is_multiple_of(2) { &["--secret-to-file", "mine"] } else { &["-o", "."] };
         let mut taker = there.start([&["take", &code], args].concat());
         taker.until("status", "connected");
-        // Not at once, so that it is killed at each step of what it does: the number of visits to
-        // the disk stands for the time.
-        for _ in 0..visit * STEPS / visits {
-            std::fs::read_dir(there.dir()).unwrap().for_each(drop);
+        ([here, there], giver, taker)
+    };
+    // From its connection to its end, when nobody kills it.
+    let (machines, giver, taker) = begin(0);
+    let connected = Instant::now();
+    taker.end().expect(0);
+    let whole = connected.elapsed();
+    drop((giver, machines));
+    let (mut early, mut late) = (0, 0);
+    let visits = u32::try_from(count(200, 50)).unwrap();
+    for visit in 0..visits {
+        let ([_here, there], _giver, mut taker) = begin(visit);
+        // A little later each time, so that it is killed at each step of what it does.
+        let connected = Instant::now();
+        while connected.elapsed() < whole * visit / visits {
+            std::thread::yield_now();
         }
         taker.child.kill().unwrap();
         taker.child.wait().unwrap();
