@@ -11,9 +11,11 @@ mod hostile_tests;
 mod items;
 mod life;
 mod outbound;
+mod phase;
 mod route;
 #[cfg(test)]
 mod simulation;
+mod timers;
 #[cfg(test)]
 mod verify_tests;
 
@@ -32,6 +34,8 @@ use alloc::{
 };
 use core::ops::Range;
 use core::time::Duration;
+use phase::Phase;
+use timers::Rest;
 use zeroize::Zeroizing;
 
 /// What a conversation needs to know from the start.
@@ -349,17 +353,11 @@ pub struct Conversation {
     /// and without it.
     unverified: Option<Held>,
     next_item: u32,
-    /// Said in a greeting: what the peer came for.
-    peer: Option<Want>,
     words: Words,
-    ttl: Duration,
-    last_word: Instant,
-    warned: bool,
-    leaving: Option<life::Leaving>,
-    peer_left: bool,
-    /// The state that the peer has to hear of once the link has room.
+    phase: Phase,
+    rest: Rest,
+    /// State that goes to the peer once the link has room.
     state: outbound::Changed,
-    over: bool,
 }
 
 impl Conversation {
@@ -378,15 +376,10 @@ impl Conversation {
             queued: VecDeque::new(),
             unverified: setup.verify.then(Held::default),
             next_item: 1,
-            peer: None,
             words: Words::Committed(commitment),
-            ttl: setup.ttl,
-            last_word: now,
-            warned: false,
-            leaving: None,
-            peer_left: false,
+            phase: Phase::Greeting { leaves: false },
+            rest: Rest::new(now, setup.ttl),
             state: outbound::Changed::default(),
-            over: false,
         }
     }
 

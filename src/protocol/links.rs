@@ -28,20 +28,41 @@ pub(crate) enum Silence {
     Dead,
 }
 
+/// A link of the table.
 struct Link {
-    confirmed: Instant,
-    /// A valid record has arrived on it.
-    heard: bool,
-    /// `use` and `using` have passed: what is sent goes here.
-    used: bool,
+    state: LinkState,
+    /// Its silence has been told, and no byte has come since.
     stalled: bool,
-    /// When the last beat was sent, and whether it and the peer's last one said work.
-    beat: Instant,
-    said_work: bool,
-    peer_works: bool,
-    /// Control records and granted ranges that it can still take.
+    /// Control records that it can still take.
     records: usize,
+    /// Granted ranges that it can still take.
     grants: usize,
+}
+
+/// A link's way through the table. What arrives is taken in each state; only the link in use is
+/// sent on.
+#[derive(Clone, Copy)]
+enum LinkState {
+    /// Its handshake is confirmed, its greeting has yet to pass (SPEC 6.2).
+    Confirmed {
+        /// The moment of its confirmation.
+        since: Instant,
+    },
+    /// Its greeting has passed: all that is sent goes here.
+    InUse(Pulse),
+    /// Another link has taken its place.
+    Retiring(Pulse),
+}
+
+/// Heartbeats of a link, in both directions (SPEC 6.4).
+#[derive(Clone, Copy)]
+struct Pulse {
+    /// The moment of our last.
+    beat: Instant,
+    /// Our last said work.
+    said_work: bool,
+    /// The peer's last said work.
+    peer_works: bool,
 }
 
 pub(crate) struct Links {
@@ -58,13 +79,8 @@ impl Links {
         match self.table.get_mut(usize::from(id.0)) {
             Some(place @ None) => {
                 *place = Some(Link {
-                    confirmed: now,
-                    heard: false,
-                    used: false,
+                    state: LinkState::Confirmed { since: now },
                     stalled: false,
-                    beat: now,
-                    said_work: false,
-                    peer_works: false,
                     records: LINK_RECORDS,
                     grants: LINK_GRANTS,
                 });
@@ -82,19 +98,18 @@ impl Links {
         self.table.get_mut(usize::from(id.0))?.as_mut()
     }
 
-    /// From now on what is sent goes over this link.
+    /// A link's greeting has passed: from now on all that is sent goes over it, and over no other.
     pub(crate) fn put_in_use(&mut self, id: LinkId) {
         for (index, link) in (0u8..).zip(&mut self.table) {
-            if let Some(link) = link {
-                link.used = index == id.0;
-            }
+            let Some(link) = link else { continue };
+            link.state.change(index == id.0);
         }
     }
 
-    /// The link that what is sent goes over.
+    /// The link that all is sent over.
     pub(crate) fn in_use(&self) -> Option<LinkId> {
         (0u8..).zip(&self.table).find_map(|(index, link)| {
-            link.as_ref().is_some_and(|link| link.used).then_some(LinkId(index))
+            matches!(link.as_ref()?.state, LinkState::InUse(_)).then_some(LinkId(index))
         })
     }
 
@@ -143,30 +158,29 @@ impl Links {
 
     /// Bytes arrived on a link; true if it had been called stalled.
     pub(crate) fn heard(&mut self, id: LinkId) -> bool {
-        self.get(id).is_some_and(|link| {
-            link.heard = true;
-            core::mem::take(&mut link.stalled)
-        })
+        self.get(id).is_some_and(|link| core::mem::take(&mut link.stalled))
     }
 
     /// The peer's heartbeat arrived on a link.
     pub(crate) fn peer_beat(&mut self, id: LinkId, works: bool) {
-        if let Some(link) = self.get(id) {
-            link.peer_works = works;
+        if let Some(pulse) = self.get(id).and_then(|link| link.state.pulse()) {
+            pulse.peer_works = works;
         }
     }
 
     /// A read on the link has waited this long for a byte.
     pub(crate) fn quiet(&mut self, id: LinkId, waited: Duration, work: bool) -> Silence {
         let Some(link) = self.get(id) else { return Silence::Fine };
-        let patience = match (link.heard, link.peer_works) {
-            (false, _) => FIRST_RECORD_TIME,
-            (true, true) => SILENCE_FAST,
-            (true, false) => SILENCE_SLOW,
+        let (patience, peer_works) = match &link.state {
+            LinkState::Confirmed { .. } => (FIRST_RECORD_TIME, false),
+            LinkState::InUse(pulse) | LinkState::Retiring(pulse) if pulse.peer_works => {
+                (SILENCE_FAST, true)
+            }
+            LinkState::InUse(_) | LinkState::Retiring(_) => (SILENCE_SLOW, false),
         };
         if waited >= patience {
             Silence::Dead
-        } else if (work || link.peer_works)
+        } else if (work || peer_works)
             && waited >= STALLED
             && !core::mem::replace(&mut link.stalled, true)
         {
@@ -176,39 +190,59 @@ impl Links {
         }
     }
 
-    /// The links that have had no valid record in the time that a first one may take.
-    pub(crate) fn never_heard(&self, now: Instant) -> Option<LinkId> {
-        (0u8..).zip(&self.table).find_map(|(index, link)| {
-            link.as_ref()
-                .is_some_and(|link| !link.heard && now.since(link.confirmed) >= FIRST_RECORD_TIME)
-                .then_some(LinkId(index))
-        })
+    /// The moment by which a confirmed link must have had its first record.
+    pub(crate) fn first_record_due(&self) -> Option<Instant> {
+        let due = |link: &Link| match link.state {
+            LinkState::Confirmed { since } => Some(since.after(FIRST_RECORD_TIME)),
+            LinkState::InUse(_) | LinkState::Retiring(_) => None,
+        };
+        self.table.iter().flatten().filter_map(due).min()
     }
 
-    /// Whether a beat is due on the link in use: in time, or at once when work begins.
+    /// Takes the link on which a heartbeat is due: in time, or at once when work begins.
     pub(crate) fn beat(&mut self, now: Instant, work: bool) -> Option<LinkId> {
         let id = self.in_use()?;
-        let link = self.get(id)?;
-        let begins = work && !link.said_work;
-        if !begins && now.since(link.beat) < link.pace(work) {
+        let pulse = self.get(id)?.state.pulse()?;
+        let begins = work && !pulse.said_work;
+        if !begins && now.since(pulse.beat) < pulse.pace(work) {
             return None;
         }
-        link.beat = now;
-        link.said_work = work;
+        (pulse.beat, pulse.said_work) = (now, work);
         Some(id)
     }
 
-    /// When [`Links::beat`] or [`Links::never_heard`] will next have something to say.
-    pub(crate) fn wake_at(&self, work: bool) -> Option<Instant> {
-        // One that has no room is heard of when it has.
-        let beat =
-            |link: &Link| (link.used && link.records > 0).then(|| link.beat.after(link.pace(work)));
-        let first = |link: &Link| (!link.heard).then(|| link.confirmed.after(FIRST_RECORD_TIME));
-        self.table.iter().flatten().flat_map(|link| [beat(link), first(link)]).flatten().min()
+    /// The moment of the next heartbeat; `None` if the link in use has no room, which it will tell.
+    pub(crate) fn beat_due(&self, work: bool) -> Option<Instant> {
+        let link = self.room(self.in_use()?).filter(|link| link.records > 0)?;
+        match &link.state {
+            LinkState::InUse(pulse) => Some(pulse.beat.after(pulse.pace(work))),
+            LinkState::Confirmed { .. } | LinkState::Retiring(_) => None,
+        }
     }
 }
 
-impl Link {
+impl LinkState {
+    /// The link is put into use, or another is.
+    const fn change(&mut self, used: bool) {
+        *self = match (*self, used) {
+            (Self::Confirmed { since }, true) => {
+                Self::InUse(Pulse { beat: since, said_work: false, peer_works: false })
+            }
+            (Self::Retiring(pulse), true) => Self::InUse(pulse),
+            (Self::InUse(pulse), false) => Self::Retiring(pulse),
+            (state, _) => state,
+        };
+    }
+
+    const fn pulse(&mut self) -> Option<&mut Pulse> {
+        match self {
+            Self::Confirmed { .. } => None,
+            Self::InUse(pulse) | Self::Retiring(pulse) => Some(pulse),
+        }
+    }
+}
+
+impl Pulse {
     fn pace(&self, work: bool) -> Duration {
         // Having said work, the next beat that says none is expected as soon as one that says it
         // again.
@@ -236,7 +270,7 @@ mod tests {
     #[test]
     fn beats_are_fast_while_either_side_works_and_begin_at_once() {
         let mut links = used();
-        assert_eq!((links.beat(at(24), false), links.wake_at(false)), (None, Some(at(25))));
+        assert_eq!((links.beat(at(24), false), links.beat_due(false)), (None, Some(at(25))));
         assert_eq!(links.beat(at(25), false), Some(LinkId::CODE));
         assert_eq!(links.beat(at(25), true), Some(LinkId::CODE));
         assert_eq!(
@@ -245,14 +279,14 @@ mod tests {
         );
         // The end of the work is said in time: the other side gives a link up soon whose last beat
         // said work.
-        assert_eq!((links.beat(at(28), false), links.wake_at(false)), (None, Some(at(29))));
+        assert_eq!((links.beat(at(28), false), links.beat_due(false)), (None, Some(at(29))));
         links.peer_beat(LinkId::CODE, true);
         assert_eq!(
-            (links.beat(at(29), false), links.wake_at(false)),
+            (links.beat(at(29), false), links.beat_due(false)),
             (Some(LinkId::CODE), Some(at(31)))
         );
         links.peer_beat(LinkId::CODE, false);
-        assert_eq!(links.wake_at(false), Some(at(54)));
+        assert_eq!(links.beat_due(false), Some(at(54)));
     }
 
     #[test]
@@ -280,13 +314,13 @@ mod tests {
     fn a_link_takes_so_much_and_is_not_woken_for_before_it_has_room() {
         let mut links = used();
         for _ in 0..LINK_RECORDS {
-            assert!(links.has_room(LinkId::CODE) && links.wake_at(false).is_some());
+            assert!(links.has_room(LinkId::CODE) && links.beat_due(false).is_some());
             links.handed(LinkId::CODE);
         }
         links.heard(LinkId::CODE);
-        assert!(!links.has_room(LinkId::CODE) && links.wake_at(false).is_none());
+        assert!(!links.has_room(LinkId::CODE) && links.beat_due(false).is_none());
         links.taken(LinkId::CODE);
-        assert!(links.has_room(LinkId::CODE) && links.wake_at(false).is_some());
+        assert!(links.has_room(LinkId::CODE) && links.beat_due(false).is_some());
         links.granted(LinkId::CODE, LINK_GRANTS);
         assert_eq!(links.grants(LinkId::CODE), 0);
         links.served(LinkId::CODE);
@@ -297,13 +331,26 @@ mod tests {
     fn a_link_without_a_first_record_is_noticed_after_40_seconds() {
         let mut links = Links::new();
         assert!(links.add(at(1), LinkId::CODE));
-        assert_eq!(
-            (links.never_heard(at(40)), links.never_heard(at(41))),
-            (None, Some(LinkId::CODE))
-        );
-        assert_eq!(links.wake_at(false), Some(at(41)));
-        links.heard(LinkId::CODE);
-        assert_eq!((links.never_heard(at(41)), links.wake_at(false)), (None, None));
+        assert_eq!((links.first_record_due(), links.beat_due(false)), (Some(at(41)), None));
+        links.put_in_use(LinkId::CODE);
+        assert_eq!((links.first_record_due(), links.beat_due(false)), (None, Some(at(26))));
         assert!(links.lost(LinkId::CODE) && !links.lost(LinkId::CODE));
+    }
+
+    #[test]
+    fn a_link_that_another_replaces_retires_and_can_be_put_into_use_again() {
+        let mut links = used();
+        let second = LinkId(1);
+        assert!(links.add(at(3), second));
+        assert_eq!((links.in_use(), links.first_record_due()), (Some(LinkId::CODE), Some(at(43))));
+        links.peer_beat(LinkId::CODE, true);
+        links.put_in_use(second);
+        assert_eq!((links.in_use(), links.beat_due(false)), (Some(second), Some(at(28))));
+        // Its silence still counts, by the last heartbeat that the peer sent on it.
+        let silent = |seconds| Duration::from_secs(seconds);
+        assert_eq!(links.quiet(LinkId::CODE, silent(15), false), Silence::Dead);
+        links.put_in_use(LinkId::CODE);
+        assert_eq!((links.in_use(), links.beat_due(false)), (Some(LinkId::CODE), Some(at(2))));
+        assert!(links.lost(LinkId::CODE) && links.in_use().is_none());
     }
 }

@@ -103,7 +103,7 @@ impl Conversation {
                 }
             }
             Message::Verified => actions.events.push(Event::PeerVerified),
-            Message::Leave { reason: Reason::Done } if self.peer_left => {
+            Message::Leave { reason: Reason::Done } if self.phase.has_peer_left() => {
                 return Err(Violation::SecondGoodbye);
             }
             Message::Leave { reason } => self.peer_leaves(*reason, actions),
@@ -112,7 +112,7 @@ impl Conversation {
     }
 
     fn new_theirs(&mut self, item: ItemId, theirs: Theirs) -> Result<(), Violation> {
-        if self.peer_left {
+        if self.phase.has_peer_left() {
             return Err(Violation::AfterGoodbye);
         }
         if self.theirs.insert(item, theirs).is_some() {
@@ -243,7 +243,7 @@ impl Conversation {
             && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS
         {
             let Some(offer) = self.queued.pop_front() else { return };
-            self.last_word = self.now;
+            self.rest.renew(self.now);
             let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
             self.ours.insert(offer.item, Ours::Offered(paths));
             self.say_held(Message::Offer(offer));

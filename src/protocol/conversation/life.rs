@@ -1,22 +1,16 @@
 //! A conversation's life: its hour, its heartbeats, and how it ends (SPEC 8).
 
+use super::phase::{Goodbye, Phase};
+use super::timers::Timer;
 use super::{Actions, Conversation, Event, Held, Outcome, Theirs};
-use crate::limits::{EXPIRING, LEAVE_PATIENCE};
 use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Message, Reason};
 
-/// On the way out.
-pub(super) struct Leaving {
-    reason: Reason,
-    /// Our goodbye: its message number and when it was said.
-    said: Option<(u64, Instant)>,
-}
-
 impl Conversation {
-    /// Everything that time and the latest change bring about.
+    /// Brings about everything that time and the latest change lead to.
     pub(super) fn live(&mut self, actions: &mut Actions) {
-        if self.links.never_heard(self.now).is_some() {
+        if self.is_due(Timer::FirstRecordMissing) {
             return self.end(Outcome::NeverHeard, actions);
         }
         if self.messages.ignored() {
@@ -26,70 +20,50 @@ impl Conversation {
                 actions,
             );
         }
-        let rested = self.now.since(self.last_word);
-        if rested >= self.ttl {
+        if self.is_due(Timer::Expired) {
             return self.end_now(Reason::Expired, Outcome::Expired, actions);
         }
-        let left = self.ttl.saturating_sub(rested);
-        if left > EXPIRING {
-            self.warned = false;
-        } else if self.ttl > EXPIRING
-            && self.peer.is_some()
-            && !core::mem::replace(&mut self.warned, true)
-        {
-            actions.events.push(Event::Expiring(left));
+        if self.is_due(Timer::ExpiresSoon) {
+            self.rest.told();
+            actions.events.push(Event::Expiring(self.rest.left(self.now)));
         }
         self.go(actions);
     }
 
     /// Says goodbye once nothing is under way, and ends once it was heard.
     fn go(&mut self, actions: &mut Actions) {
-        let Some(leaving) = &self.leaving else { return };
-        match leaving.said {
-            None if self.messages.all_acknowledged()
-                && !self.has_unfinished()
-                && self.theirs.is_empty()
-                && self.peer.is_some() =>
-            {
-                let reason = leaving.reason;
-                self.leaving =
-                    Some(Leaving { reason, said: Some((self.messages.next_number(), self.now)) });
-                self.messages.send(Message::Leave { reason });
+        let Phase::Leaving { goodbye, peer_left } = self.phase else { return };
+        let busy = self.has_unfinished() || !self.theirs.is_empty();
+        let (number, since) = match goodbye {
+            None if busy || !self.messages.all_acknowledged() => return,
+            None => {
+                let number = self.messages.next_number();
+                self.messages.send(Message::Leave { reason: Reason::Done });
+                (number, self.now)
             }
-            None => {}
             // Something of the peer's has crossed our goodbye: it is finished first.
-            Some((number, _)) if !self.theirs.is_empty() => {
-                self.leaving =
-                    Some(Leaving { reason: leaving.reason, said: Some((number, self.now)) });
-            }
-            Some((number, when)) => {
-                let heard = self.messages.has(number) && self.peer_left;
-                if heard || self.now.since(when) >= LEAVE_PATIENCE {
+            Some(Goodbye { number, .. }) if !self.theirs.is_empty() => (number, self.now),
+            Some(Goodbye { number, .. }) => {
+                let heard = self.messages.has(number) && peer_left;
+                if heard || self.is_due(Timer::GoodbyeUnanswered) {
                     self.end(Outcome::Done, actions);
                 }
+                return;
             }
-        }
+        };
+        self.phase = Phase::Leaving { goodbye: Some(Goodbye { number, since }), peer_left };
     }
 
-    /// How long the channel still lasts if nothing is said.
+    /// Time that the channel still lasts if nothing is said.
     #[must_use]
     pub fn rests(&self, now: Instant) -> core::time::Duration {
-        self.ttl.saturating_sub(now.since(self.last_word))
-    }
-
-    /// Begins to leave: new things are no longer begun, what is under way is finished.
-    pub(super) fn leave(&mut self, reason: Reason) {
-        if self.leaving.is_none() {
-            self.leaving = Some(Leaving { reason, said: None });
-        }
+        self.rest.left(now)
     }
 
     pub(super) fn peer_leaves(&mut self, reason: Reason, actions: &mut Actions) {
-        self.peer_left = true;
         actions.events.push(Event::PeerLeft(reason));
         if reason == Reason::Done {
-            // When one side has left, the channel is over for both (SPEC 5.5).
-            self.leave(Reason::Done);
+            self.phase = self.phase.on_peer_left();
         } else {
             self.fail_all(reason, actions);
             self.messages.abandon();
@@ -124,34 +98,21 @@ impl Conversation {
     }
 
     pub(super) fn end(&mut self, outcome: Outcome, actions: &mut Actions) {
-        self.over = true;
+        self.phase = self.phase.on_end();
         actions.grants.clear();
         actions.events.push(Event::Over(outcome));
     }
 
-    /// Whether the end of the last link is a good end: our goodbye is said, everything else was
+    /// True if the end of the last link is a good end: our goodbye is said, everything else was
     /// acknowledged before it, and nothing of the peer's has crossed it.
     pub(super) fn nothing_owed(&self) -> bool {
-        self.theirs.is_empty()
-            && self.leaving.as_ref().is_some_and(|leaving| leaving.said.is_some())
+        self.theirs.is_empty() && self.phase.goodbye().is_some()
     }
 
-    /// Whether this side has an unacknowledged message, an unanswered offer or an unfinished
+    /// True if this side has an unacknowledged message, an unanswered offer or an unfinished
     /// transfer, in either direction (SPEC 6.4).
     pub(super) fn has_work(&self) -> bool {
         let theirs = self.theirs.values().any(|theirs| matches!(theirs, Theirs::Transfer(_)));
         !self.messages.all_acknowledged() || self.has_unfinished() || theirs
-    }
-
-    pub(super) fn wake_at(&self) -> Option<Instant> {
-        let expired = self.last_word.after(self.ttl);
-        let warn = self.last_word.after(self.ttl.saturating_sub(EXPIRING));
-        let warn = (self.ttl > EXPIRING && !self.warned && self.peer.is_some()).then_some(warn);
-        let left = self
-            .leaving
-            .as_ref()
-            .and_then(|leaving| leaving.said)
-            .map(|(_, when)| when.after(LEAVE_PATIENCE));
-        [Some(expired), warn, left, self.links.wake_at(self.has_work())].into_iter().flatten().min()
     }
 }

@@ -25,7 +25,7 @@ impl Conversation {
     /// True if everything that can be said now has been handed to the link.
     #[must_use]
     pub fn has_said_all(&self) -> bool {
-        self.links.in_use().is_none() || self.peer.is_none() || self.messages.all_handed_out()
+        self.links.in_use().is_none() || !self.phase.greeted() || self.messages.all_handed_out()
     }
 
     /// True while texts or secrets of this side wait for the link or the peer's window.
@@ -36,7 +36,7 @@ impl Conversation {
 
     /// Hands the link in use what there is to say.
     pub(super) fn hand_out(&mut self, actions: &mut Actions) {
-        let (Some(link), Some(_)) = (self.links.in_use(), self.peer) else { return };
+        let Some(link) = self.links.in_use().filter(|_| self.phase.greeted()) else { return };
         while self.links.has_room(link) {
             let Some(next) = self.next_out() else { return };
             self.hand(link, &next, actions);
@@ -62,7 +62,7 @@ impl Conversation {
             let (next, window) = self.messages.state();
             return Some(Control::Received { next, window });
         }
-        if self.over {
+        if self.phase.is_over() {
             return None;
         }
         self.next_counted().or_else(|| self.next_credit()).or_else(|| {

@@ -6,6 +6,7 @@ use crate::links::{LinkId, Silence};
 use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, read};
+use core::time::Duration;
 
 impl Conversation {
     /// Tells the conversation what happened and returns what to do. After [`Event::Over`] it has
@@ -15,7 +16,7 @@ impl Conversation {
         if let Input::Taken(link) = input {
             self.links.taken(link);
         }
-        if self.over {
+        if self.phase.is_over() {
             // What it still has to say goes out as the link takes it (SPEC 8.5).
             self.hand_out(&mut actions);
             return actions;
@@ -24,11 +25,11 @@ impl Conversation {
         if let Err(violation) = self.route(input, &mut actions) {
             self.end_now(Reason::Protocol, Outcome::Violated(violation), &mut actions);
         }
-        if !self.over {
+        if !self.phase.is_over() {
             self.live(&mut actions);
         }
         self.hand_out(&mut actions);
-        if !self.over {
+        if !self.phase.is_over() {
             actions.wake_at = self.wake_at();
         }
         actions
@@ -55,11 +56,11 @@ impl Conversation {
             }
             // Whoever has said goodbye is not listened to any more, and would be told that all is
             // done.
-            Input::Body(item, _) | Input::Offer(Offer { item, .. }) if self.leaving.is_some() => {
+            Input::Body(item, _) | Input::Offer(Offer { item, .. }) if self.phase.is_leaving() => {
                 actions.events.push(Event::Failed(item, Reason::Done));
             }
             Input::Body(item, body) => {
-                self.last_word = self.now;
+                self.rest.renew(self.now);
                 self.ours.insert(item, Ours::Body);
                 self.say_held(body.into_message());
             }
@@ -87,7 +88,7 @@ impl Conversation {
                 self.our_transfer(item, actions, |transfer| transfer.available(position))
             }
             Input::Sent(link, item, _) => {
-                self.last_word = self.now;
+                self.rest.renew(self.now);
                 self.links.served(link);
                 self.our_transfer(item, actions, |transfer| transfer.sent(link));
             }
@@ -147,7 +148,7 @@ impl Conversation {
                 self.their_transfer(item, actions);
             }
             Input::Wrote(item, range) => {
-                self.last_word = self.now;
+                self.rest.renew(self.now);
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.wrote(range)?;
                     actions.events.push(Event::Progress(item, transfer.progress()));
@@ -158,7 +159,7 @@ impl Conversation {
                 self.their_transfer(item, actions);
             }
             Input::Passed(item, range) => {
-                self.last_word = self.now;
+                self.rest.renew(self.now);
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.passed(range);
                     actions.events.push(Event::Progress(item, transfer.progress()));
@@ -166,7 +167,7 @@ impl Conversation {
                 self.their_transfer(item, actions);
             }
             Input::Verified => self.verified_here(actions),
-            Input::Leave => self.leave(Reason::Done),
+            Input::Leave => self.phase = self.phase.on_leave(),
             // Our goodbye is said already: a second one could only take back what the other side
             // has.
             Input::Abort(reason) if self.nothing_owed() => {
@@ -206,7 +207,7 @@ impl Conversation {
     }
 
     fn link_down(&mut self, link: LinkId, end: LinkEnd, actions: &mut Actions) {
-        let heard = self.peer.is_some();
+        let heard = self.phase.greeted();
         if !self.links.lost(link) {
             return;
         }
@@ -255,11 +256,11 @@ impl Conversation {
             Control::Use(_) | Control::Using(_) => {
                 return Err(Violation::NotItsGreeting);
             }
-            _ if self.peer.is_none() => return Err(Violation::EarlyControl),
+            _ if !self.phase.greeted() => return Err(Violation::EarlyControl),
             Control::Fragment { number, last, bytes } => {
                 let message = self.messages.fragment(number, last, &bytes)?;
                 if let Some(message) = message {
-                    self.last_word = self.now;
+                    self.rest.renew(self.now);
                     self.state.received = true;
                     self.message(message, actions)?;
                 }
@@ -311,17 +312,15 @@ impl Conversation {
 
     /// The other side's greeting: its state, and on the code's link what it came for.
     fn greeted(&mut self, greeting: &Greeting, actions: &mut Actions) -> Result<(), Violation> {
-        if greeting.want.is_none() && self.peer.is_none() {
+        if greeting.want.is_none() && !self.phase.greeted() {
             return Err(Violation::NoWant);
         }
         self.messages.acknowledged(greeting.next, greeting.window)?;
-        if let (Some(want), None) = (greeting.want, self.peer) {
-            self.peer = Some(want);
-            self.last_word = self.now;
+        if let (Some(want), false) = (greeting.want, self.phase.greeted()) {
+            self.phase = self.phase.on_greeting();
+            self.rest.renew(self.now);
             if let Some(ttl) = greeting.ttl {
-                self.ttl = self.ttl.min(
-                    core::time::Duration::from_secs(u64::from(ttl)).max(crate::limits::TTL_MIN),
-                );
+                self.rest.shorten(Duration::from_secs(u64::from(ttl)));
             }
             if want == self.setup.want && want != crate::wire::Want::Both {
                 self.end(Outcome::SameRole, actions);
