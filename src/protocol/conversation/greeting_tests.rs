@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::limits::{TTL, WINDOW};
+use crate::links::LinkId;
 use crate::messages::Body;
-use crate::wire::{Control, Greeting, Item, ItemKind, encoded};
+use crate::wire::{Control, Greeting, Item, ItemKind, Message, PeerText, Reason, Want, encoded};
+use alloc::vec::Vec;
 use std::vec;
 
 const NOW: Instant = Instant::from_millis(0);

@@ -4,8 +4,14 @@
 use super::greeting_tests::commitment;
 use super::*;
 use crate::limits::{TTL, WINDOW};
-use crate::wire::{Control, EntryKind, Greeting, Item, ItemKind, PeerName, Span, encoded};
+use crate::links::LinkId;
+use crate::messages::Body;
+use crate::wire::{
+    Control, Entry, EntryKind, Greeting, Item, ItemKind, Message, Part, PeerName, PeerText, Reason,
+    Span, Want, encoded,
+};
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use std::vec;
 
 const NOW: Instant = Instant::from_millis(0);

@@ -5,7 +5,7 @@ use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
 use crate::time::Instant;
 use crate::violation::Violation;
-use crate::wire::{Control, Greeting, ItemId, Message, Offer, Reason, read};
+use crate::wire::{Control, Greeting, Message, Offer, Reason, read};
 use core::time::Duration;
 
 impl Conversation {
@@ -338,55 +338,5 @@ impl Conversation {
         }
         self.open_offers();
         Ok(())
-    }
-
-    /// Sends a message, or keeps it until the person here has compared the verification words.
-    pub(super) fn say_held(&mut self, message: Message) {
-        match &mut self.unverified {
-            Some(held) => held.ours.push_back(message),
-            None => self.messages.send(message),
-        }
-    }
-
-    /// Tells of something new of the peer's, or keeps it until the person here has compared the
-    /// verification words.
-    pub(super) fn tell_held(&mut self, event: Event, actions: &mut Actions) {
-        match &mut self.unverified {
-            Some(held) => held.theirs.push_back(event),
-            None => actions.events.push(event),
-        }
-    }
-
-    /// Something of the peer's of which nobody here has heard yet.
-    fn unheard(&mut self, item: ItemId) -> Option<&mut Event> {
-        let held = self.unverified.as_mut()?;
-        let index = held.place(item)?;
-        held.theirs.get_mut(index)
-    }
-
-    /// Tells of a transfer of the peer's, after its offer, how far it is counted; the latest
-    /// counts.
-    fn tell_after(&mut self, of: ItemId, count: Event) {
-        let Some(held) = &mut self.unverified else { return };
-        held.theirs
-            .retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == of));
-        held.theirs.push_back(count);
-    }
-
-    /// Forgets what nobody here has heard of: true if there was such a thing.
-    pub(super) fn forget_unheard(&mut self, item: ItemId) -> bool {
-        let Some(held) = &mut self.unverified else { return false };
-        held.theirs
-            .retain(|event| !matches!(event, Event::Counted { transfer, .. } if *transfer == item));
-        held.place(item).and_then(|index| held.theirs.remove(index)).is_some()
-    }
-
-    fn verified_here(&mut self, actions: &mut Actions) {
-        let Some(held) = self.unverified.take() else { return };
-        self.messages.send(Message::Verified);
-        for message in held.ours {
-            self.messages.send(message);
-        }
-        actions.events.extend(held.theirs);
     }
 }

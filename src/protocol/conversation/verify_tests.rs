@@ -4,7 +4,9 @@
 use super::greeting_tests::{commitment, greeting, messages, told};
 use super::*;
 use crate::limits::{TTL, WINDOW, WINDOW_SHARE};
-use crate::wire::{Control, Item, ItemKind, encoded};
+use crate::links::LinkId;
+use crate::wire::{Control, Item, ItemKind, Message, PeerText, Reason, Want, encoded};
+
 use alloc::string::ToString;
 use std::vec;
 

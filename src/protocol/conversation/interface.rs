@@ -1,0 +1,251 @@
+//! The words in which a conversation and the program around it speak: inputs, actions, events.
+
+use crate::links::LinkId;
+use crate::messages::Body;
+use crate::secret::SecretVec;
+use crate::time::Instant;
+use crate::transfers::Whole;
+use crate::violation::Violation;
+use crate::wire::{Differences, Entry, ItemId, Offer, Part, PeerText, Reason, Want};
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::time::Duration;
+use zeroize::Zeroizing;
+
+/// What a conversation needs to know from the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// What it came for.
+    pub want: Want,
+    /// How long the channel may rest, one minute to a day; the shorter of both sides' holds.
+    pub ttl: Duration,
+    /// `--verify`: hold back what goes out and what comes in until [`Input::Verified`].
+    pub verify: bool,
+    /// Both sides have said that they are faithful (SPEC 3.2): entries go as they are.
+    pub faithful: bool,
+}
+
+/// Everything that a conversation can be told.
+pub enum Input<'a> {
+    /// A link's handshake is confirmed.
+    LinkUp(LinkId),
+    /// A link ended: nothing more will be read from it.
+    LinkDown(LinkId, LinkEnd),
+    /// A read on a link has waited this long for its next byte. Time spent writing to a disk is not
+    /// waiting (SPEC 6.4).
+    Quiet(LinkId, Duration),
+    /// A control record was opened on a link.
+    Control(LinkId, &'a [u8]),
+    /// Send a text or a secret, under a number from [`super::Conversation::next_item`].
+    Body(ItemId, Body),
+    /// Offer files or folders, under a number from [`super::Conversation::next_item`].
+    Offer(Offer),
+    /// How far an offer of ours has been counted.
+    Counted {
+        /// Our transfer.
+        transfer: ItemId,
+        /// Bytes so far.
+        bytes: u64,
+        /// Entries so far.
+        entries: u32,
+        /// Whether that is all.
+        counted: bool,
+    },
+    /// The next part of our transfer, in answer to [`Event::PartWanted`].
+    Part(ItemId, Vec<Entry>),
+    /// Our transfer has no more parts: its bytes in all, in answer to [`Event::PartWanted`], which
+    /// for a stream comes once it has ended.
+    Total(ItemId, u64),
+    /// The source of our stream has been read up to a position.
+    Available(ItemId, u64),
+    /// A link has sealed a control record, so that it can take another.
+    Taken(LinkId),
+    /// A granted range of our transfer was sent.
+    Sent(LinkId, ItemId, Range<u64>),
+    /// A link has dropped a granted range, because its source is gone.
+    Unserved(LinkId),
+    /// No bytes come of positions of our transfer, which may go on behind what was granted: zeros,
+    /// or the reason. To a peer that is not faithful it cannot be said.
+    Gap(ItemId, Range<u64>, Option<Reason>),
+    /// The sources of our transfer were looked at once more, in answer to [`Event::AllRead`]; what
+    /// of them was not sent.
+    Checked(ItemId, Differences),
+    /// Our item is withdrawn.
+    Cancel(ItemId, Reason),
+    /// The peer's offer is wanted.
+    Accept(ItemId),
+    /// The peer's item is declined or has failed here.
+    Refuse(ItemId, Reason),
+    /// The peer's text or secret is where it belongs (SPEC 5.4).
+    Kept(ItemId),
+    /// The peer's text or secret is held until somebody collects it: it is delivered, and takes its
+    /// part of the window until [`Input::Collected`] (SPEC 5.3).
+    Held(ItemId),
+    /// What was held is collected.
+    Collected(ItemId),
+    /// The entries of a part are ready to be written, in answer to [`Event::Register`].
+    Registered(ItemId),
+    /// Bytes of the peer's transfer are written.
+    Wrote(ItemId, Range<u64>),
+    /// It is noted of which positions of the peer's transfer no bytes come, in answer to
+    /// [`Event::Gap`].
+    Passed(ItemId, Range<u64>),
+    /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`]; what of it is
+    /// not as it was there.
+    Committed(ItemId, Differences),
+    /// The person here has compared the verification words.
+    Verified,
+    /// Nothing more will be sent: finish and say goodbye.
+    Leave,
+    /// End now, for this reason: what is under way fails.
+    Abort(Reason),
+    /// Time has passed.
+    Tick,
+}
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkEnd {
+    /// Closed or cut.
+    Closed,
+    /// A record failed its authentication, or its length is none.
+    Tampered,
+    /// A record that the peer sealed has no lawful content (SPEC 4.5).
+    Malformed,
+}
+
+/// What has to be done, in this order.
+#[derive(Default)]
+#[must_use]
+pub struct Actions {
+    /// Control records to seal and send, in order; each is the body of one record, and answered
+    /// with [`Input::Taken`].
+    pub control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
+    /// Ranges of our transfers to read and send over a link, each answered with [`Input::Sent`] or
+    /// [`Input::Unserved`].
+    pub grants: Vec<Grant>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// When to come back with [`Input::Tick`] if nothing else happens before.
+    pub wake_at: Option<Instant>,
+}
+
+/// Permission, and order, to send positions of a transfer over a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The link.
+    pub link: LinkId,
+    /// Our transfer.
+    pub transfer: ItemId,
+    /// The positions.
+    pub range: Range<u64>,
+}
+
+/// Something that the program has to act on or tell.
+#[derive(Debug)]
+pub enum Event {
+    /// The peer has proved that it holds the keys, and has said what it came for.
+    Connected(Want),
+    /// The peer's text. Answer with [`Input::Kept`] or [`Input::Refuse`].
+    Text(ItemId, PeerText),
+    /// The peer's secret: label and bytes. Answer with [`Input::Kept`] or [`Input::Refuse`].
+    Secret(ItemId, Option<PeerText>, PeerSecret),
+    /// The peer's offer. Answer with [`Input::Accept`] or [`Input::Refuse`].
+    Offered(Offer),
+    /// The peer has counted further.
+    Counted {
+        /// The peer's transfer.
+        transfer: ItemId,
+        /// Bytes so far.
+        bytes: u64,
+        /// Entries so far.
+        entries: u32,
+        /// Whether that is all.
+        counted: bool,
+    },
+    /// Our offer is accepted.
+    Accepted(ItemId),
+    /// Produce the next part of our transfer: [`Input::Part`] or [`Input::Total`].
+    PartWanted(ItemId),
+    /// All of our transfer was read and sent: look at its sources once more, then
+    /// [`Input::Checked`] or [`Input::Cancel`].
+    AllRead(ItemId),
+    /// The receiver has written `done` bytes of our transfer, and all below `frontier`.
+    Written {
+        /// Our transfer.
+        transfer: ItemId,
+        /// Bytes written.
+        done: u64,
+        /// The first position not written.
+        frontier: u64,
+    },
+    /// Check and prepare a part's entries, then [`Input::Registered`] or [`Input::Refuse`].
+    Register(Part),
+    /// No bytes come of these positions of the peer's transfer: they are zeros, or not to be had.
+    /// Answer with [`Input::Passed`] or [`Input::Refuse`].
+    Gap {
+        /// The peer's transfer.
+        transfer: ItemId,
+        /// The positions, of registered parts.
+        range: Range<u64>,
+        /// Nothing for zeros.
+        why: Option<Reason>,
+    },
+    /// So much of the peer's transfer is written here.
+    Progress(ItemId, u64),
+    /// The peer's transfer is refused for its content, and the peer has been told the reason.
+    Unfit(ItemId, Reason, Violation),
+    /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or
+    /// [`Input::Refuse`].
+    Whole(ItemId, Whole),
+    /// Our item is where it belongs, but for what differs there.
+    Delivered(ItemId, Differences),
+    /// Our item was declined or has failed: the peer's reason, or ours.
+    Failed(ItemId, Reason),
+    /// The peer withdrew its item.
+    Cancelled(ItemId, Reason),
+    /// The person at the peer has compared the verification words.
+    PeerVerified,
+    /// No byte for 5 s although there is work.
+    Stalled,
+    /// Bytes again.
+    Flowing,
+    /// The channel ends in this time unless something is said.
+    Expiring(Duration),
+    /// The peer said goodbye.
+    PeerLeft(Reason),
+    /// The conversation is over; nothing comes after this.
+    Over(Outcome),
+}
+
+/// The bytes of a peer's secret. No `Debug` of them exists.
+pub struct PeerSecret(pub SecretVec);
+
+impl core::fmt::Debug for PeerSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("PeerSecret")
+    }
+}
+
+/// How a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Both sides are done: everything sent has its result.
+    Done,
+    /// The peer left before it, or we, were done.
+    PeerLeft(Reason),
+    /// This side ended it with [`Input::Abort`].
+    Aborted(Reason),
+    /// The last link is lost.
+    LinkLost,
+    /// A confirmed peer never sent a valid record.
+    NeverHeard,
+    /// Nothing was said for the channel's time.
+    Expired,
+    /// Both came to give, or both to take.
+    SameRole,
+    /// Records were tampered with, or the host's part of the verification words was.
+    Tampered,
+    /// The peer broke the protocol.
+    Violated(Violation),
+}
