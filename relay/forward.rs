@@ -30,7 +30,7 @@ enum Over {
 }
 
 /// One direction.
-struct Way<'a> {
+struct Direction<'a> {
     from: ReadHalf<Socket>,
     frames: Frames,
     to: WriteHalf<Socket>,
@@ -56,7 +56,7 @@ pub async fn forward(one: Side, other: Side) {
     let (other_asks, other_asked) = watch::channel(Small::default());
     let (one_reads, one_writes) = split(one.socket);
     let (other_reads, other_writes) = split(other.socket);
-    let mut there = Way {
+    let mut there = Direction {
         from: one_reads,
         frames: one.frames,
         to: other_writes,
@@ -71,7 +71,7 @@ pub async fn forward(one: Side, other: Side) {
         stop: stopped.clone(),
         over: None,
     };
-    let mut back = Way {
+    let mut back = Direction {
         from: other_reads,
         frames: other.frames,
         to: one_writes,
@@ -88,17 +88,17 @@ pub async fn forward(one: Side, other: Side) {
     };
     let (mut one_closed, mut other_closed) = (None, None);
     {
-        let ways = async { tokio::join!(there.run(), back.run()) };
-        tokio::pin!(ways);
+        let directions = async { tokio::join!(there.run(), back.run()) };
+        tokio::pin!(directions);
         let ended = tokio::select! {
-            _ = &mut ways => true,
+            _ = &mut directions => true,
             why = closed(&one.ticket) => { one_closed = Some(why); false }
             why = closed(&other.ticket) => { other_closed = Some(why); false }
         };
         if !ended {
             stop.send_replace(true);
             // A direction that cannot finish its frame has nothing more to say.
-            let _ = timeout(LINGER, ways).await;
+            let _ = timeout(LINGER, directions).await;
         }
     }
     drop((there.frames, back.frames));
@@ -148,7 +148,7 @@ async fn part(
     farewell(&mut socket, &payload).await;
 }
 
-impl Way<'_> {
+impl Direction<'_> {
     async fn run(&mut self) {
         let over = self.pass().await;
         match over {

@@ -9,10 +9,10 @@ mod crowds;
 mod deadlines;
 mod hosts;
 mod joins;
-mod line;
 mod links;
 mod numbers;
 pub mod outbox;
+mod queue;
 #[cfg(test)]
 mod tests;
 

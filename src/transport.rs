@@ -4,11 +4,11 @@ pub mod addresses;
 pub mod bulk;
 pub mod direct;
 pub mod lan;
-mod met;
+mod outcome;
 pub mod relay;
 pub mod tunnel;
 
-pub use met::{JoinEnd, Joined, Met};
+pub use outcome::{HostEnd, JoinEnd, Joined};
 
 /// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket
 /// never runs dry between two writes.

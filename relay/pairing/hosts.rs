@@ -2,7 +2,7 @@
 
 use super::deadlines::Key;
 use super::joins::Holder;
-use super::line::Line;
+use super::queue::Queue;
 use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
 use crate::owner::{UnixTime, is_later};
@@ -21,7 +21,7 @@ pub(super) struct Host {
     pub(super) stage: Stage,
     /// The attempt whose message 1 is wanted, here, or with a joiner. Those before it are over.
     pub(super) attempt: u32,
-    pub(super) line: Line,
+    pub(super) queue: Queue,
     began: Instant,
     pub(super) active: Instant,
 }
@@ -68,12 +68,12 @@ impl Host {
         match &self.stage {
             Stage::Away { .. } | Stage::Offered { .. } => None,
             Stage::Asked { since, .. } => Some(since.after(limits.first_message)),
-            Stage::Held { by, .. } => Some(by.ends(!self.line.is_empty(), limits)),
+            Stage::Held { by, .. } => Some(by.ends(!self.queue.is_empty(), limits)),
         }
     }
 
     fn deadline(&self, limits: &Limits) -> Instant {
-        let others = [self.attempt_ends(limits), self.line.wake_at(limits.queue_time)];
+        let others = [self.attempt_ends(limits), self.queue.wake_at(limits.queue_time)];
         others.into_iter().flatten().fold(self.ends(limits), Instant::min)
     }
 }
@@ -191,7 +191,7 @@ impl Pairing {
             source,
             stage,
             attempt: 1,
-            line: Line::default(),
+            queue: Queue::default(),
             began: now,
             active: now,
         };
@@ -308,8 +308,14 @@ impl Pairing {
         self.deadlines.clear(Key::Number(nameplate));
         self.numbers.rest(nameplate, now.after(self.limits.rest));
         self.quotas.host_ended(host.source);
-        for place in host.line.into_places() {
-            self.turn_away(now, place.connection, place.source, CloseReason::Unavailable, actions);
+        for queued in host.queue.into_queued() {
+            self.turn_away(
+                now,
+                queued.connection,
+                queued.source,
+                CloseReason::Unavailable,
+                actions,
+            );
         }
         Some(host.stage)
     }
@@ -324,11 +330,17 @@ impl Pairing {
         // is sent away.
         let over = host.attempt_ends(&self.limits).is_some_and(|ends| ends <= now);
         let weary: Vec<_> =
-            core::iter::from_fn(|| host.line.weary(now, self.limits.queue_time)).collect();
+            core::iter::from_fn(|| host.queue.weary(now, self.limits.queue_time)).collect();
         let connection = host.connection();
         let asked = matches!(host.stage, Stage::Asked { .. });
-        for place in weary {
-            self.turn_away(now, place.connection, place.source, CloseReason::Unavailable, actions);
+        for queued in weary {
+            self.turn_away(
+                now,
+                queued.connection,
+                queued.source,
+                CloseReason::Unavailable,
+                actions,
+            );
         }
         match connection {
             Some(connection) if over && asked => {
@@ -345,10 +357,10 @@ impl Pairing {
     pub(super) fn settle(&mut self, now: Instant, nameplate: Nameplate, actions: &mut Actions) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
         if let Stage::Offered { host: connection, message } = &mut host.stage
-            && let Some(place) = host.line.next()
+            && let Some(queued) = host.queue.next()
         {
-            actions.list.push(Action::Send(place.connection, core::mem::take(message)));
-            host.stage = Stage::Held { host: *connection, by: Holder::new(now, &place) };
+            actions.list.push(Action::Send(queued.connection, core::mem::take(message)));
+            host.stage = Stage::Held { host: *connection, by: Holder::new(now, &queued) };
         }
         self.deadlines.set(Key::Number(nameplate), host.deadline(&self.limits));
     }

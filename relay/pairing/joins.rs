@@ -1,7 +1,7 @@
 //! Joiners: one at a time holds a number, the others wait in its line (SPEC 10.2).
 
 use super::hosts::Stage;
-use super::line::Place;
+use super::queue::Queued;
 use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
 use crate::quotas::Source;
@@ -21,8 +21,8 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    pub(super) const fn new(now: Instant, place: &Place) -> Self {
-        Self { connection: place.connection, source: place.source, since: now, answered: false }
+    pub(super) const fn new(now: Instant, queued: &Queued) -> Self {
+        Self { connection: queued.connection, source: queued.source, since: now, answered: false }
     }
 
     /// When its time is over. Once it has answered, the host judges, and whoever waits is served by
@@ -53,15 +53,21 @@ impl Pairing {
             if holds {
                 None
             } else {
-                host.line.enter(now, connection, source, self.limits.queue).ok()
+                host.queue.enter(now, connection, source, self.limits.queue).ok()
             }
         });
         let Some(loses) = entered else {
             self.quotas.missed(now, source);
             return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
         };
-        if let Some(place) = loses {
-            self.turn_away(now, place.connection, place.source, CloseReason::Unavailable, actions);
+        if let Some(queued) = loses {
+            self.turn_away(
+                now,
+                queued.connection,
+                queued.source,
+                CloseReason::Unavailable,
+                actions,
+            );
         }
         self.seats.insert(connection, Seat::Joiner(nameplate));
         actions.list.push(Action::Tell(connection, FromRelay::Waiting));
@@ -99,8 +105,8 @@ impl Pairing {
         actions: &mut Actions,
     ) {
         let Some(host) = self.hosts.get_mut(&nameplate) else { return };
-        if let Some(place) = host.line.leave(connection) {
-            self.quotas.missed(now, place.source);
+        if let Some(queued) = host.queue.leave(connection) {
+            self.quotas.missed(now, queued.source);
             self.settle(now, nameplate, actions);
         } else {
             self.attempt_over(now, nameplate, None, actions);

@@ -1,4 +1,4 @@
-//! The line of joiners before one number.
+//! The queue of joiners for one number: the line of SPEC 10.2.
 
 use super::Connection;
 use crate::quotas::Source;
@@ -12,7 +12,7 @@ const HELD: usize = 64;
 
 /// A joiner that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Queued {
     pub(super) connection: Connection,
     pub(super) source: Source,
     since: Instant,
@@ -23,8 +23,8 @@ pub(super) struct Place {
 /// Joiners in the order of their turns: those whose source has not held the number, then those
 /// whose has; each as they came.
 #[derive(Default)]
-pub(super) struct Line {
-    places: VecDeque<Place>,
+pub(super) struct Queue {
+    queued: VecDeque<Queued>,
     held: VecDeque<Source>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Line {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoPlace;
 
-impl Line {
+impl Queue {
     /// A joiner comes. When all of `limit` places are taken, one that has not held the number gets
     /// the last one that has.
     pub(super) fn enter(
@@ -41,67 +41,67 @@ impl Line {
         connection: Connection,
         source: Source,
         limit: usize,
-    ) -> Result<Option<Place>, NoPlace> {
-        if self.places.iter().any(|place| place.source == source) {
+    ) -> Result<Option<Queued>, NoPlace> {
+        if self.queued.iter().any(|queued| queued.source == source) {
             return Err(NoPlace);
         }
         let again = self.held.contains(&source);
-        let full = self.places.len() >= limit;
-        let gives_way = self.places.back().is_some_and(|last| last.again && !again);
+        let full = self.queued.len() >= limit;
+        let gives_way = self.queued.back().is_some_and(|last| last.again && !again);
         if full && !gives_way {
             return Err(NoPlace);
         }
-        let loses = if full { self.places.pop_back() } else { None };
+        let loses = if full { self.queued.pop_back() } else { None };
         let turn = if again {
-            self.places.len()
+            self.queued.len()
         } else {
-            self.places.partition_point(|place| !place.again)
+            self.queued.partition_point(|queued| !queued.again)
         };
-        self.places.insert(turn, Place { connection, source, since: now, again });
+        self.queued.insert(turn, Queued { connection, source, since: now, again });
         Ok(loses)
     }
 
     /// The next joiner gets the number.
-    pub(super) fn next(&mut self) -> Option<Place> {
-        let place = self.places.pop_front()?;
-        if !self.held.contains(&place.source) {
+    pub(super) fn next(&mut self) -> Option<Queued> {
+        let queued = self.queued.pop_front()?;
+        if !self.held.contains(&queued.source) {
             if self.held.len() >= HELD {
                 self.held.pop_front();
             }
-            self.held.push_back(place.source);
+            self.held.push_back(queued.source);
         }
-        Some(place)
+        Some(queued)
     }
 
     /// A joiner waits no longer.
-    pub(super) fn leave(&mut self, connection: Connection) -> Option<Place> {
-        let index = self.places.iter().position(|place| place.connection == connection)?;
-        self.places.remove(index)
+    pub(super) fn leave(&mut self, connection: Connection) -> Option<Queued> {
+        let index = self.queued.iter().position(|queued| queued.connection == connection)?;
+        self.queued.remove(index)
     }
 
     /// A joiner that has waited this long, which then has no place any more.
-    pub(super) fn weary(&mut self, now: Instant, patience: Duration) -> Option<Place> {
-        let index = self.places.iter().position(|place| place.since.after(patience) <= now)?;
-        self.places.remove(index)
+    pub(super) fn weary(&mut self, now: Instant, patience: Duration) -> Option<Queued> {
+        let index = self.queued.iter().position(|queued| queued.since.after(patience) <= now)?;
+        self.queued.remove(index)
     }
 
-    /// When [`Line::weary`] will next find one.
+    /// When [`Queue::weary`] will next find one.
     pub(super) fn wake_at(&self, patience: Duration) -> Option<Instant> {
-        self.places.iter().map(|place| place.since.after(patience)).min()
+        self.queued.iter().map(|queued| queued.since.after(patience)).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.queued.is_empty()
     }
 
     /// Those who wait, in the order of their turns.
-    pub(super) fn into_places(self) -> impl Iterator<Item = Place> {
-        self.places.into_iter()
+    pub(super) fn into_queued(self) -> impl Iterator<Item = Queued> {
+        self.queued.into_iter()
     }
 
     #[cfg(test)]
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
-        self.places.iter()
+    pub(super) fn queued(&self) -> impl Iterator<Item = &Queued> {
+        self.queued.iter()
     }
 }
 
@@ -119,66 +119,70 @@ mod tests {
     }
 
     /// A joiner from a source of its own, both of this number.
-    fn enter(line: &mut Line, number: u64) -> Result<Option<u64>, NoPlace> {
-        line.enter(at(number), Connection(number), source(number), 8)
-            .map(|loses| loses.map(|place| place.connection.0))
+    fn enter(queue: &mut Queue, number: u64) -> Result<Option<u64>, NoPlace> {
+        queue
+            .enter(at(number), Connection(number), source(number), 8)
+            .map(|loses| loses.map(|queued| queued.connection.0))
     }
 
-    fn turns(line: &mut Line) -> Vec<u64> {
-        core::iter::from_fn(|| line.next()).map(|place| place.connection.0).collect()
+    fn turns(queue: &mut Queue) -> Vec<u64> {
+        core::iter::from_fn(|| queue.next()).map(|queued| queued.connection.0).collect()
     }
 
     #[test]
     fn eight_wait_in_the_order_in_which_they_came_and_a_ninth_does_not() {
-        let mut line = Line::default();
-        assert!((1..=8).all(|number| enter(&mut line, number) == Ok(None)));
-        assert_eq!(enter(&mut line, 9), Err(NoPlace));
-        assert_eq!(line.leave(Connection(3)).map(|place| place.connection), Some(Connection(3)));
-        assert_eq!(line.leave(Connection(3)), None);
-        assert_eq!(enter(&mut line, 9), Ok(None));
-        assert_eq!(turns(&mut line), [1, 2, 4, 5, 6, 7, 8, 9]);
+        let mut queue = Queue::default();
+        assert!((1..=8).all(|number| enter(&mut queue, number) == Ok(None)));
+        assert_eq!(enter(&mut queue, 9), Err(NoPlace));
+        assert_eq!(queue.leave(Connection(3)).map(|queued| queued.connection), Some(Connection(3)));
+        assert_eq!(queue.leave(Connection(3)), None);
+        assert_eq!(enter(&mut queue, 9), Ok(None));
+        assert_eq!(turns(&mut queue), [1, 2, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]
     fn one_source_has_one_place() {
-        let mut line = Line::default();
-        assert_eq!(enter(&mut line, 1), Ok(None));
-        assert_eq!(line.enter(at(0), Connection(2), source(1), 8), Err(NoPlace));
+        let mut queue = Queue::default();
+        assert_eq!(enter(&mut queue, 1), Ok(None));
+        assert_eq!(queue.enter(at(0), Connection(2), source(1), 8), Err(NoPlace));
     }
 
     #[test]
     fn who_has_held_the_number_stands_behind_who_has_not_and_loses_the_last_place_to_it() {
-        let mut line = Line::default();
+        let mut queue = Queue::default();
         for number in 1..=7 {
-            assert_eq!(enter(&mut line, number), Ok(None));
+            assert_eq!(enter(&mut queue, number), Ok(None));
         }
-        assert_eq!(turns(&mut line).len(), 7);
+        assert_eq!(turns(&mut queue).len(), 7);
         for number in 1..=7 {
-            assert_eq!(enter(&mut line, number), Ok(None));
+            assert_eq!(enter(&mut queue, number), Ok(None));
         }
-        assert_eq!(enter(&mut line, 8), Ok(None));
-        assert_eq!(enter(&mut line, 9), Ok(Some(7)));
-        assert_eq!(enter(&mut line, 7), Err(NoPlace));
-        assert_eq!(turns(&mut line), [8, 9, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(enter(&mut queue, 8), Ok(None));
+        assert_eq!(enter(&mut queue, 9), Ok(Some(7)));
+        assert_eq!(enter(&mut queue, 7), Err(NoPlace));
+        assert_eq!(turns(&mut queue), [8, 9, 1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
     fn sources_that_held_are_remembered_up_to_a_number() {
-        let mut line = Line::default();
+        let mut queue = Queue::default();
         for number in 0..1000 {
-            assert_eq!(enter(&mut line, number), Ok(None));
-            assert!(line.next().is_some());
-            assert!(line.held.len() <= HELD);
+            assert_eq!(enter(&mut queue, number), Ok(None));
+            assert!(queue.next().is_some());
+            assert!(queue.held.len() <= HELD);
         }
     }
 
     #[test]
     fn who_has_waited_its_time_waits_no_longer() {
-        let mut line = Line::default();
+        let mut queue = Queue::default();
         let patience = Duration::from_secs(30);
-        assert_eq!((enter(&mut line, 1), enter(&mut line, 5)), (Ok(None), Ok(None)));
-        assert_eq!((line.wake_at(patience), line.weary(at(30), patience)), (Some(at(31)), None));
-        assert_eq!(line.weary(at(31), patience).map(|place| place.connection), Some(Connection(1)));
-        assert_eq!((line.wake_at(patience), line.weary(at(31), patience)), (Some(at(35)), None));
+        assert_eq!((enter(&mut queue, 1), enter(&mut queue, 5)), (Ok(None), Ok(None)));
+        assert_eq!((queue.wake_at(patience), queue.weary(at(30), patience)), (Some(at(31)), None));
+        assert_eq!(
+            queue.weary(at(31), patience).map(|queued| queued.connection),
+            Some(Connection(1))
+        );
+        assert_eq!((queue.wake_at(patience), queue.weary(at(31), patience)), (Some(at(35)), None));
     }
 }

@@ -27,7 +27,7 @@ pub enum Meeting {
 /// What a connection's task has to do.
 pub type Order = outbox::Order<Meeting>;
 
-struct Seat {
+struct Mailbox {
     outbox: Outbox<Meeting>,
     /// There is something in it.
     wake: Arc<Notify>,
@@ -36,7 +36,7 @@ struct Seat {
 
 struct State {
     pairing: Pairing,
-    seats: BTreeMap<Connection, Seat>,
+    mailboxes: BTreeMap<Connection, Mailbox>,
     next: u64,
     wake_at: Option<Instant>,
     draining: bool,
@@ -59,7 +59,7 @@ impl Hall {
         let now = Instant::from_millis(0);
         let state = State {
             pairing: Pairing::new(now, limits, key),
-            seats: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             next: 0,
             wake_at: None,
             draining: false,
@@ -103,9 +103,9 @@ impl Hall {
         let mut state = self.state();
         let connection = Connection(state.next);
         state.next = state.next.saturating_add(1);
-        state.seats.insert(
+        state.mailboxes.insert(
             connection,
-            Seat { outbox: Outbox::default(), wake: Arc::clone(&wake), paired: false },
+            Mailbox { outbox: Outbox::default(), wake: Arc::clone(&wake), paired: false },
         );
         if state.draining {
             state.order(connection, |outbox| outbox.close(CloseReason::Away));
@@ -157,8 +157,8 @@ impl Hall {
                         [(other, Meeting::Await(receive)), (one, Meeting::Bring(bring))]
                     {
                         state.order(connection, |outbox| outbox.pair(meeting));
-                        if let Some(seat) = state.seats.get_mut(&connection) {
-                            seat.paired = true;
+                        if let Some(mailbox) = state.mailboxes.get_mut(&connection) {
+                            mailbox.paired = true;
                         }
                     }
                 }
@@ -218,7 +218,7 @@ impl Hall {
     pub fn drain(&self) {
         let mut state = self.state();
         state.draining = true;
-        state.send_away(|seat| !seat.paired);
+        state.send_away(|mailbox| !mailbox.paired);
     }
 
     /// The relay ends: everybody is sent away.
@@ -236,16 +236,16 @@ fn wall() -> UnixTime {
 impl State {
     /// Its task may have ended meanwhile, and is about to say so.
     fn order(&mut self, connection: Connection, order: impl FnOnce(&mut Outbox<Meeting>)) {
-        if let Some(seat) = self.seats.get_mut(&connection) {
-            order(&mut seat.outbox);
-            seat.wake.notify_one();
+        if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
+            order(&mut mailbox.outbox);
+            mailbox.wake.notify_one();
         }
     }
 
-    fn send_away(&mut self, who: impl Fn(&Seat) -> bool) {
-        for seat in self.seats.values_mut().filter(|seat| who(seat)) {
-            seat.outbox.close(CloseReason::Away);
-            seat.wake.notify_one();
+    fn send_away(&mut self, who: impl Fn(&Mailbox) -> bool) {
+        for mailbox in self.mailboxes.values_mut().filter(|mailbox| who(mailbox)) {
+            mailbox.outbox.close(CloseReason::Away);
+            mailbox.wake.notify_one();
         }
     }
 }
@@ -284,7 +284,11 @@ impl Ticket {
 
     /// Takes what its task has to do first, if there is something.
     pub fn order(&self) -> Option<Order> {
-        self.hall.state().seats.get_mut(&self.connection).and_then(|seat| seat.outbox.take())
+        self.hall
+            .state()
+            .mailboxes
+            .get_mut(&self.connection)
+            .and_then(|mailbox| mailbox.outbox.take())
     }
 
     /// Waits for that. Nothing is lost if the future is dropped.
@@ -312,9 +316,9 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.hall.state();
         self.hall.handle(&mut state, Input::Gone(self.connection));
-        let seat = state.seats.remove(&self.connection);
+        let mailbox = state.mailboxes.remove(&self.connection);
         drop(state);
         // Another connection may have been brought to it, whose own ticket takes the lock.
-        drop(seat);
+        drop(mailbox);
     }
 }

@@ -5,7 +5,7 @@ use super::{Report, tell};
 use crate::events::{Event, Join, Reach};
 use crate::failure::Failure;
 use crate::settings::Network;
-use crate::transport::Met;
+use crate::transport::HostEnd;
 use crate::transport::addresses::join_lines;
 use crate::transport::direct::{Listener, meet};
 use crate::transport::lan::Announcement;
@@ -90,7 +90,7 @@ impl Door {
         judge: Judge,
         report: &mut Report,
         stop: impl Future<Output = Failure>,
-    ) -> Result<Met, Failure> {
+    ) -> Result<HostEnd, Failure> {
         match self {
             Self::Direct { listener, .. } => tokio::select! {
                 met = meet(&listener, judge) => met,

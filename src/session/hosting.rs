@@ -11,7 +11,7 @@ use crate::failure::{Failure, Kind};
 use crate::files::ware::Ware;
 use crate::report::prompt::OwnTerminal;
 use crate::transport::relay::{Own, Serving};
-use crate::transport::{Joined, Met};
+use crate::transport::{HostEnd, Joined};
 use pinhole_protocol::code::Code;
 use pinhole_protocol::handshake::Judge;
 use pinhole_protocol::wire::Want;
@@ -67,9 +67,9 @@ impl Host {
                 }
             };
             match door.meet(judge, report, stop).await? {
-                Met::Joined(joined) => return Ok(*joined),
+                HostEnd::Joined(joined) => return Ok(*joined),
                 // Whoever comes now hears at once that nobody waits under this code any more.
-                Met::Burned => {
+                HostEnd::Burned => {
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report, halt).await? {
@@ -80,7 +80,7 @@ impl Host {
                         .next("run the command again for a new code, or allow more with --tries"));
                     }
                 }
-                Met::Lost(failure) => {
+                HostEnd::Lost(failure) => {
                     if !self.may_ask(plan) {
                         return Err(failure);
                     }

@@ -62,7 +62,7 @@ async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
 /// How a joiner gets to its host.
 enum Route {
     Direct(Candidates),
-    Relay(relay::Way),
+    Relay(relay::Access),
 }
 
 /// The place that the code names, else the relay that is set, or this machine and its local

@@ -17,7 +17,7 @@ use crate::report::transcript::Transcript;
 use crate::settings::agent::fenced_by;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
 use crate::transport::relay::dial::Trust;
-use crate::transport::relay::{HostToken, Serving, Way};
+use crate::transport::relay::{Access, HostToken, Serving};
 use crate::typed::Typed;
 use pinhole_protocol::code::{CodeAddress, RelayUrl};
 use pinhole_protocol::wire::Want;
@@ -126,7 +126,7 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::way_to`].
-    pub fn way(&self) -> Result<Option<Way>, Failure> {
+    pub fn way(&self) -> Result<Option<Access>, Failure> {
         let Setting { value, from } = &self.relays.set;
         value.as_ref().map(|url| self.way_by(url, from.clone())).transpose()
     }
@@ -135,7 +135,7 @@ impl Plan {
     ///
     /// # Errors
     /// Usage, if what is said to it could be read on the way and nobody allowed that.
-    pub fn way_to(&self, url: &RelayUrl) -> Result<Way, Failure> {
+    pub fn way_to(&self, url: &RelayUrl) -> Result<Access, Failure> {
         self.way_by(url, Origin::Code)
     }
 
@@ -158,11 +158,11 @@ impl Plan {
         ))
     }
 
-    fn way_by(&self, url: &RelayUrl, from: Origin) -> Result<Way, Failure> {
+    fn way_by(&self, url: &RelayUrl, from: Origin) -> Result<Access, Failure> {
         let Relays { trust, host_token, insecure, .. } = &self.relays;
         let choice = RelayChoice::new(url.clone(), from, *insecure)?;
         self.relays.admit(&choice)?;
-        Ok(Way {
+        Ok(Access {
             choice,
             trust: trust.clone(),
             network: self.network,

@@ -1,4 +1,4 @@
-//! How a meeting with somebody who should know the code ends, on every kind of way.
+//! The outcome of a handshake with the code, as host or as joiner, on every path.
 
 use crate::events::Path;
 use crate::failure::{Failure, Kind};
@@ -9,14 +9,14 @@ use socket2::Socket;
 pub struct Joined {
     /// The stream, with nothing of a record read from it yet.
     pub socket: Socket,
-    /// Which way it goes.
+    /// Its path.
     pub path: Path,
-    /// What the handshake yielded, once.
+    /// The handshake's yield, once.
     pub established: Established,
 }
 
-/// How waiting for a joiner ended.
-pub enum Met {
+/// The end of waiting for a joiner.
+pub enum HostEnd {
     /// Somebody knew the code.
     Joined(Box<Joined>),
     /// Somebody did not: the code is dead.
@@ -25,7 +25,7 @@ pub enum Met {
     Lost(Failure),
 }
 
-/// How joining ended without a channel.
+/// The end of joining without a channel.
 pub enum JoinEnd {
     /// The host said that the words are wrong; the code is dead.
     WrongCode,

@@ -29,7 +29,7 @@ use dial::{Stream, Trust, dial, dial_directly};
 
 /// A relay, and what is needed to reach it.
 #[derive(Clone)]
-pub struct Way {
+pub struct Access {
     /// Which relay, and who said so.
     pub choice: RelayChoice,
     /// Whom it is believed to be.
@@ -40,7 +40,7 @@ pub struct Way {
     pub host_token: Option<HostToken>,
 }
 
-impl Way {
+impl Access {
     /// The relay, as others are told of it.
     #[must_use]
     pub fn public(&self) -> Public {

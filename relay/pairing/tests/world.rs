@@ -468,8 +468,8 @@ impl World {
         }
         for host in self.pairing.hosts.values() {
             assert!(host.offered() <= RELAY_MESSAGE);
-            let sources: BTreeSet<Source> = host.line.places().map(|place| place.source).collect();
-            assert_eq!(sources.len(), host.line.places().count(), "one place a source");
+            let sources: BTreeSet<Source> = host.queue.queued().map(|place| place.source).collect();
+            assert_eq!(sources.len(), host.queue.queued().count(), "one place a source");
             assert!(sources.len() <= self.limits.queue);
         }
         for seat in self.open.values() {

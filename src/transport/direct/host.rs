@@ -4,7 +4,7 @@ use super::{confirmed, read_frame, say_and_close};
 use crate::failure::{Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::forbidden;
-use crate::transport::Met;
+use crate::transport::HostEnd;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
 use pinhole_protocol::limits::{
     HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED,
@@ -180,7 +180,7 @@ struct Pending {
 ///
 /// # Errors
 /// The operating system's, if the connection that the guest came by cannot be used.
-pub async fn meet(listener: &Listener, judge: Judge) -> Result<Met, Failure> {
+pub async fn meet(listener: &Listener, judge: Judge) -> Result<HostEnd, Failure> {
     let judge: SharedJudge = Arc::new(Mutex::new(Some(judge)));
     let (met, mut meetings) = mpsc::unbounded_channel();
     let mut pending: Vec<Pending> = Vec::new();
@@ -231,7 +231,7 @@ enum End {
     Burned { socket: TcpStream, refusal: Vec<u8> },
 }
 
-async fn finish(end: End) -> Result<Met, Failure> {
+async fn finish(end: End) -> Result<HostEnd, Failure> {
     match end {
         End::Joined { mut socket, established, confirmation } => {
             // If the joiner is gone already, the session finds out as it would a moment later.
@@ -240,12 +240,12 @@ async fn finish(end: End) -> Result<Met, Failure> {
                 Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
             };
             confirmed(socket, *established)
-                .map(|joined| Met::Joined(Box::new(joined)))
+                .map(|joined| HostEnd::Joined(Box::new(joined)))
                 .map_err(cannot)
         }
         End::Burned { mut socket, refusal } => {
             say_and_close(&mut socket, &refusal).await;
-            Ok(Met::Burned)
+            Ok(HostEnd::Burned)
         }
     }
 }

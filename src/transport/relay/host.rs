@@ -1,11 +1,11 @@
 //! A host at a relay: it has a number, waits there for a joiner, and comes back for the number if
 //! its connection drops (SPEC 10.2, 10.4).
 
-use super::replies::Ending;
+use super::replies::Closed;
 use super::socket::{Heard, Socket, ended};
-use super::{Way, link};
+use super::{Access, link};
 use crate::failure::{Failure, Kind};
-use crate::transport::Met;
+use crate::transport::HostEnd;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::{Established, Frame, Judge, Verdict};
 use pinhole_protocol::limits::NUMBER_KEPT;
@@ -32,7 +32,7 @@ const GOODBYE_TIME: Duration = Duration::from_secs(2);
 
 /// A host that has a number at a relay.
 pub struct Host {
-    way: Way,
+    access: Access,
     socket: Socket,
     nameplate: Nameplate,
     owner: Zeroizing<OwnerToken>,
@@ -54,7 +54,7 @@ enum Waited {
     Confirmed(Box<Established>),
     Burned,
     /// The connection ended; the code is as good as before.
-    Ended(Judge, Ending),
+    Ended(Judge, Closed),
 }
 
 /// What one message 1 came to.
@@ -70,11 +70,11 @@ impl Host {
     ///
     /// # Errors
     /// Unreachable, or what the relay refuses.
-    pub async fn open(way: &Way) -> Result<Self, Failure> {
-        let mut socket = Socket::open(way, Verb::Host).await?;
+    pub async fn open(access: &Access) -> Result<Self, Failure> {
+        let mut socket = Socket::open(access, Verb::Host).await?;
         let (nameplate, owner, attempt) =
-            number(&mut socket).await.map_err(|ending| ended(way, ending))?;
-        Ok(Self { way: way.clone(), socket, nameplate, owner, attempt })
+            number(&mut socket).await.map_err(|ending| ended(access, ending))?;
+        Ok(Self { access: access.clone(), socket, nameplate, owner, attempt })
     }
 
     /// The number.
@@ -93,7 +93,7 @@ impl Host {
         mut judge: Judge,
         mut tell: impl FnMut(Meanwhile),
         stop: impl Future<Output = Failure>,
-    ) -> Result<Met, Failure> {
+    ) -> Result<HostEnd, Failure> {
         let mut stop = pin!(stop);
         loop {
             let waited = tokio::select! {
@@ -106,28 +106,30 @@ impl Host {
             match waited {
                 Waited::Confirmed(established) => {
                     return link::start(self.socket, *established)
-                        .map(|joined| Met::Joined(Box::new(joined)));
+                        .map(|joined| HostEnd::Joined(Box::new(joined)));
                 }
                 Waited::Burned => {
                     self.give_up().await;
-                    return Ok(Met::Burned);
+                    return Ok(HostEnd::Burned);
                 }
                 Waited::Ended(
                     kept,
-                    Ending::Lost | Ending::Restart | Ending::Again | Ending::Done,
+                    Closed::Lost | Closed::Restart | Closed::Again | Closed::Done,
                 ) => judge = kept,
-                Waited::Ended(_, Ending::Unavailable) => {
-                    return Ok(Met::Lost(ended(&self.way, Ending::Unavailable)));
+                Waited::Ended(_, Closed::Unavailable) => {
+                    return Ok(HostEnd::Lost(ended(&self.access, Closed::Unavailable)));
                 }
-                Waited::Ended(_, ending) => return Err(ended(&self.way, ending)),
+                Waited::Ended(_, ending) => return Err(ended(&self.access, ending)),
             }
             tell(Meanwhile::Reconnecting);
-            let way = self.way.clone();
+            let access = self.access.clone();
             let back = tokio::select! {
                 back = self.come_back() => back?,
                 failure = &mut stop => return Err(failure),
             };
-            let Some(back) = back else { return Ok(Met::Lost(ended(&way, Ending::Unavailable))) };
+            let Some(back) = back else {
+                return Ok(HostEnd::Lost(ended(&access, Closed::Unavailable)));
+            };
             self = back;
             tell(Meanwhile::Reconnected);
         }
@@ -177,19 +179,19 @@ impl Host {
     }
 
     /// Says something to the joiner of the current attempt, or message 1 for the next.
-    async fn say(&mut self, message: &[u8]) -> Result<(), Ending> {
+    async fn say(&mut self, message: &[u8]) -> Result<(), Closed> {
         self.socket.send(of_attempt(self.attempt, message)).await
     }
 
     /// Says that the tag of the current attempt is right, then message 3: from there on frames pass
     /// as they are.
-    async fn confirm(&mut self, message3: Vec<u8>) -> Result<(), Ending> {
+    async fn confirm(&mut self, message3: Vec<u8>) -> Result<(), Closed> {
         self.socket.say(FromHost::Confirmed { attempt: self.attempt }).await?;
         self.socket.send(message3).await
     }
 
     /// What comes of the message 1 that was sent last.
-    async fn answer(&mut self) -> Result<Answer, Ending> {
+    async fn answer(&mut self) -> Result<Answer, Closed> {
         loop {
             match self.socket.hear().await {
                 Heard::Control(FromRelay::Next { attempt }) if attempt > self.attempt => {
@@ -203,7 +205,7 @@ impl Host {
                     }
                     // Of an attempt that is over.
                     Some(_) => {}
-                    None => return Err(Ending::Foreign),
+                    None => return Err(Closed::Foreign),
                 },
                 Heard::Ended(ending) => return Err(ending),
             }
@@ -213,25 +215,25 @@ impl Host {
     /// Gets the number back on a new connection, for as long as the relay keeps it. `None` if the
     /// relay says that it does not.
     async fn come_back(self) -> Result<Option<Self>, Failure> {
-        let Self { way, socket: old, nameplate, owner, .. } = self;
+        let Self { access, socket: old, nameplate, owner, .. } = self;
         // A relay that ends waits for its sides to go, and the next one for its port.
         drop(old);
         let until = Instant::now() + NUMBER_KEPT;
         let mut pause = PAUSE;
         loop {
-            let came = match Socket::open(&way, Verb::HostAgain(nameplate, *owner)).await {
+            let came = match Socket::open(&access, Verb::HostAgain(nameplate, *owner)).await {
                 Ok(mut socket) => match number(&mut socket).await {
                     Ok(number) => Ok((socket, number)),
-                    Err(Ending::Unavailable) => return Ok(None),
-                    Err(ending) => Err(ended(&way, ending)),
+                    Err(Closed::Unavailable) => return Ok(None),
+                    Err(ending) => Err(ended(&access, ending)),
                 },
                 Err(failure) => Err(failure),
             };
             match came {
                 Ok((socket, (given, owner, attempt))) if given == nameplate => {
-                    return Ok(Some(Self { way, socket, nameplate, owner, attempt }));
+                    return Ok(Some(Self { access, socket, nameplate, owner, attempt }));
                 }
-                Ok(_) => return Err(ended(&way, Ending::Foreign)),
+                Ok(_) => return Err(ended(&access, Closed::Foreign)),
                 Err(failure) if !passes(&failure) || Instant::now() + pause >= until => {
                     return Err(failure);
                 }
@@ -264,7 +266,7 @@ fn passes(failure: &Failure) -> bool {
 }
 
 /// The number that a relay says first.
-async fn number(socket: &mut Socket) -> Result<(Nameplate, Zeroizing<OwnerToken>, u32), Ending> {
+async fn number(socket: &mut Socket) -> Result<(Nameplate, Zeroizing<OwnerToken>, u32), Closed> {
     let first = async {
         loop {
             match socket.hear().await {
@@ -272,12 +274,12 @@ async fn number(socket: &mut Socket) -> Result<(Nameplate, Zeroizing<OwnerToken>
                     return Ok((nameplate, Zeroizing::new(owner), attempt));
                 }
                 Heard::Control(_) => {}
-                Heard::Frame(_) => return Err(Ending::Foreign),
+                Heard::Frame(_) => return Err(Closed::Foreign),
                 Heard::Ended(ending) => return Err(ending),
             }
         }
     };
-    timeout(NUMBER_TIME, first).await.unwrap_or(Err(Ending::Lost))
+    timeout(NUMBER_TIME, first).await.unwrap_or(Err(Closed::Lost))
 }
 
 /// A handshake message that is the whole of `bytes`.

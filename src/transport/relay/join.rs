@@ -2,9 +2,9 @@
 //! tag (SPEC 3.6, 10.2).
 
 use super::host::whole;
-use super::replies::Ending;
+use super::replies::Closed;
 use super::socket::{Heard, Socket, ended};
-use super::{Way, link};
+use super::{Access, link};
 use crate::failure::{Failure, Kind};
 use crate::transport::{JoinEnd, Joined};
 use pinhole_protocol::code::Nameplate;
@@ -29,7 +29,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// [`JoinEnd`].
-pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
+pub async fn join(
+    access: &Access,
+    nameplate: Nameplate,
+    mut joiner: Joiner,
+) -> Result<Joined, JoinEnd> {
     // Set once this joiner had message 1 and was cut before its tag: from then on "unavailable"
     // means "not yet".
     let mut until: Option<Instant> = None;
@@ -37,7 +41,7 @@ pub async fn join(way: &Way, nameplate: Nameplate, mut joiner: Joiner) -> Result
     loop {
         let pause = next_pause;
         next_pause = (pause * 2).min(LONGEST_PAUSE);
-        let (mut socket, message1) = match first_message(way, nameplate).await {
+        let (mut socket, message1) = match first_message(access, nameplate).await {
             Ok(first) => first,
             Err(Miss { failure, held }) => {
                 if held {
@@ -89,9 +93,9 @@ struct Miss {
 }
 
 /// Connects, waits for its turn, and gets message 1.
-async fn first_message(way: &Way, nameplate: Nameplate) -> Result<(Socket, Frame), Miss> {
+async fn first_message(access: &Access, nameplate: Nameplate) -> Result<(Socket, Frame), Miss> {
     let free = |failure| Miss { failure, held: false };
-    let mut socket = Socket::open(way, Verb::Join(nameplate)).await.map_err(free)?;
+    let mut socket = Socket::open(access, Verb::Join(nameplate)).await.map_err(free)?;
     let first = async {
         loop {
             match socket.hear().await {
@@ -101,31 +105,31 @@ async fn first_message(way: &Way, nameplate: Nameplate) -> Result<(Socket, Frame
             }
         }
     };
-    let bytes = match timeout(TURN_TIME, first).await.unwrap_or(Err(Ending::Unavailable)) {
+    let bytes = match timeout(TURN_TIME, first).await.unwrap_or(Err(Closed::Unavailable)) {
         Ok(bytes) => bytes,
-        Err(Ending::Unavailable) => return Err(free(unavailable(way, nameplate))),
+        Err(Closed::Unavailable) => return Err(free(unavailable(access, nameplate))),
         // The connection ended with nothing said of the host.
         Err(ending) => {
             return Err(Miss {
-                failure: ended(way, ending),
+                failure: ended(access, ending),
                 held: matches!(
                     ending,
-                    Ending::Lost | Ending::Restart | Ending::Again | Ending::Done
+                    Closed::Lost | Closed::Restart | Closed::Again | Closed::Done
                 ),
             });
         }
     };
     match whole(&bytes) {
         Some(frame) => Ok((socket, frame)),
-        None => Err(free(ended(way, Ending::Foreign))),
+        None => Err(free(ended(access, Closed::Foreign))),
     }
 }
 
-fn unavailable(way: &Way, nameplate: Nameplate) -> Failure {
+fn unavailable(access: &Access, nameplate: Nameplate) -> Failure {
     let detail = format!(
         "nobody is waiting under {} at {}: the number is wrong, or the code was used or has ended",
         nameplate.number(),
-        way.choice.named()
+        access.choice.named()
     );
     Failure::new(Kind::CodeUnavailable, detail).next(
         "check the code, and that the other side uses the same relay; otherwise ask it for a new \

@@ -3,7 +3,7 @@
 
 use super::HostToken;
 use super::dial::Trust;
-use super::{Known, Public, Way, health};
+use super::{Access, Known, Public, health};
 use crate::failure::{Failure, Kind};
 use crate::settings::{Network, Origin, RelayChoice};
 use crate::transport::addresses::outside_interfaces;
@@ -51,7 +51,7 @@ pub enum Serving {
 /// A relay that runs in this process, and accepts no host but this one. Dropped, it ends, and its
 /// tunnel with it.
 pub struct Own {
-    way: Way,
+    access: Access,
     url: RelayUrl,
     tunnel: Option<Tunnel>,
     /// Dropped, it stops the server.
@@ -91,7 +91,8 @@ impl Own {
             let _ = stopped.await;
         }));
         let choice = RelayChoice::new(url(here)?, Origin::Own, false)?;
-        let way = Way { choice, trust: Trust::default(), network, host_token: Some(host_token) };
+        let access =
+            Access { choice, trust: Trust::default(), network, host_token: Some(host_token) };
         let tunnel = match program {
             Some((program, fenced)) => {
                 let tunnel = Tunnel::open(program, here.port(), fenced).await?;
@@ -104,13 +105,13 @@ impl Own {
             (None, Some(public)) => public,
             (None, None) => url(outside)?,
         };
-        Ok(Self { way, url, tunnel, stop, served })
+        Ok(Self { access, url, tunnel, stop, served })
     }
 
     /// How this host itself gets there.
     #[must_use]
-    pub const fn way(&self) -> &Way {
-        &self.way
+    pub const fn way(&self) -> &Access {
+        &self.access
     }
 
     /// The relay, as others are told of it.

@@ -10,7 +10,7 @@ pub(super) fn read(text: &str) -> Option<FromRelay> {
 
 /// Why a connection to a relay has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum Closed {
     /// Cut, or silent for too long.
     Lost,
     /// The relay ends, and may be back in a moment.
@@ -31,7 +31,7 @@ pub(super) enum Ending {
     Foreign,
 }
 
-impl Ending {
+impl Closed {
     /// The meaning of a WebSocket close code.
     pub(super) fn of(code: u16) -> Self {
         let Some(reason) = CloseReason::of(code) else {
@@ -93,7 +93,7 @@ mod tests {
         #[test]
         fn any_text_and_any_code_is_survived(text in ".{0,600}", code: u16) {
             let _ = read(&text);
-            let _ = Ending::of(code);
+            let _ = Closed::of(code);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One WebSocket to a relay, after its upgrade (SPEC 10.2 to 10.5).
 
-use super::Way;
+use super::Access;
 use super::dial::Stream;
-use super::replies::{Ending, read};
+use super::replies::{Closed, read};
 use super::upgrade::upgraded;
 use crate::failure::{Failure, Kind};
 use futures_util::{SinkExt, StreamExt};
@@ -28,7 +28,7 @@ pub(super) enum Heard {
     /// A binary frame.
     Frame(Bytes),
     /// The end.
-    Ended(Ending),
+    Ended(Closed),
 }
 
 impl Socket {
@@ -36,8 +36,8 @@ impl Socket {
     ///
     /// # Errors
     /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
-    pub(super) async fn open(way: &Way, verb: Verb) -> Result<Self, Failure> {
-        let stream = upgraded(way, verb).await?;
+    pub(super) async fn open(access: &Access, verb: Verb) -> Result<Self, Failure> {
+        let stream = upgraded(access, verb).await?;
         Ok(Self::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits())).await))
     }
 
@@ -56,7 +56,7 @@ impl Socket {
                     if self.asked.is_some()
                         || self.put(Message::Ping(Bytes::new())).await.is_err()
                     {
-                        return Heard::Ended(Ending::Lost);
+                        return Heard::Ended(Closed::Lost);
                     }
                     self.asked = Some(self.said);
                     continue;
@@ -66,36 +66,36 @@ impl Socket {
             match message {
                 Some(Ok(Message::Binary(bytes))) => return Heard::Frame(bytes),
                 Some(Ok(Message::Text(text))) => {
-                    return read(&text).map_or(Heard::Ended(Ending::Foreign), Heard::Control);
+                    return read(&text).map_or(Heard::Ended(Closed::Foreign), Heard::Control);
                 }
                 Some(Ok(Message::Close(frame))) => {
                     return Heard::Ended(
-                        frame.map_or(Ending::Lost, |frame| Ending::of(frame.code.into())),
+                        frame.map_or(Closed::Lost, |frame| Closed::of(frame.code.into())),
                     );
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Err(_)) | None => return Heard::Ended(Ending::Lost),
+                Some(Err(_)) | None => return Heard::Ended(Closed::Lost),
             }
         }
     }
 
     /// Sends a control message.
-    pub(super) async fn say(&mut self, message: FromHost) -> Result<(), Ending> {
+    pub(super) async fn say(&mut self, message: FromHost) -> Result<(), Closed> {
         self.put(Message::text(serde_json::to_string(&message).unwrap_or_default())).await
     }
 
     /// Sends a binary frame.
-    pub(super) async fn send(&mut self, bytes: Vec<u8>) -> Result<(), Ending> {
+    pub(super) async fn send(&mut self, bytes: Vec<u8>) -> Result<(), Closed> {
         self.put(Message::binary(bytes)).await
     }
 
-    async fn put(&mut self, message: Message) -> Result<(), Ending> {
+    async fn put(&mut self, message: Message) -> Result<(), Closed> {
         match timeout(PONG_TIME, self.web.send(message)).await {
             Ok(Ok(())) => {
                 self.said = Instant::now();
                 Ok(())
             }
-            Ok(Err(_)) | Err(_) => Err(Ending::Lost),
+            Ok(Err(_)) | Err(_) => Err(Closed::Lost),
         }
     }
 
@@ -124,22 +124,22 @@ fn limits() -> WebSocketConfig {
 }
 
 /// What it means for this side that the relay ended the connection, where nothing better is known.
-pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
-    let relay = way.choice.named();
+pub(super) fn ended(access: &Access, ending: Closed) -> Failure {
+    let relay = access.choice.named();
     let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
     let busy = |detail: String| Failure::new(Kind::RelayBusy, detail);
     match ending {
-        Ending::Limit => busy(format!("{relay} accepts no more from this address for now"))
+        Closed::Limit => busy(format!("{relay} accepts no more from this address for now"))
             .next("wait a few minutes and try again"),
-        Ending::Full => busy(format!("{relay} has no number left"))
+        Closed::Full => busy(format!("{relay} has no number left"))
             .next("try again later, or use another relay"),
-        Ending::Foreign => refused(format!("{relay} and this version of pinhole are incompatible"))
+        Closed::Foreign => refused(format!("{relay} and this version of pinhole are incompatible"))
             .next("update pinhole here, or the relay"),
-        Ending::Expired => {
+        Closed::Expired => {
             Failure::new(Kind::NobodyCame, "nobody came in time, and the relay gave up the number")
                 .next("run the command again for a new code")
         }
-        Ending::Unavailable => {
+        Closed::Unavailable => {
             let why = "it was restarted and cannot, or this machine was disconnected for too long";
             let detail = format!(
                 "{relay} does not give this code's number back ({why}), so the code is dead; \
@@ -150,7 +150,7 @@ pub(super) fn ended(way: &Way, ending: Ending) -> Failure {
                       --owner-key-file gives numbers back after a restart",
             )
         }
-        Ending::Lost | Ending::Restart | Ending::Done | Ending::Again => {
+        Closed::Lost | Closed::Restart | Closed::Done | Closed::Again => {
             Failure::new(Kind::RelayUnreachable, format!("the connection to {relay} was lost"))
                 .next("try again in a moment; check the network")
         }

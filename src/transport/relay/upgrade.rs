@@ -1,7 +1,7 @@
 //! The upgrade to a WebSocket (RFC 6455, 4), and what it means that something else is answered: by
 //! a relay, or in its place.
 
-use super::Way;
+use super::Access;
 use super::dial::{Fault, Head, Stream};
 use crate::failure::{Failure, Kind};
 use crate::settings::RelayChoice;
@@ -28,12 +28,12 @@ pub(super) const REDIRECTS: usize = 3;
 ///
 /// # Errors
 /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
-pub(super) async fn upgraded(way: &Way, verb: Verb) -> Result<Stream, Failure> {
-    let mut way = way.clone();
+pub(super) async fn upgraded(access: &Access, verb: Verb) -> Result<Stream, Failure> {
+    let mut access = access.clone();
     for _ in 0..=REDIRECTS {
         let (mut stream, key, request) = {
-            let (request, key) = request(&way, verb)?;
-            (way.connect().await?, key, request)
+            let (request, key) = request(&access, verb)?;
+            (access.connect().await?, key, request)
         };
         let asked = async {
             let said = async { stream.write_all(&request).await.and(stream.flush().await) };
@@ -54,29 +54,31 @@ pub(super) async fn upgraded(way: &Way, verb: Verb) -> Result<Stream, Failure> {
             }
         };
         if head.status == 101 {
-            return accepted(&way.choice, &head, &key).map(|()| stream);
+            return accepted(&access.choice, &head, &key).map(|()| stream);
         }
-        match head.redirect(&way.choice.url).and_then(|redirect| redirect.followed(&way.choice.url))
+        match head
+            .redirect(&access.choice.url)
+            .and_then(|redirect| redirect.followed(&access.choice.url))
         {
-            Some(url) => way.choice.url = url,
-            None => return Err(refused(&way.choice, &head, Some(way.host_token.is_some()))),
+            Some(url) => access.choice.url = url,
+            None => return Err(refused(&access.choice, &head, Some(access.host_token.is_some()))),
         }
     }
-    Err(no_relay(&way.choice, "redirects from one address to the next, but not to a relay"))
+    Err(no_relay(&access.choice, "redirects from one address to the next, but not to a relay"))
 }
 
 /// The request, and its `Sec-WebSocket-Key`.
-fn request(way: &Way, verb: Verb) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
+fn request(access: &Access, verb: Verb) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
     let cannot = || {
         Failure::new(
             Kind::Usage,
-            format!("{} has no address that can be requested", way.choice.named()),
+            format!("{} has no address that can be requested", access.choice.named()),
         )
     };
-    let mut request = way.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
+    let mut request = access.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
     let headers = request.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
-    let asked = Request::new(verb, way.host_token.as_ref());
+    let asked = Request::new(verb, access.host_token.as_ref());
     headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&asked.protocols())?);
     headers.insert(USER_AGENT, HeaderValue::from_static("pinhole"));
     if let Some(proof) = asked.authorization() {

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pinhole_protocol::rendezvous::FromRelay;
-use replies::{Ending, read};
+use replies::{Closed, read};
 
 // The file itself, because the whole program around them would take minutes to build for
 // libFuzzer.
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         let code = u16::from_be_bytes(*code);
         // SPEC 10.5 knows 4001 to 4007 of those that a relay may choose, and 4008 says that client
         // and relay do not understand each other.
-        assert_eq!(Ending::of(code) == Ending::Foreign, code == 4000 || code >= 4008);
+        assert_eq!(Closed::of(code) == Closed::Foreign, code == 4000 || code >= 4008);
     }
     // Text frames are UTF-8 before anybody reads them.
     let Ok(text) = std::str::from_utf8(bytes) else { return };

@@ -32,7 +32,7 @@ fn a_relay_that_goes_silent_is_lost_40_seconds_later() {
     on_a_pretend_clock(async {
         let (mut side, far) = connected().await;
         let began = Instant::now();
-        assert!(matches!(side.hear().await, Heard::Ended(Ending::Lost)));
+        assert!(matches!(side.hear().await, Heard::Ended(Closed::Lost)));
         assert_eq!(began.elapsed().as_secs(), 40);
         // It was asked before it was given up.
         let mut relay = relay(far).await;
@@ -78,7 +78,7 @@ fn a_relay_that_takes_nothing_is_not_waited_for() {
     on_a_pretend_clock(async {
         let (mut side, _far) = connected().await;
         let began = Instant::now();
-        assert_eq!(side.send(vec![0; 4 << 20]).await, Err(Ending::Lost));
+        assert_eq!(side.send(vec![0; 4 << 20]).await, Err(Closed::Lost));
         assert_eq!(began.elapsed(), PONG_TIME);
     });
 }
@@ -87,10 +87,10 @@ fn a_relay_that_takes_nothing_is_not_waited_for() {
 fn why_a_relay_closed_is_heard() {
     on_a_pretend_clock(async {
         for (code, meant) in [
-            (4001, Ending::Unavailable),
-            (4007, Ending::Expired),
-            (1001, Ending::Restart),
-            (4999, Ending::Foreign),
+            (4001, Closed::Unavailable),
+            (4007, Closed::Expired),
+            (1001, Closed::Restart),
+            (4999, Closed::Foreign),
         ] {
             let (mut side, far) = connected().await;
             let mut relay = relay(far).await;
@@ -105,7 +105,7 @@ fn text_that_no_relay_says_ends_it() {
     on_a_pretend_clock(async {
         let (mut side, far) = connected().await;
         relay(far).await.send(Message::text("hello")).await.unwrap();
-        assert!(matches!(side.hear().await, Heard::Ended(Ending::Foreign)));
+        assert!(matches!(side.hear().await, Heard::Ended(Closed::Foreign)));
     });
 }
 
@@ -115,7 +115,7 @@ fn a_frame_longer_than_any_record_is_refused_before_it_has_come() {
         let (mut side, mut far) = connected().await;
         // Binary, final, unmasked, of 2^40 bytes (RFC 6455, 5.2).
         far.write_all(&[0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0]).await.unwrap();
-        assert!(matches!(side.hear().await, Heard::Ended(Ending::Lost)));
+        assert!(matches!(side.hear().await, Heard::Ended(Closed::Lost)));
     });
 }
 
