@@ -14,7 +14,6 @@
 )]
 
 pub mod counters;
-mod forward;
 pub mod frames;
 pub mod limits;
 pub mod owner;

@@ -7,6 +7,7 @@
 
 mod crowds;
 mod deadlines;
+mod holder;
 mod hosts;
 mod joins;
 mod links;

@@ -5,10 +5,12 @@
 //! hall.
 
 mod bind;
-pub(crate) mod connection;
-pub(crate) mod hall;
+mod connection;
+mod forward;
+mod hall;
 mod http;
-pub(crate) mod socket;
+mod side;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +24,6 @@ use crate::quotas::{Bucket, Rates, Source};
 use crate::settings::Settings;
 use crate::source::Proxies;
 use axum::Router;
-use connection::LINGER;
 use core::future::{Future, poll_fn};
 use core::net::{IpAddr, SocketAddr};
 use core::pin::pin;
@@ -34,6 +35,7 @@ use pinhole_protocol::handshake::Role;
 use pinhole_protocol::limits::RELAY_FRAME;
 use pinhole_protocol::rendezvous::{HostToken, Refusal, Request, Verb};
 use rand_core::OsRng;
+use side::{LINGER, Side};
 use socket::Stream;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +58,7 @@ const BEATS: u32 = 60;
 
 /// What all connections share.
 pub struct Relay {
-    pub(crate) hall: Arc<Hall>,
+    pub(crate) hall: Arc<Hall<Side>>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) counters: Arc<Counters>,
     /// Each connection has one of it.

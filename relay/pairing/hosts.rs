@@ -1,15 +1,16 @@
 //! Hosts and their numbers: from the number to the pair, or to the end of it (SPEC 10.2, 10.4).
 
 use super::deadlines::Key;
-use super::joins::Holder;
+use super::holder::Holder;
 use super::queue::Queue;
 use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
 use crate::owner::{UnixTime, is_later};
 use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
+use pinhole_protocol::handshake::last_word;
 use pinhole_protocol::limits::RELAY_MESSAGE;
-use pinhole_protocol::rendezvous::{CloseReason, FromRelay, OwnerToken, last_word, split_attempt};
+use pinhole_protocol::rendezvous::{CloseReason, FromRelay, OwnerToken, split_attempt};
 use pinhole_protocol::time::Instant;
 use rand_core::{CryptoRng, RngCore};
 

@@ -1,40 +1,12 @@
 //! Joiners: one at a time holds a number, the others wait in its line (SPEC 10.2).
 
 use super::hosts::Stage;
-use super::queue::Queued;
 use super::{Action, Actions, Connection, Pairing, Seat};
-use crate::limits::Limits;
 use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::limits::RELAY_MESSAGE;
 use pinhole_protocol::rendezvous::{CloseReason, FromRelay, of_attempt};
 use pinhole_protocol::time::Instant;
-
-/// The joiner that has message 1.
-#[derive(Clone, Copy)]
-pub(super) struct Holder {
-    pub(super) connection: Connection,
-    pub(super) source: Source,
-    since: Instant,
-    /// It has sent message 2.
-    pub(super) answered: bool,
-}
-
-impl Holder {
-    pub(super) const fn new(now: Instant, queued: &Queued) -> Self {
-        Self { connection: queued.connection, source: queued.source, since: now, answered: false }
-    }
-
-    /// When its time is over. Once it has answered, the host judges, and whoever waits is served by
-    /// waiting for that.
-    pub(super) fn ends(&self, contested: bool, limits: &Limits) -> Instant {
-        self.since.after(if contested && !self.answered {
-            limits.hold_contested
-        } else {
-            limits.hold
-        })
-    }
-}
 
 impl Pairing {
     pub(super) fn join(

@@ -1,43 +1,18 @@
 //! One connection from its upgrade to its pair or its end: it hears what the hall decides, and
 //! tells the hall what it hears.
 
-use super::Relay;
-use super::hall::{Admission, Meeting, Order, Ticket};
-use super::socket::Socket;
-use crate::forward::forward;
-use crate::frames::{Frames, Kind, frame};
+use super::forward::forward;
+use super::hall::{Meeting, Order};
+use super::side::{Side, close_answer, close_payload, farewell, rested};
+use crate::frames::{Kind, frame};
 use crate::pairing::Input;
-use crate::pool::{LARGE, SMALL};
-use crate::quotas::Bucket;
-use core::net::IpAddr;
 use core::time::Duration;
-use pinhole_protocol::limits::{ATTEMPT, RELAY_FRAME, RELAY_MESSAGE};
-use pinhole_protocol::rendezvous::{Addressed, CloseReason, FromHost, Verb};
+use pinhole_protocol::limits::RELAY_FRAME;
+use pinhole_protocol::rendezvous::{Addressed, FromHost};
 use std::io;
-use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until, timeout};
-
-/// How long a side has to take what is left for it and to end its connection (SPEC 8.5).
-pub const LINGER: Duration = Duration::from_secs(5);
-
-/// A connection and everything that belongs to it.
-pub struct Side {
-    pub(crate) socket: Socket,
-    pub(crate) frames: Frames,
-    pub(crate) ticket: Ticket,
-    pub(crate) admission: Admission,
-    pub(crate) relay: Arc<Relay>,
-    /// Pings, pongs and control messages that it may still send.
-    pub(crate) control: Bucket,
-    /// Until then it is not read.
-    pub(crate) rests: Option<Instant>,
-    /// It is counted as long as this is there.
-    _open: Arc<()>,
-    seen: IpAddr,
-    told: Instant,
-}
+use tokio::time::timeout;
 
 /// How the waiting ends.
 enum Then {
@@ -53,37 +28,6 @@ enum Then {
 struct Ended;
 
 impl Side {
-    /// A connection that has just been upgraded, seen at this address.
-    pub fn new(
-        relay: Arc<Relay>,
-        socket: Socket,
-        verb: Verb,
-        admission: Admission,
-        seen: IpAddr,
-        open: Arc<()>,
-    ) -> Self {
-        let longest = if matches!(verb, Verb::Host | Verb::HostAgain(..)) {
-            RELAY_MESSAGE + ATTEMPT
-        } else {
-            RELAY_MESSAGE
-        };
-        let frames = Frames::new(Arc::clone(&relay.pool), longest);
-        let ticket = relay.hall.enter(verb, admission.source());
-        let control = Bucket::new(relay.hall.now(), relay.control);
-        Self {
-            socket,
-            frames,
-            ticket,
-            admission,
-            relay,
-            control,
-            rests: None,
-            _open: open,
-            seen,
-            told: Instant::now(),
-        }
-    }
-
     /// The whole life of a connection.
     pub async fn live(mut self) {
         match self.wait().await {
@@ -180,7 +124,7 @@ impl Side {
         Ok(true)
     }
 
-    async fn obey(&mut self, order: Order) -> Option<Then> {
+    async fn obey(&mut self, order: Order<Self>) -> Option<Then> {
         let bytes = match order {
             Order::Tell(message) => {
                 let text = serde_json::to_vec(&Addressed::new(message, self.seen));
@@ -208,14 +152,6 @@ impl Side {
     }
 }
 
-/// Waits until a side may be read again; for ever, if it may be.
-pub async fn rested(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => core::future::pending().await,
-    }
-}
-
 /// Writes all of it, within that time.
 async fn put(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], within: Duration) -> io::Result<()> {
     timeout(within, async {
@@ -223,39 +159,4 @@ async fn put(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], within: Duration)
         to.flush().await
     })
     .await?
-}
-
-/// Sends a close frame, and lets the other side end the connection, so that what it has not read
-/// yet is not lost to a reset. Whoever goes on to send is not read for ever.
-pub async fn farewell(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), payload: &[u8]) {
-    let bye = async {
-        socket.write_all(&frame(Kind::Close, payload)).await?;
-        socket.shutdown().await?;
-        let (mut rest, mut left) = (vec![0; SMALL], LARGE);
-        loop {
-            left = match socket.read(&mut rest).await? {
-                0 => return io::Result::Ok(()),
-                count => left.saturating_sub(count),
-            };
-            if left == 0 {
-                return core::future::pending().await;
-            }
-        }
-    };
-    // However it goes, it is over then.
-    let _ = timeout(LINGER, bye).await;
-}
-
-/// What a close frame says.
-pub fn close_payload(reason: CloseReason) -> Vec<u8> {
-    [&reason.code().to_be_bytes(), reason.as_str().as_bytes()].concat()
-}
-
-/// The answer to a close frame: its code; nothing if it may not have that (RFC 6455, 7.4).
-pub fn close_answer(payload: &[u8]) -> Option<Vec<u8>> {
-    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-        return payload.is_empty().then(Vec::new);
-    };
-    let may = matches!(u16::from_be_bytes(*code), 1000..=1003 | 1007..=1014 | 3000..=4999);
-    (may && core::str::from_utf8(reason).is_ok()).then(|| code.to_vec())
 }

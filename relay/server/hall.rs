@@ -17,34 +17,35 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant as Clock, sleep_until};
 
 /// How a connection meets the one that it is paired with.
-pub enum Meeting {
+pub enum Meeting<S> {
     /// It brings itself to the other's task.
-    Bring(oneshot::Sender<super::connection::Side>),
+    Bring(oneshot::Sender<S>),
     /// Its task awaits the other, and forwards.
-    Await(oneshot::Receiver<super::connection::Side>),
+    Await(oneshot::Receiver<S>),
 }
 
 /// What a connection's task has to do.
-pub type Order = outbox::Order<Meeting>;
+pub type Order<S> = outbox::Order<Meeting<S>>;
 
-struct Mailbox {
-    outbox: Outbox<Meeting>,
+struct Mailbox<S> {
+    outbox: Outbox<Meeting<S>>,
     /// There is something in it.
     wake: Arc<Notify>,
     paired: bool,
 }
 
-struct State {
+struct State<S> {
     pairing: Pairing,
-    mailboxes: BTreeMap<Connection, Mailbox>,
+    mailboxes: BTreeMap<Connection, Mailbox<S>>,
     next: u64,
     wake_at: Option<Instant>,
     draining: bool,
 }
 
-/// The one place where connections meet. See the module's description.
-pub struct Hall {
-    state: Mutex<State>,
+/// The one place where connections meet. `S` is a side as it is brought to the one that it is
+/// paired with.
+pub struct Hall<S> {
+    state: Mutex<State<S>>,
     /// The next deadline is another.
     rescheduled: Notify,
     /// Time is counted from here. It stands still while the machine sleeps, and so do the
@@ -53,7 +54,7 @@ pub struct Hall {
     counters: Arc<Counters>,
 }
 
-impl Hall {
+impl<S> Hall<S> {
     /// Nobody is here.
     pub fn new(limits: Limits, key: OwnerKey, counters: Arc<Counters>) -> Self {
         let now = Instant::from_millis(0);
@@ -77,7 +78,7 @@ impl Hall {
         Instant::from_millis(u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -92,13 +93,13 @@ impl Hall {
     }
 
     /// Counts a connection of that source, until what this returns is dropped.
-    pub fn admit(self: &Arc<Self>, source: Source) -> Result<Admission, OverLimit> {
+    pub fn admit(self: &Arc<Self>, source: Source) -> Result<Admission<S>, OverLimit> {
         self.state().pairing.quotas().connect(self.now(), source)?;
         Ok(Admission { hall: Arc::clone(self), source })
     }
 
     /// A connection says what it wants. It has to do what its ticket says.
-    pub fn enter(self: &Arc<Self>, verb: Verb, source: Source) -> Ticket {
+    pub fn enter(self: &Arc<Self>, verb: Verb, source: Source) -> Ticket<S> {
         let wake = Arc::new(Notify::new());
         let mut state = self.state();
         let connection = Connection(state.next);
@@ -133,7 +134,7 @@ impl Hall {
         self.handle(&mut self.state(), input);
     }
 
-    fn handle(&self, state: &mut State, input: Input<'_>) {
+    fn handle(&self, state: &mut State<S>, input: Input<'_>) {
         let confirmed = matches!(input, Input::Confirmed(..));
         let Actions { list, wake_at } = state.pairing.handle(self.now(), input, &mut OsRng);
         for action in list {
@@ -233,16 +234,16 @@ fn wall() -> UnixTime {
     UnixTime::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-impl State {
+impl<S> State<S> {
     /// Its task may have ended meanwhile, and is about to say so.
-    fn order(&mut self, connection: Connection, order: impl FnOnce(&mut Outbox<Meeting>)) {
+    fn order(&mut self, connection: Connection, order: impl FnOnce(&mut Outbox<Meeting<S>>)) {
         if let Some(mailbox) = self.mailboxes.get_mut(&connection) {
             order(&mut mailbox.outbox);
             mailbox.wake.notify_one();
         }
     }
 
-    fn send_away(&mut self, who: impl Fn(&Mailbox) -> bool) {
+    fn send_away(&mut self, who: impl Fn(&Mailbox<S>) -> bool) {
         for mailbox in self.mailboxes.values_mut().filter(|mailbox| who(mailbox)) {
             mailbox.outbox.close(CloseReason::Away);
             mailbox.wake.notify_one();
@@ -251,39 +252,39 @@ impl State {
 }
 
 /// A connection that is counted.
-pub struct Admission {
-    hall: Arc<Hall>,
+pub struct Admission<S> {
+    hall: Arc<Hall<S>>,
     source: Source,
 }
 
-impl Admission {
+impl<S> Admission<S> {
     /// Where it comes from.
     pub const fn source(&self) -> Source {
         self.source
     }
 }
 
-impl Drop for Admission {
+impl<S> Drop for Admission<S> {
     fn drop(&mut self) {
         self.hall.state().pairing.quotas().disconnect(self.source);
     }
 }
 
 /// A connection that is here, until this is dropped.
-pub struct Ticket {
-    hall: Arc<Hall>,
+pub struct Ticket<S> {
+    hall: Arc<Hall<S>>,
     connection: Connection,
     wake: Arc<Notify>,
 }
 
-impl Ticket {
+impl<S> Ticket<S> {
     /// Its name.
     pub const fn connection(&self) -> Connection {
         self.connection
     }
 
     /// Takes what its task has to do first, if there is something.
-    pub fn order(&self) -> Option<Order> {
+    pub fn order(&self) -> Option<Order<S>> {
         self.hall
             .state()
             .mailboxes
@@ -292,7 +293,7 @@ impl Ticket {
     }
 
     /// Waits for that. Nothing is lost if the future is dropped.
-    pub async fn ordered(&self) -> Order {
+    pub async fn ordered(&self) -> Order<S> {
         loop {
             if let Some(order) = self.order() {
                 return order;
@@ -312,7 +313,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl<S> Drop for Ticket<S> {
     fn drop(&mut self) {
         let mut state = self.hall.state();
         self.hall.handle(&mut state, Input::Gone(self.connection));

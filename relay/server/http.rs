@@ -2,6 +2,7 @@
 
 use super::Relay;
 use super::hall::Admission;
+use super::side::Side;
 use super::socket::{Socket, Stream};
 use crate::counters::CONTENT_TYPE;
 use crate::page;
@@ -28,7 +29,7 @@ const REQUEST: usize = 8192;
 pub struct Arrival {
     peer: IpAddr,
     /// Nothing if its source is over its limits, or not known yet.
-    admission: Mutex<Option<Admission>>,
+    admission: Mutex<Option<Admission<Side>>>,
     upgraded: Mutex<Option<Upgraded>>,
 }
 
@@ -36,7 +37,7 @@ pub struct Arrival {
 struct Upgraded {
     upgrade: OnUpgrade,
     verb: Verb,
-    admission: Admission,
+    admission: Admission<Side>,
     seen: IpAddr,
 }
 
@@ -47,9 +48,9 @@ pub async fn serve(
     routes: Router,
     stream: Stream,
     peer: IpAddr,
-    admission: Option<Admission>,
+    admission: Option<Admission<Side>>,
     open: Arc<()>,
-) -> Option<super::connection::Side> {
+) -> Option<Side> {
     let arrival =
         Arc::new(Arrival { peer, admission: Mutex::new(admission), upgraded: Mutex::default() });
     let routes = TowerToHyperService::new(routes);
@@ -74,7 +75,7 @@ pub async fn serve(
         arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let parts = upgrade.await.ok()?.downcast::<TokioIo<Stream>>().ok()?;
     let socket = Socket::new(parts.io.into_inner(), &parts.read_buf);
-    Some(super::connection::Side::new(Arc::clone(relay), socket, verb, admission, seen, open))
+    Some(Side::new(Arc::clone(relay), socket, verb, admission, seen, open))
 }
 
 /// What is served where everybody comes.

@@ -21,7 +21,7 @@ mod timers;
 #[cfg(test)]
 mod verify_tests;
 
-pub use crate::handshake::Role;
+pub use crate::role::Role;
 pub use interface::{Actions, Event, Grant, Input, LinkEnd, Outcome, PeerSecret, Setup};
 
 use crate::keys::{Commitment, Verifier};

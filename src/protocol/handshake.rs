@@ -11,16 +11,19 @@ mod hello;
 mod host;
 mod joiner;
 mod link;
+mod outcome;
 mod share;
 mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use frame::{Frame, FrameError, Kind};
-pub use hello::{HelloError, Peer, Purpose, Role};
-pub use host::{Judge, NotAGuess, Pending, Verdict};
-pub use joiner::{JoinError, Joiner, Tagged};
-pub use link::{LinkError, LinkKeys, LinkPending, LinkTagged};
+pub use crate::role::Role;
+pub use frame::{Frame, FrameError, Kind, last_word};
+pub use hello::{HelloError, Peer, Purpose};
+pub use host::{Judge, Pending, Verdict};
+pub use joiner::{Joiner, Tagged};
+pub use link::{LinkError, LinkPending, LinkTagged};
+pub use outcome::{JoinError, LinkKeys, NotAGuess};
 pub use share::ShareFault;
 
 use crate::keys::{Commitment, ResumeSecret};

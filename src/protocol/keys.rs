@@ -1,8 +1,8 @@
 //! From one SPAKE2 result to every key of a link (SPEC 3.5).
 
-use crate::handshake::Role;
 use crate::records::Direction;
 use crate::rendezvous::SlotToken;
+use crate::role::Role;
 use crate::secret::SecretBytes;
 use crate::wordlist;
 use hkdf::Hkdf;

@@ -30,6 +30,7 @@ pub mod messages;
 pub mod ranges;
 pub mod records;
 pub mod rendezvous;
+pub mod role;
 pub mod secret;
 pub mod source;
 pub mod time;

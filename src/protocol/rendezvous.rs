@@ -12,7 +12,7 @@ mod request;
 mod spec_tests;
 mod tokens;
 
-pub use attempt::{last_word, of_attempt, split_attempt};
+pub use attempt::{of_attempt, split_attempt};
 pub use close::CloseReason;
 pub use control::{Addressed, FromHost, FromRelay};
 pub use opening::{MAGIC, NotPinhole, OPENING, Opening};

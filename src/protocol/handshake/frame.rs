@@ -90,6 +90,16 @@ pub(super) fn encode(kind: Kind, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a host's last word to a joiner, kind 4 or 5 with an empty body; `None` for any other
+/// message.
+#[must_use]
+pub fn last_word(message: &[u8]) -> Option<[u8; HANDSHAKE_HEADER]> {
+    const REFUSAL: u8 = Kind::Refusal as u8;
+    const NO_COMMON_VERSION: u8 = Kind::NoCommonVersion as u8;
+    let message = <[u8; HANDSHAKE_HEADER]>::try_from(message).ok()?;
+    matches!(message, [REFUSAL | NO_COMMON_VERSION, 0, 0]).then_some(message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +134,14 @@ mod tests {
         assert_eq!(Frame::parse(&[1, 4, 0]), Ok(None));
         assert_eq!(Frame::parse(&[1, 4, 1]), Err(FrameError::TooLong));
         assert_eq!(Frame::parse(&[1, 255, 255]), Err(FrameError::TooLong));
+    }
+
+    #[test]
+    fn only_a_bare_refusal_is_a_last_word() {
+        assert_eq!([4, 5].map(|kind| last_word(&[kind, 0, 0])), [Some([4, 0, 0]), Some([5, 0, 0])]);
+        for other in [&[3, 0, 0][..], &[6, 0, 0], &[4, 0, 1], &[4, 0], &[4, 0, 0, 0], &[]] {
+            assert_eq!(last_word(other), None, "{other:?}");
+        }
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! What each side says of itself before the tags: versions, capabilities, role (SPEC 3.2). No
 //! secrets, and nothing of what is wanted.
 
+use super::Role;
 use super::share::ShareFault;
 use crate::limits::{CAPABILITIES, FAITHFUL, VERSIONS};
 use alloc::vec::Vec;
@@ -12,28 +13,7 @@ const MOST_VERSIONS: usize = 16;
 /// transcript covers them.
 const MOST_RESERVED: usize = 64;
 
-/// Who made the code, whoever dials. The numbers are those of the wire and of the identities
-/// (SPEC 3.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Role {
-    /// The side that made the code: SPAKE2's side A.
-    Host = 1,
-    /// The side that was told it: side B.
-    Joiner = 2,
-}
-
-impl Role {
-    /// The other side's.
-    pub(super) const fn other(self) -> Self {
-        match self {
-            Self::Host => Self::Joiner,
-            Self::Joiner => Self::Host,
-        }
-    }
-}
-
-/// What a handshake is for; the numbers are those of the wire.
+/// The purpose of a handshake; the numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Purpose {

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, Kind, encode};
 use super::steps::{Confirmed, Context, Waiting, begin};
-use super::{Established, HelloError, LinkKeys};
+use super::{Established, LinkKeys, NotAGuess};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Commitment, Keys, VerifierNonce};
 use alloc::boxed::Box;
@@ -43,25 +43,6 @@ pub enum Verdict {
         /// The keys and what comes with them.
         established: Box<Established>,
     },
-}
-
-/// Why a message 2 was no guess: its tag was not looked at, however often it comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAGuess {
-    /// It answers another message 1 than this judge's of this connection.
-    OtherHello,
-    /// Its form, hello or share is wrong.
-    Hello(HelloError),
-}
-
-impl NotAGuess {
-    /// What to tell the other side before closing: only that no version is common, so that its
-    /// person learns who needs an update.
-    #[must_use]
-    pub fn reply(self) -> Option<Vec<u8>> {
-        (self == Self::Hello(HelloError::NoCommonVersion))
-            .then(|| encode(Kind::NoCommonVersion, &[]))
-    }
 }
 
 impl Judge {

@@ -1,7 +1,7 @@
 //! The joiner's side of a code: one tag (SPEC 3.6).
 
 use super::steps::{Answered, Context, answer};
-use super::{Established, Frame, HelloError};
+use super::{Established, Frame, HelloError, JoinError};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Commitment, ResumeSecret};
 use alloc::vec::Vec;
@@ -18,20 +18,6 @@ pub struct Tagged {
     answered: Answered,
     /// The host's commitment to its part of the verification words.
     commitment: [u8; 32],
-}
-
-/// Why a joiner that sent its tag is not connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JoinError {
-    /// The host says that the tag was wrong, so the words were, or somebody is in between; the code
-    /// is burned.
-    Refused,
-    /// The host's own tag is wrong: somebody answers in its place. Never tried again.
-    WrongConfirmation,
-    /// The host says that it speaks none of our versions.
-    NoCommonVersion,
-    /// What came is no answer to a tag.
-    Malformed,
 }
 
 impl Joiner {

@@ -3,21 +3,10 @@
 
 use super::frame::Frame;
 use super::steps::{Answered, Context, Waiting, answer, begin};
-use super::{HelloError, JoinError, NotAGuess, Peer};
+use super::{HelloError, JoinError, LinkKeys, NotAGuess};
 use crate::keys::ResumeSecret;
-use crate::records::{Opener, Sealer};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
-
-/// What a confirmed link handshake gives, once. The conversation keeps its secret and its verifier.
-pub struct LinkKeys {
-    /// Seals what this side sends on the link.
-    pub sealer: Sealer,
-    /// Opens what the other side sends on it.
-    pub opener: Opener,
-    /// What the other side said of itself, now confirmed; the host looks at `linked`.
-    pub peer: Peer,
-}
 
 /// A host's link handshake that nobody has answered.
 pub struct LinkPending(Waiting);

@@ -1,11 +1,10 @@
 //! The three messages, for a code and for a link alike (SPEC 3.4). Who may take which step how
 //! often is said in `host`, `joiner`, `link`.
 
+use super::Role;
 use super::frame::{Frame, Kind, encode};
-use super::hello::{Hello, HelloError, OfCode, Peer, Purpose, Role};
-use super::host::NotAGuess;
-use super::joiner::JoinError;
-use super::link::LinkKeys;
+use super::hello::{Hello, HelloError, OfCode, Peer, Purpose};
+use super::outcome::{JoinError, LinkKeys, NotAGuess};
 use super::share::{Exchange, SHARE};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Keys, ResumeSecret, transcript};

@@ -3,7 +3,7 @@
 
 use super::{HostToken, OwnerToken, SlotToken};
 use crate::code::Nameplate;
-use crate::handshake::Role;
+use crate::role::Role;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -5,8 +5,8 @@ use super::{
     SlotToken, VERSION, Verb,
 };
 use crate::code::Nameplate;
-use crate::handshake::Role;
 use crate::limits;
+use crate::role::Role;
 use std::borrow::ToOwned;
 use std::format;
 use std::string::{String, ToString};

@@ -1,13 +1,13 @@
 //! Frames between two paired sides: untouched, in order, none left out, and at most one buffer of
 //! them held each way (SPEC 10.2).
 
+use super::Relay;
+use super::hall::{Admission, Order, Ticket};
+use super::side::{LINGER, Side, close_answer, close_payload, farewell, rested};
+use super::socket::Socket;
 use crate::frames::{Frames, Gathered, Kind, Small, Stop, frame};
 use crate::pairing::Input;
 use crate::quotas::Bucket;
-use crate::server::Relay;
-use crate::server::connection::{LINGER, Side, close_answer, close_payload, farewell, rested};
-use crate::server::hall::{Admission, Order, Ticket};
-use crate::server::socket::Socket;
 use core::time::Duration;
 use pinhole_protocol::rendezvous::CloseReason;
 use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
@@ -34,9 +34,9 @@ struct Direction<'a> {
     from: ReadHalf<Socket>,
     frames: Frames,
     to: WriteHalf<Socket>,
-    sender: &'a Ticket,
-    receiver: &'a Ticket,
-    admission: &'a Admission,
+    sender: &'a Ticket<Side>,
+    receiver: &'a Ticket<Side>,
+    admission: &'a Admission<Side>,
     relay: &'a Relay,
     control: Bucket,
     /// Until then the sender is not read.
@@ -113,7 +113,7 @@ pub async fn forward(one: Side, other: Side) {
 }
 
 /// Why the hall closes a connection.
-async fn closed(ticket: &Ticket) -> CloseReason {
+async fn closed(ticket: &Ticket<Side>) -> CloseReason {
     loop {
         if let Order::Close(reason) = ticket.ordered().await {
             return reason;
