@@ -1,4 +1,4 @@
-//! What a relay counts, as Prometheus text. Sums over everybody: no label can hold what a peer
+//! The counters of a relay, as Prometheus text. Sums over everybody: no label can hold what a peer
 //! chose, so no address, number or token can come out here.
 
 use crate::pairing::Population;
@@ -31,8 +31,7 @@ struct Reason {
     reason: &'static str,
 }
 
-/// What has happened since the relay's start, and where what there is now is written before it is
-/// told.
+/// Counts since the relay's start, and gauges that are set just before they are read.
 pub struct Counters {
     registry: Registry,
     now: Gauges,
@@ -67,10 +66,10 @@ struct Gauges {
     uptime: Gauge,
 }
 
-/// What there is at one moment.
+/// The gauges at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// What the pairing has.
+    /// Counts of the pairing.
     pub population: Population,
     /// Connections, those included that have not said what they want.
     pub connections: usize,

@@ -20,7 +20,7 @@ pub const HEAD: usize = 14;
 /// The longest payload of a control frame (RFC 6455, 5.5).
 pub const CONTROL: usize = 125;
 
-/// What kind of frame it is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A control message of SPEC 10.3.
@@ -35,7 +35,7 @@ pub enum Kind {
     Close,
 }
 
-/// What came is no frame that a side may send: `protocol`.
+/// No frame that a side may send has come: `protocol`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
 
@@ -48,7 +48,7 @@ struct Head {
     mask: [u8; 4],
 }
 
-/// What was gathered to be forwarded.
+/// Frames gathered to be forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gathered {
     /// Whole frames.
@@ -65,7 +65,7 @@ impl Gathered {
     }
 }
 
-/// What stopped the gathering of frames to be forwarded.
+/// The reason why gathering frames stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// The next frame is not whole yet.
@@ -76,7 +76,7 @@ pub enum Stop {
     Pong,
     /// The side has said that it ends, with this in its close frame.
     Close(Small),
-    /// What comes next is not its to say.
+    /// The next frame is not its to send.
     Broken,
 }
 
@@ -111,7 +111,7 @@ impl Small {
     }
 }
 
-/// What has come on one connection and was not passed on yet.
+/// Bytes that have come on one connection and were not passed on yet.
 ///
 /// The buffer is `[gathered | gap | come]`: frames that are ready to be forwarded, bytes of no
 /// meaning, and what has not been looked at.
@@ -274,7 +274,7 @@ impl Frames {
         Ok(buffer.get(to..self.gathered).map(|payload| (head.kind, payload)))
     }
 
-    /// What is ready to be forwarded.
+    /// Frames that are ready to be forwarded.
     #[must_use]
     pub fn gathered(&self) -> &[u8] {
         self.buffer.as_deref().and_then(|buffer| buffer.get(..self.gathered)).unwrap_or_default()

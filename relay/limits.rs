@@ -3,34 +3,33 @@
 use core::time::Duration;
 use pinhole_protocol::limits::NUMBER_KEPT;
 
-/// What one relay allows. The defaults are those of SPEC 10.7.
+/// The limits of one relay. The defaults are those of SPEC 10.7.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How long a connection may take from its first byte to the end of its upgrade request, TLS
-    /// included.
+    /// Time of a connection from its first byte to the end of its upgrade request, TLS included.
     pub upgrade: Duration,
-    /// How long a released number is not handed out again, and how long after its start a relay
-    /// that was here before draws long ones.
+    /// Rest of a released number, and time after its start in which a relay that was here before
+    /// draws long ones.
     pub rest: Duration,
-    /// How long a number is kept for a host whose connection dropped, and how long after its own
-    /// start a relay gives back those of its earlier life.
+    /// Time for which a number is kept for a host whose connection dropped, and in which a relay
+    /// that has just started gives back those of its earlier life.
     pub absence: Duration,
-    /// How long a host may take to send a message 1 that it was asked for.
+    /// Time of a host to send a message 1 that it was asked for.
     pub first_message: Duration,
-    /// How long a joiner may hold a number.
+    /// Time for which a joiner may hold a number.
     pub hold: Duration,
     /// The same while others wait and it has not answered.
     pub hold_contested: Duration,
     /// Places of the queue of one number.
     pub queue: usize,
-    /// How long a joiner waits in it.
+    /// Time for which a joiner waits in it.
     pub queue_time: Duration,
-    /// How long a waiting connection, or a pair, lives without a frame.
+    /// Life of a waiting connection, or of a pair, without a frame.
     pub inactivity: Duration,
-    /// How long a host or a link waits at most, whatever it sends, and how old a token may be that
-    /// a number is given back for.
+    /// Longest wait of a host or a link, whatever it sends, and greatest age of a token for which a
+    /// number is given back.
     pub longest: Duration,
-    /// Whether `longest` holds for pairs too.
+    /// True if `longest` holds for pairs too.
     pub public: bool,
     /// Pings, pongs and text frames of one connection a minute; beyond that it is not read until it
     /// may say more.
@@ -39,11 +38,11 @@ pub struct Limits {
     pub numbers: usize,
     /// Those that one source, site or provider may have taken.
     pub shares: Shares,
-    /// What each source may do.
+    /// Limits on each source.
     pub quotas: QuotaLimits,
 }
 
-/// What one source may do, an IPv4 address or the first 64 bits of an IPv6 address.
+/// Limits on one source, an IPv4 address or the first 64 bits of an IPv6 address.
 #[derive(Clone, Debug)]
 pub struct QuotaLimits {
     /// Connections at a time, whatever they are for.
@@ -57,7 +56,7 @@ pub struct QuotaLimits {
     pub joins_a_minute: u32,
     /// Joins a minute that ended without `confirmed`, before joins are refused.
     pub misses_a_minute: u32,
-    /// How long they are refused then.
+    /// Time for which they are refused then.
     pub refusal: Duration,
     /// Sources remembered without a connection of theirs; beyond it the others are forgotten.
     pub sources: usize,
@@ -74,7 +73,7 @@ pub struct Shares {
     pub provider: u32,
 }
 
-/// What each frame costs beside its bytes: an empty one is work too.
+/// Cost of each frame beside its bytes: an empty one is work too.
 pub const FRAME_COST: u64 = 64;
 
 /// The rate of one source. More is delayed.
@@ -128,6 +127,6 @@ impl RateLimits {
     /// The rate at a relay that is its operator's own: 2 GB a second, which holds up no honest
     /// source.
     pub const OWN: Self = Self { bytes: 120_000_000_000, sources: 100_000 };
-    /// What a relay allows that anybody may use.
+    /// The rate at a relay that anybody may use.
     pub const PUBLIC: Self = Self { bytes: 50_000_000, ..Self::OWN };
 }

@@ -1,5 +1,5 @@
-//! Who waits for whom, who meets, and what ends: the relay told what happened, answering what to do
-//! (SPEC 10).
+//! Waiting, meeting and ending at a relay: a value that is told what happened and answers what to
+//! do (SPEC 10).
 //!
 //! [`Pairing`] only routes. `hosts` has the numbers, `joins` what happens to a joiner, `links` the
 //! slots and all pairs. It reads no clock, draws no randomness of its own, and looks into no
@@ -44,7 +44,7 @@ pub enum Input<'a> {
     Host {
         /// The connection.
         connection: Connection,
-        /// Where it comes from.
+        /// Its source.
         source: Source,
         /// The number that it had, and its proof.
         back: Option<(Nameplate, OwnerToken)>,
@@ -55,7 +55,7 @@ pub enum Input<'a> {
     Join {
         /// The connection.
         connection: Connection,
-        /// Where it comes from.
+        /// Its source.
         source: Source,
         /// The number.
         nameplate: Nameplate,
@@ -86,7 +86,7 @@ pub enum Input<'a> {
     Tick,
 }
 
-/// What has to be done.
+/// The answer to an input: things to do.
 #[derive(Default, Debug)]
 #[must_use]
 pub struct Actions {
@@ -112,7 +112,7 @@ pub enum Action {
     Close(Connection, CloseReason),
 }
 
-/// What a connection is doing here.
+/// The part that a connection plays here.
 #[derive(Clone, Copy)]
 enum Seat {
     /// It waits with this number.
@@ -125,7 +125,7 @@ enum Seat {
     Paired(Connection),
 }
 
-/// How much there is of everything: for the relay's counters.
+/// Counts of everything, for the relay's counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Population {
     /// Connections that are doing something here.
@@ -182,7 +182,7 @@ impl Pairing {
         &mut self.quotas
     }
 
-    /// How much there is of everything.
+    /// Counts of everything.
     #[must_use]
     pub fn population(&self) -> Population {
         Population {
@@ -202,7 +202,7 @@ impl Pairing {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Actions {
         let mut actions = Actions::default();
-        // What was due before this happened has happened before it.
+        // Things that were due before this have happened before it.
         self.due(now, &mut actions);
         self.route(now, input, rng, &mut actions);
         // A joiner that now waits may end another's time.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Enough for everything before two sides are paired, and for what idle pairs say.
 pub const SMALL: usize = 4096;
-/// What is held in each direction of a pair at most (SPEC 10.7).
+/// Most bytes held in each direction of a pair (SPEC 10.7).
 pub const LARGE: usize = 256 * 1024;
 /// Large buffers in use at a time, 2 MiB. Sides that do not read hold theirs, so newcomers get
 /// smaller ones beyond that and never wait for them.
@@ -20,7 +20,7 @@ const MOST: usize = 8;
 /// Large buffers that are kept for the next, so that a pause in a transfer costs no page faults.
 const KEPT: usize = 8;
 
-/// Where buffers come from and go back to.
+/// The source of buffers, to which they go back.
 pub struct Pool {
     /// A buffer beyond the bound holds one frame, as long as it may be.
     frame: usize,
@@ -35,7 +35,7 @@ pub struct Buffer {
     pool: Arc<Pool>,
 }
 
-/// Where the bytes of a buffer are.
+/// The memory of a buffer.
 enum Bytes {
     Heap(Box<[u8]>),
     Pages(MmapMut),
@@ -135,7 +135,7 @@ impl DerefMut for Buffer {
 
 impl fmt::Debug for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What people send each other is in no log.
+        // The traffic of people is in no log.
         f.write_str("Buffer")
     }
 }

@@ -1,4 +1,4 @@
-//! What each source may do: connections, waiting hosts, joins, and those of them that came to
+//! Limits on each source: connections, waiting hosts, joins, and those of them that came to
 //! nothing (SPEC 10.7).
 //!
 //! Rates, which delay and are asked for each frame, are in [`Rates`], so that they can have a lock
@@ -27,7 +27,7 @@ pub struct Quotas {
     sources: Sources<Counts>,
 }
 
-/// How often within a minute that begins with the first time.
+/// A count within a minute that begins with the first time.
 #[derive(Clone, Copy)]
 struct Minute {
     began: Instant,
@@ -49,7 +49,7 @@ impl Minute {
     }
 }
 
-/// What one source has and does.
+/// Counts of one source.
 struct Counts {
     connections: u32,
     hosts: u32,

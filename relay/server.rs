@@ -45,7 +45,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-/// How long a server that cannot accept, having no file descriptor left, waits for one.
+/// Wait of a server that cannot accept, having no file descriptor left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 /// Connections of sources over their limits that are served at a time, so that they can be told.
 /// Beyond that they are cut.
@@ -56,7 +56,7 @@ const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
 /// minute for an hour.
 const BEATS: u32 = 60;
 
-/// What all connections share.
+/// State that all connections share.
 pub struct Relay {
     pub(crate) hall: Arc<Hall<Side>>,
     pub(crate) pool: Arc<Pool>,
@@ -65,9 +65,9 @@ pub struct Relay {
     open: Arc<()>,
     started: Instant,
     pub(crate) proxies: Proxies,
-    /// How long a pair may take nothing.
+    /// Longest time in which a pair takes nothing.
     pub(crate) inactivity: Duration,
-    /// How long a connection may take for a message of a handshake.
+    /// Time of a connection for a message of a handshake.
     pub(crate) patience: Duration,
     upgrade: Duration,
     rates: Mutex<Rates>,
@@ -139,13 +139,13 @@ impl Server {
         Ok(Self { doors, tls, relay, drain: settings.drain })
     }
 
-    /// Where it listens, with the ports that it has.
+    /// Its addresses, with the ports that it has.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.doors.iter().filter(|door| !door.metrics).map(|door| door.address).collect()
     }
 
-    /// Where its metrics have a port of their own.
+    /// The address of its metrics, if they have a port of their own.
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.doors.iter().find(|door| door.metrics).map(|door| door.address)
@@ -210,7 +210,7 @@ impl Server {
         let relay = Arc::clone(&self.relay);
         let open = Arc::clone(&relay.open);
         relay.counters.accepted.inc();
-        // Whom a proxy speaks for is known from the request.
+        // A proxy names the source in the request alone.
         let admission =
             if relay.proxies.contain(peer) { None } else { Some(relay.hall.admit(peer.into())) };
         let (admission, permit) = match admission {
@@ -254,14 +254,14 @@ async fn accept(doors: &[Door]) -> io::Result<(TcpStream, SocketAddr, &Door)> {
     .await
 }
 
-/// Whether accepting failed for want of something, not because of that connection.
+/// True if accepting failed for want of something, not because of that connection.
 fn is_exhausted(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
 }
 
 impl Relay {
-    /// What there is now.
+    /// Counts of everything at this moment.
     pub(crate) fn moment(&self) -> Moment {
         Moment {
             population: self.hall.population(),
@@ -306,7 +306,7 @@ impl Relay {
         due
     }
 
-    /// Whether who asks for this may have it (SPEC 10.1).
+    /// Refuses a request that has to show a host token and does not (SPEC 10.1).
     pub(crate) fn admits(&self, request: &Request) -> Result<(), Refusal> {
         let shows = match request.verb {
             Verb::Host | Verb::HostAgain(..) => self.own || !self.host_tokens.is_empty(),

@@ -1,5 +1,4 @@
-//! What an operator decides about a relay. Whoever fills it has read flags, environment and file;
-//! here are values.
+//! An operator's settings of a relay, as values: flags, environment and file are read elsewhere.
 
 use crate::limits::{Limits, RateLimits};
 use crate::owner::OwnerKey;
@@ -9,16 +8,16 @@ use ipnet::IpNet;
 use pinhole_protocol::rendezvous::HostToken;
 use std::path::PathBuf;
 
-/// How one relay runs. [`Settings::default`] is a relay for everybody who reaches it, on a port of
+/// The settings of one relay. [`Settings::default`] is a relay for everybody who reaches it, on a port of
 /// the system's choice on loopback.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where it listens, at one address or more.
+    /// The addresses at which it listens, one or more.
     pub listen: Vec<SocketAddr>,
     /// Its certificate, if TLS does not end at a proxy before it.
     pub tls: Option<TlsFiles>,
-    /// Where its metrics are served; on the port of everything else if it names none and the relay
-    /// is not public.
+    /// The address of its metrics; `None` for the port of everything else, unless the relay is
+    /// public.
     pub metrics: Option<SocketAddr>,
     /// Proxies that are believed when they say for whom they speak.
     pub trusted_proxies: Vec<IpNet>,
@@ -30,11 +29,11 @@ pub struct Settings {
     /// It runs inside a host for that one alone: the host's end of a link shows a token too, and
     /// without any token nobody may.
     pub own: bool,
-    /// What it allows; `limits.public` belongs to a relay that anybody may use.
+    /// Its limits; `limits.public` belongs to a relay that anybody may use.
     pub limits: Limits,
-    /// How fast a source may send.
+    /// The rate of each source.
     pub rates: RateLimits,
-    /// How long pairs may go on after the relay was told to stop.
+    /// Time for which pairs go on after the relay was told to stop.
     pub drain: Duration,
 }
 

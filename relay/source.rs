@@ -19,7 +19,7 @@ impl Proxies {
         Self(networks)
     }
 
-    /// Whether an address is one of theirs.
+    /// True if an address is one of theirs.
     #[must_use]
     pub fn contain(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
@@ -46,7 +46,7 @@ impl Proxies {
     }
 }
 
-/// Whether a request came through some proxy, by its own word.
+/// True if a request says that it came through some proxy.
 #[must_use]
 pub fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.contains_key(FORWARDED_FOR) || headers.contains_key(axum::http::header::FORWARDED)

@@ -5,7 +5,7 @@ use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What may be due.
+/// A thing that may be due.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     /// Something of a host: its own time, its attempt's, or a place in its line.

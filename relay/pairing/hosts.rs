@@ -27,7 +27,7 @@ pub(super) struct Host {
     pub(super) active: Instant,
 }
 
-/// Where a host is, and its attempt (SPEC 10.4). All attempts before that are over.
+/// The stage of a host and of its attempt (SPEC 10.4). All attempts before that are over.
 pub(super) enum Stage {
     /// Its connection dropped.
     Away { since: Instant },

@@ -1,5 +1,5 @@
-//! What one connection has yet to be sent before it is paired or ends: a place for each kind, and
-//! nothing that could grow (SPEC 10.4).
+//! Everything that one connection has yet to be sent before it is paired or ends: a place for each
+//! kind, and nothing that could grow (SPEC 10.4).
 
 use pinhole_protocol::limits::{ATTEMPT, HANDSHAKE_HEADER, RELAY_MESSAGE};
 use pinhole_protocol::rendezvous::{CloseReason, FromRelay};

@@ -1,14 +1,14 @@
-//! What is known of each source, in bounded memory.
+//! The account of each source, in bounded memory.
 
 use core::time::Duration;
 use pinhole_protocol::source::Source;
 use pinhole_protocol::time::Instant;
 use std::collections::BTreeMap;
 
-/// How often what no longer counts is forgotten.
+/// Time between two rounds that forget accounts which no longer count.
 const FORGET: Duration = Duration::from_secs(60);
 
-/// What is remembered of one source.
+/// The memory of one source.
 pub(super) trait Account {
     /// When it may be forgotten, because a new one would say the same; nothing while something of
     /// that source is there.
@@ -108,7 +108,7 @@ mod tests {
             add(&mut sources, 0, index, Some(1_000_000));
             assert!(sources.len() <= 100);
         }
-        // What is there is kept, whatever comes.
+        // Known accounts are kept, whatever comes.
         for index in 0..1000 {
             add(&mut sources, 0, 20_000 + index, None);
         }

@@ -1,4 +1,4 @@
-//! What has to be there before a relay runs: its sockets and its certificate.
+//! Needs of a relay before it runs: its sockets and its certificate.
 
 use crate::settings::TlsFiles;
 use core::fmt;
@@ -27,7 +27,7 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
 /// and memory of this machine.
 const UNSENT: u32 = 128 * 1024;
 
-/// Why a relay cannot run.
+/// The reason why a relay cannot run.
 #[derive(Debug)]
 pub enum BindError {
     /// It cannot listen there.

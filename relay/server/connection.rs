@@ -14,7 +14,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How the waiting ends.
+/// The end of the waiting.
 enum Then {
     /// The connection has ended.
     Over,
@@ -53,7 +53,7 @@ impl Side {
     /// Until it is paired or ends.
     async fn wait(&mut self) -> Then {
         loop {
-            // What was decided goes before what the side says next.
+            // Orders go before the next words of the side.
             if let Some(order) = self.ticket.order() {
                 match self.obey(order).await {
                     Some(then) => return then,

@@ -14,7 +14,7 @@ use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How one direction ended.
+/// The end of one direction.
 enum Over {
     /// Its sender has, and what it sent was forwarded; with the answer to its close frame, if there
     /// was one.
@@ -41,7 +41,7 @@ struct Direction<'a> {
     control: Bucket,
     /// Until then the sender is not read.
     rests: Option<Instant>,
-    /// What the sender's pings ask for; only the last counts (RFC 6455, 5.5.3).
+    /// Payload of the sender's last ping, to be answered; only the last counts (RFC 6455, 5.5.3).
     asks: watch::Sender<Small>,
     /// The same of the receiver, answered between two frames.
     asked: watch::Receiver<Small>,
@@ -121,7 +121,7 @@ async fn closed(ticket: &Ticket<Side>) -> CloseReason {
     }
 }
 
-/// What is known already, or will be.
+/// The reason that is known already, or will be.
 async fn known_or(
     known: Option<CloseReason>,
     later: impl Future<Output = CloseReason>,
@@ -155,7 +155,7 @@ impl Direction<'_> {
             Over::Sent(_) => self.sender.gone(),
             Over::Broke => self.sender.broke(),
             Over::Stalled => self.receiver.gone(),
-            // What the receiver sent before is still on its way back; then that direction ends.
+            // The receiver's last frames are still on their way back; then that direction ends.
             Over::Torn | Over::Stopped => {}
         }
         self.over = Some(over);

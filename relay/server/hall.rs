@@ -1,5 +1,5 @@
-//! Where all connections are known: tells [`Pairing`] what happened, and each connection's task
-//! what it has to do, an outbox for each.
+//! The one place that knows all connections: it tells [`Pairing`] what happened, and leaves orders
+//! for each connection's task in an outbox.
 
 use crate::counters::Counters;
 use crate::limits::Limits;
@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant as Clock, sleep_until};
 
-/// How a connection meets the one that it is paired with.
+/// The way in which a connection meets the one that it is paired with.
 pub enum Meeting<S> {
     /// It brings itself to the other's task.
     Bring(oneshot::Sender<S>),
@@ -24,7 +24,7 @@ pub enum Meeting<S> {
     Await(oneshot::Receiver<S>),
 }
 
-/// What a connection's task has to do.
+/// An order for a connection's task.
 pub type Order<S> = outbox::Order<Meeting<S>>;
 
 struct Mailbox<S> {
@@ -82,12 +82,12 @@ impl<S> Hall<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How much there is of everything.
+    /// Counts of everything.
     pub fn population(&self) -> Population {
         self.state().pairing.population()
     }
 
-    /// Whether the relay is about to end.
+    /// True if the relay is about to end.
     pub fn is_draining(&self) -> bool {
         self.state().draining
     }
@@ -258,7 +258,7 @@ pub struct Admission<S> {
 }
 
 impl<S> Admission<S> {
-    /// Where it comes from.
+    /// Its source.
     pub const fn source(&self) -> Source {
         self.source
     }

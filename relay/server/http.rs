@@ -1,4 +1,4 @@
-//! What is said over HTTP: the upgrade, a page for people, and how the relay is.
+//! HTTP: the upgrade, a page for people, and the relay's health.
 
 use super::Relay;
 use super::hall::Admission;
@@ -33,7 +33,7 @@ pub struct Arrival {
     upgraded: Mutex<Option<Upgraded>>,
 }
 
-/// What an upgrade leaves for the time after it.
+/// Everything that an upgrade leaves for the time after it.
 struct Upgraded {
     upgrade: OnUpgrade,
     verb: Verb,
@@ -69,7 +69,7 @@ pub async fn serve(
     // Were this to end each connection, hyper would add `close` to the 101 too, where clients take
     // nothing but `Upgrade`.
     http.max_buf_size(REQUEST);
-    // What breaks here is the other side's or the network's, and it has seen it.
+    // An error here is the client's or the network's, and the client has seen it.
     http.serve_connection(TokioIo::new(stream), service).with_upgrades().await.ok()?;
     let Upgraded { upgrade, verb, admission, seen } =
         arrival.upgraded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
@@ -78,7 +78,7 @@ pub async fn serve(
     Some(Side::new(Arc::clone(relay), socket, verb, admission, seen, open))
 }
 
-/// What is served where everybody comes.
+/// Routes of the address where everybody comes.
 pub fn routes(relay: &Arc<Relay>, metrics: bool) -> Router {
     let mut routes = Router::new().route("/health", get(health));
     if metrics {
@@ -87,7 +87,7 @@ pub fn routes(relay: &Arc<Relay>, metrics: bool) -> Router {
     routes.fallback(meet).with_state(Arc::clone(relay))
 }
 
-/// What is served where only metrics are.
+/// Routes of an address for metrics alone.
 pub fn metrics_routes(relay: &Arc<Relay>) -> Router {
     Router::new()
         .route("/health", get(health))
@@ -133,7 +133,7 @@ async fn meet(
             relay.counters.refused(refusal);
             let status = refusal.status();
             tracing::debug!(target: "pinhole_relay", event = "refused", status);
-            // What was not cut on its way is of another version: the answer says which there are.
+            // A request that was not cut is of another version: the answer names those there are.
             let versions = [
                 (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION)),
                 (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(VERSION)),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long a side has to take what is left for it and to end its connection (SPEC 8.5).
+/// Time of a side to take the rest of its frames and to end its connection (SPEC 8.5).
 pub const LINGER: Duration = Duration::from_secs(5);
 
 /// A connection and everything that belongs to it.
@@ -97,7 +97,7 @@ pub async fn farewell(socket: &mut (impl AsyncRead + AsyncWrite + Unpin), payloa
     let _ = timeout(LINGER, bye).await;
 }
 
-/// What a close frame says.
+/// The payload of a close frame.
 pub fn close_payload(reason: CloseReason) -> Vec<u8> {
     [&reason.code().to_be_bytes(), reason.as_str().as_bytes()].concat()
 }

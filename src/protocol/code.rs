@@ -15,7 +15,8 @@ use core::ops::RangeInclusive;
 use rand_core::{CryptoRng, RngCore};
 use zeroize::Zeroizing;
 
-/// How many words a code may have; three, 31 bits, unless `--words` says otherwise (SPEC 2.2).
+/// Numbers of words that a code may have; three, 31 bits, unless `--words` says otherwise
+/// (SPEC 2.2).
 pub const WORDS: RangeInclusive<usize> = 3..=8;
 
 /// The public number of a code. It is no secret: relays, announcements and logs may hold it.
@@ -55,7 +56,7 @@ impl Nameplate {
         u16::try_from(self.0).ok().filter(|port| *port >= 1024)
     }
 
-    /// Whether a relay hands out this number. Every number is either this or a port.
+    /// True if a relay hands out this number. Every number is either this or a port.
     #[must_use]
     pub fn is_relay(self) -> bool {
         self.port().is_none()

@@ -75,7 +75,7 @@ pub struct Conversation {
     links: Links,
     ours: BTreeMap<ItemId, Ours>,
     theirs: BTreeMap<ItemId, Theirs>,
-    /// How much of the window the peer's items take that are delivered and not collected.
+    /// Share of the window of each of the peer's items that is delivered and not collected.
     uncollected: BTreeMap<ItemId, u64>,
     /// Offers beyond the number that may be open at a time.
     queued: VecDeque<Offer>,
@@ -135,7 +135,7 @@ impl Conversation {
         self.setup.faithful
     }
 
-    /// Whether something of ours has no result yet.
+    /// True while something of ours has no result.
     #[must_use]
     pub fn has_unfinished(&self) -> bool {
         !self.ours.is_empty() || !self.queued.is_empty()

@@ -29,7 +29,7 @@ pub use share::ShareFault;
 use crate::keys::{Commitment, ResumeSecret};
 use crate::records::{Opener, Sealer};
 
-/// What a confirmed code handshake gives, once; each part goes to one owner.
+/// A confirmed code handshake's yield, once; each part goes to one owner.
 pub struct Established {
     /// Seals what this side sends on the link.
     pub sealer: Sealer,
@@ -39,6 +39,6 @@ pub struct Established {
     pub resume: ResumeSecret,
     /// Leads to the words both people may compare, once the host has opened it.
     pub commitment: Commitment,
-    /// What the other side said of itself, now confirmed.
+    /// The peer's hello, now confirmed.
     pub peer: Peer,
 }

@@ -61,7 +61,7 @@ impl Keys {
         }
     }
 
-    /// What later links of the conversation are made with; only of the code's handshake.
+    /// The secret that makes later links of the conversation; only of the code's handshake.
     pub(crate) fn resume(&self) -> ResumeSecret {
         ResumeSecret {
             secret: expand(&self.0, &[b"resume"]),
@@ -95,8 +95,8 @@ pub struct ResumeSecret {
     conversation: [u8; 32],
 }
 
-/// Where a link's two sides look for each other. What is seen of a direct link is not what a relay
-/// knows.
+/// The place at which a link's two sides look for each other. A direct link shows another token
+/// than the one that a relay knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meeting {
     /// At a listener.
@@ -218,7 +218,7 @@ impl Commitment {
     }
 }
 
-/// What both ends of a confirmed code handshake have in common and nobody between them has: shown
+/// The value that both ends of a confirmed code handshake share and nobody between them has: shown
 /// as words under `--verify`.
 pub struct Verifier(SecretBytes<32>);
 

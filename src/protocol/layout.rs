@@ -6,7 +6,7 @@
 
 use alloc::{collections::VecDeque, vec::Vec};
 
-/// Where the entries of a transfer's latest parts lie.
+/// Positions of the entries in a transfer's latest parts.
 #[derive(Debug, Default)]
 pub struct Layout {
     parts: VecDeque<PartLayout>,

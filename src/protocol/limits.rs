@@ -5,7 +5,7 @@ use core::time::Duration;
 /// Protocol versions that this code speaks, ascending (SPEC 3.2).
 pub const VERSIONS: &[u16] = &[1];
 
-/// What this code can beyond version 1, a bit each (SPEC 3.2).
+/// Abilities of this code beyond version 1, a bit each (SPEC 3.2).
 pub const CAPABILITIES: u64 = FAITHFUL;
 /// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and
 /// 7.8).
@@ -16,7 +16,7 @@ pub const HANDSHAKE_HEADER: usize = 3;
 /// Largest body of a handshake message (SPEC 3.1). A hello, a share and a tag need less than 200
 /// bytes.
 pub const HANDSHAKE_BODY: usize = 1024;
-/// How long one handshake may take before it is closed (SPEC 3.7).
+/// Time for one handshake before it is closed (SPEC 3.7).
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// Handshakes that a host holds at once, so that a stranger's silence costs bounded memory
 /// (SPEC 3.7).
@@ -27,7 +27,7 @@ pub const PENDING_PER_SOURCE: usize = 4;
 pub const PENDING_SPARED: Duration = Duration::from_secs(1);
 /// A loopback port that has not given message 1 by then is not a host of ours (SPEC 3.7).
 pub const LOOPBACK_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a joiner that was cut before its tag goes on trying.
+/// Time for which a joiner that was cut before its tag tries again.
 pub const JOINER_RETRIES: Duration = Duration::from_secs(15);
 /// A confirmed host that sees no valid record for this long gives the channel up.
 pub const FIRST_RECORD_TIME: Duration = Duration::from_secs(40);
@@ -55,8 +55,8 @@ pub const MESSAGE: usize = 1 << 20;
 pub const FRAGMENT: usize = 60_000;
 /// Bodies of texts and secrets that may be on their way or uncollected (SPEC 5.3).
 pub const WINDOW: u64 = 16 << 20;
-/// What each text or secret takes of the window beside its body, so that a flood of empty ones is
-/// bounded too: one step of padding.
+/// Share of the window that each text or secret takes beside its body, so that a flood of empty
+/// ones is bounded too: one step of padding.
 pub const WINDOW_SHARE: u64 = 256;
 /// Messages that may go unacknowledged: twice what the smallest texts of a whole window are. A peer
 /// that takes them and never says so is broken.
@@ -110,7 +110,7 @@ pub const PIECES: usize = 64 * RANGES;
 /// Links of one conversation (SPEC 6).
 pub const LINKS: usize = 8;
 /// Control records that wait in a link: two of the longest messages, which keeps its threads busy.
-/// What it cannot take waits as state, of which the latest counts, and as messages.
+/// The rest waits as state, of which the latest counts, and as messages.
 pub const LINK_RECORDS: usize = 36;
 /// Granted ranges of one transfer that wait in a link: the next comes before it has served these.
 pub const TRANSFER_GRANTS: usize = 4;
@@ -126,16 +126,16 @@ pub const STALLED: Duration = Duration::from_secs(5);
 pub const SILENCE_FAST: Duration = Duration::from_secs(15);
 /// Silence after a slow beat that ends a link.
 pub const SILENCE_SLOW: Duration = Duration::from_secs(30);
-/// How long one's own `leave` may go unacknowledged once all else is acknowledged (SPEC 5.5).
+/// Time for an answer to our `leave` once all else is acknowledged (SPEC 5.5).
 pub const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a channel lives after its last word, unless `--ttl` says otherwise.
+/// Life of a channel after its last word, unless `--ttl` says otherwise.
 pub const TTL: Duration = Duration::from_secs(3600);
 /// The shortest `--ttl`.
 pub const TTL_MIN: Duration = Duration::from_secs(60);
 /// The longest `--ttl`.
 pub const TTL_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How long before its end `expiring` is said.
+/// Time before the end of a channel at which `expiring` is said.
 pub const EXPIRING: Duration = Duration::from_secs(5 * 60);
 
 /// Largest text frame between a side and a relay (SPEC 10.3).

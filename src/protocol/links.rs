@@ -17,7 +17,7 @@ impl LinkId {
     pub const CODE: Self = Self(0);
 }
 
-/// What silence on a link means.
+/// The meaning of silence on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Silence {
     /// Nothing yet.

@@ -262,7 +262,7 @@ impl Messages {
         (self.expected, self.collected.saturating_add(WINDOW))
     }
 
-    /// Whether the peer has everything that was to be sent.
+    /// True if the peer has everything that was to be sent.
     pub(crate) fn all_acknowledged(&self) -> bool {
         self.unacknowledged.is_empty() && self.ready.is_empty() && self.waiting.is_empty()
     }

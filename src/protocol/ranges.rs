@@ -81,13 +81,13 @@ impl Ranges {
         Some(start..cut)
     }
 
-    /// How many ranges the set is made of.
+    /// Number of ranges that the set is made of.
     #[must_use]
     pub fn pieces(&self) -> usize {
         self.0.len()
     }
 
-    /// How many positions are in the set.
+    /// Number of positions in the set.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0
@@ -100,7 +100,7 @@ impl Ranges {
         self.0.iter().take(most).map(|(start, end)| *start..*end)
     }
 
-    /// Whether there is nothing in the set.
+    /// True if there is nothing in the set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

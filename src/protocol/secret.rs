@@ -46,7 +46,7 @@ impl SecretVec {
         self.0.len()
     }
 
-    /// Whether there is nothing in it.
+    /// True if there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

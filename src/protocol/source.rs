@@ -1,4 +1,4 @@
-//! Where a connection comes from, as far as limits go (SPEC 3.7, 10.7).
+//! The source of a connection, as far as limits go (SPEC 3.7, 10.7).
 
 use core::fmt;
 use core::net::IpAddr;

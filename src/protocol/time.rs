@@ -1,5 +1,5 @@
-//! Where time enters: a number of milliseconds that the caller reads from a clock which goes on
-//! while the machine sleeps.
+//! Time as an argument: milliseconds that the caller reads from a clock which goes on while the
+//! machine sleeps.
 
 use core::time::Duration;
 

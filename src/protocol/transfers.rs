@@ -36,7 +36,7 @@ impl Whole {
         self.entries
     }
 
-    /// What the sender says that is not among them.
+    /// The sender's account of what is not among them.
     #[must_use]
     pub const fn differences(&self) -> &Differences {
         &self.differences

@@ -2,7 +2,7 @@
 
 macro_rules! violations {
     ($($violation:ident = $sentence:literal,)*) => {
-        /// What the peer did against the protocol, for a message of this side's own making.
+        /// A breach of the protocol by the peer, for a message of this side's own making.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Violation {
             $(#[doc = concat!("It ", $sentence, ".")] $violation,)*
@@ -12,7 +12,7 @@ macro_rules! violations {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$violation,)*];
 
-            /// What the peer did, to go after "it".
+            /// The breach as a verb, to go after "it".
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -1,4 +1,4 @@
-//! What control records carry: state and messages, as CBOR (SPEC 5 to 8).
+//! The content of control records: state and messages, as CBOR (SPEC 5 to 8).
 //!
 //! Every type here is exactly what goes over the wire; each field's number is its key in the CBOR
 //! map, and unknown keys are skipped. [`read`] takes them in the one form that they are written in.

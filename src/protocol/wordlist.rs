@@ -11,7 +11,7 @@ use rand_core::{CryptoRng, RngCore};
 /// package builds alone.
 const TEXT: &str = include_str!("words.txt");
 
-/// How many words there are: 10.34 bits a word.
+/// Number of words: 10.34 bits a word.
 pub const COUNT: usize = 1295;
 
 /// The words, sorted; split at compile time, where a list of another length does not build.
@@ -46,8 +46,7 @@ pub fn find(typed: &str) -> Option<&'static str> {
     WORDS.get(found).copied()
 }
 
-/// What `typed` was probably meant to be: the one word nearest by edits, or the one word that it
-/// begins.
+/// The word that `typed` probably means: the one nearest by edits, or the one that it begins.
 pub(crate) fn suggest(typed: &str) -> Option<&'static str> {
     let letters = typed.chars().count();
     if letters > LONGEST_TYPO {

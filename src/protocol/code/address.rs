@@ -1,5 +1,5 @@
-//! What a user may type where a code is asked for: a code, a code and its place, or a link
-//! (SPEC 2.3). Only read here, never resolved.
+//! Input where a code is asked for: a code, a code and its place, or a link (SPEC 2.3). Only read
+//! here, never resolved.
 
 use super::relay_url::{host_and_port, strip_scheme};
 use super::{Code, CodeError, CodeFault, Nameplate, RelayUrl, separates};
@@ -9,7 +9,7 @@ use alloc::string::{String, ToString};
 pub struct CodeAddress {
     /// The code.
     pub code: Code,
-    /// Where, if the text says so; it wins over every setting.
+    /// The place, if the text names one; it wins over every setting.
     pub at: Option<Place>,
 }
 
@@ -27,7 +27,7 @@ pub enum Place {
     Relay(RelayUrl),
 }
 
-/// What the shape of a command's first word alone makes of it (SPEC 2.4).
+/// The meaning of a command's first word by its shape alone (SPEC 2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// It begins with `https://` or `http://`.

@@ -1,12 +1,11 @@
-//! What was wrong with a typed code: a kind that may be logged, and a sentence only for the user
-//! who typed it.
+//! Mistakes in a typed code: a kind that may be logged, and a sentence for its user alone.
 
 use crate::wordlist;
 use alloc::string::{String, ToString};
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// What kind of mistake it is.
+/// The kind of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeFault {
     /// It does not begin with a number.
@@ -22,7 +21,7 @@ pub enum CodeFault {
     TooManyWords,
     /// A word that is not on the list.
     UnknownWord,
-    /// What follows `@`, or the address of a link, is no place.
+    /// No place follows `@`, or the address of a link is none.
     Place,
     /// The number is a port, but the place is a relay, which hands out none.
     PortAtRelay,
@@ -79,7 +78,7 @@ impl CodeError {
         self.fault
     }
 
-    /// What is wrong, with the mistyped word and what it was probably meant to be: for the terminal
+    /// The mistake, with the mistyped word and the one probably meant: for the terminal
     /// of the user who typed it, never for a log. The word is escaped.
     #[must_use]
     pub fn explain(&self) -> String {

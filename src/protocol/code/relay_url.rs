@@ -1,5 +1,5 @@
-//! Where a relay is (SPEC 2.3): beside a code, in a link, in the settings. Only read here, never
-//! resolved.
+//! The address of a relay (SPEC 2.3): beside a code, in a link, in the settings. Only read here,
+//! never resolved.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -11,7 +11,7 @@ pub struct RelayUrl {
     tls: bool,
     host: String,
     port: Option<u16>,
-    /// What follows the slash after host and port.
+    /// The part after the slash that follows host and port.
     path: String,
 }
 
@@ -53,7 +53,7 @@ impl RelayUrl {
     /// else `wss://`.
     ///
     /// # Errors
-    /// What stands in the way of reading it.
+    /// [`RelayUrlFault`]: the reason why it cannot be read.
     pub fn parse(text: &str) -> Result<Self, RelayUrlFault> {
         let text = text.trim();
         let schemes = [("wss://", true), ("ws://", false), ("https://", true), ("http://", false)];
@@ -80,7 +80,7 @@ impl RelayUrl {
         Ok(Self { tls, host: host.to_string(), port, path: path.to_string() })
     }
 
-    /// Whether it is reached through TLS.
+    /// True if it is reached through TLS.
     #[must_use]
     pub const fn tls(&self) -> bool {
         self.tls
@@ -98,7 +98,7 @@ impl RelayUrl {
         self.port.unwrap_or(if self.tls { 443 } else { 80 })
     }
 
-    /// Whether its host is this machine by what it is called: a loopback literal or `localhost`.
+    /// True if its host is this machine by name: a loopback literal or `localhost`.
     #[must_use]
     pub fn is_here(&self) -> bool {
         is_loopback(&self.host) || self.host.eq_ignore_ascii_case("localhost")
@@ -120,7 +120,7 @@ impl RelayUrl {
         self.tls.then(|| alloc::format!("https://{}#{code}", self.after_scheme()))
     }
 
-    /// How it is written behind a code's `@`: without a scheme where that means the same.
+    /// Its form behind a code's `@`: without a scheme where that means the same.
     #[must_use]
     pub fn beside_code(&self) -> String {
         let after = self.after_scheme();
@@ -152,7 +152,7 @@ impl fmt::Display for RelayUrl {
     }
 }
 
-/// What follows `scheme`, in any case, at the beginning of `text`.
+/// The rest of `text` after `scheme`, in any case, at its beginning.
 pub(super) fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(scheme.len())?;
     head.eq_ignore_ascii_case(scheme).then_some(rest)

@@ -12,12 +12,12 @@ use core::ops::Range;
 use core::time::Duration;
 use zeroize::Zeroizing;
 
-/// What a conversation needs to know from the start.
+/// The settings of a conversation, fixed from its start.
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
-    /// What it came for.
+    /// The purpose of this side.
     pub want: Want,
-    /// How long the channel may rest, one minute to a day; the shorter of both sides' holds.
+    /// Longest rest of the channel, one minute to a day; the shorter of both sides' counts.
     pub ttl: Duration,
     /// `--verify`: hold back what goes out and what comes in until [`Input::Verified`].
     pub verify: bool,
@@ -40,7 +40,7 @@ pub enum Input<'a> {
     Body(ItemId, Body),
     /// Offer files or folders, under a number from [`super::Conversation::next_item`].
     Offer(Offer),
-    /// How far an offer of ours has been counted.
+    /// Counted so far of an offer of ours.
     Counted {
         /// Our transfer.
         transfer: ItemId,
@@ -48,7 +48,7 @@ pub enum Input<'a> {
         bytes: u64,
         /// Entries so far.
         entries: u32,
-        /// Whether that is all.
+        /// True if that is all.
         counted: bool,
     },
     /// The next part of our transfer, in answer to [`Event::PartWanted`].
@@ -81,7 +81,7 @@ pub enum Input<'a> {
     /// The peer's text or secret is held until somebody collects it: it is delivered, and takes its
     /// part of the window until [`Input::Collected`] (SPEC 5.3).
     Held(ItemId),
-    /// What was held is collected.
+    /// An item that was held is collected.
     Collected(ItemId),
     /// The entries of a part are ready to be written, in answer to [`Event::Register`].
     Registered(ItemId),
@@ -103,7 +103,7 @@ pub enum Input<'a> {
     Tick,
 }
 
-/// How a link ended.
+/// The end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkEnd {
     /// Closed or cut.
@@ -114,7 +114,7 @@ pub enum LinkEnd {
     Malformed,
 }
 
-/// What has to be done, in this order.
+/// The answer to an input: things to do, in this order.
 #[derive(Default)]
 #[must_use]
 pub struct Actions {
@@ -124,7 +124,7 @@ pub struct Actions {
     /// Ranges of our transfers to read and send over a link, each answered with [`Input::Sent`] or
     /// [`Input::Unserved`].
     pub grants: Vec<Grant>,
-    /// What happened.
+    /// News for the program.
     pub events: Vec<Event>,
     /// When to come back with [`Input::Tick`] if nothing else happens before.
     pub wake_at: Option<Instant>,
@@ -160,7 +160,7 @@ pub enum Event {
         bytes: u64,
         /// Entries so far.
         entries: u32,
-        /// Whether that is all.
+        /// True if that is all.
         counted: bool,
     },
     /// Our offer is accepted.
@@ -227,7 +227,7 @@ impl core::fmt::Debug for PeerSecret {
     }
 }
 
-/// How a conversation ended.
+/// The end of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Both sides are done: everything sent has its result.

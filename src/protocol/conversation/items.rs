@@ -180,7 +180,7 @@ impl Conversation {
         Ok(())
     }
 
-    /// What became of the peer's item, said to it.
+    /// Sends the peer the result of its item.
     pub(super) fn result(&mut self, item: ItemId, failed: Option<Reason>) {
         self.full_result(item, failed, None);
     }
@@ -250,8 +250,8 @@ impl Conversation {
         }
     }
 
-    /// Whether something of ours has not been said to the peer: what it says of such a thing is a
-    /// guess at the number, and could take what `--verify` holds back.
+    /// True if something of ours has not been sent to the peer, so that its words about it are a
+    /// guess at the number: they could take what `--verify` holds back.
     pub(super) fn unsaid(&self, item: ItemId) -> bool {
         let held = self
             .unverified
@@ -319,7 +319,7 @@ impl Conversation {
         }
     }
 
-    /// What follows from a change to a transfer of the peer's.
+    /// Tells the news that follow from a change to a transfer of the peer's.
     pub(super) fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) {
         let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return };
         self.state.credit.insert(item);

@@ -1,4 +1,4 @@
-//! What goes out over the link in use, as far as it has room: state, of which the latest counts,
+//! Sending over the link in use, as far as it has room: state, of which the latest counts,
 //! and messages in order (SPEC 5.2).
 //!
 //! Nothing else waits in a link, so a peer that reads slowly holds up messages and nothing more.

@@ -17,7 +17,7 @@ impl Conversation {
             self.links.taken(link);
         }
         if self.phase.is_over() {
-            // What it still has to say goes out as the link takes it (SPEC 8.5).
+            // The last words go out as the link takes them (SPEC 8.5).
             self.hand_out(&mut actions);
             return actions;
         }
@@ -69,7 +69,7 @@ impl Conversation {
                 self.open_offers();
             }
             Input::Counted { transfer, bytes, entries, counted } => {
-                // That this is all is said after the offer, which would be held to it.
+                // "This is all" goes out after the offer, which would be held to it.
                 let unsaid = if let Some(offer) = self.unsaid_offer(transfer) {
                     (offer.bytes, offer.entries) = (bytes, entries);
                     true
@@ -328,7 +328,7 @@ impl Conversation {
             }
             actions.events.push(Event::Connected(want));
         }
-        // What was said before there was a link, and what the old one may have lost.
+        // Everything said before there was a link, and all that the old one may have lost.
         self.messages.again();
         for (item, theirs) in &mut self.theirs {
             if let Theirs::Transfer(transfer) = theirs {

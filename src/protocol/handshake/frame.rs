@@ -1,9 +1,9 @@
-//! How handshake messages lie in a stream of bytes: kind, length, body (SPEC 3.1).
+//! Handshake messages in a stream of bytes: kind, length, body (SPEC 3.1).
 
 use crate::limits::{HANDSHAKE_BODY, HANDSHAKE_HEADER};
 use alloc::vec::Vec;
 
-/// What a message is; the numbers are those of the wire.
+/// The kind of a message; the numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -22,7 +22,7 @@ pub enum Kind {
 /// One message of the handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its content, at most [`HANDSHAKE_BODY`] bytes, not yet looked at.
     pub body: Vec<u8>,

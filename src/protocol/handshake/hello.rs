@@ -1,5 +1,5 @@
-//! What each side says of itself before the tags: versions, capabilities, role (SPEC 3.2). No
-//! secrets, and nothing of what is wanted.
+//! Hellos, before any tag: each side's versions, capabilities and role (SPEC 3.2). No secrets, and
+//! nothing of what is wanted.
 
 use super::Role;
 use super::share::ShareFault;
@@ -34,7 +34,7 @@ pub(super) struct Hello {
     pub role: Role,
     pub random: [u8; 16],
     pub purpose: Purpose,
-    /// Whether the sender, a joiner making a further link, still has one that works.
+    /// True if the sender, a joiner making a further link, still has one that works.
     pub linked: bool,
     /// The commitment to the host's part of the verification words: there from a host with a code,
     /// and from nobody else (SPEC 3.5).
@@ -43,21 +43,21 @@ pub(super) struct Hello {
     pub words: Option<u8>,
 }
 
-/// What a host with a code says of it in its hello.
+/// A host's words about its code, in its hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OfCode {
     pub commitment: [u8; 32],
     pub words: Option<u8>,
 }
 
-/// What a confirmed peer said of itself.
+/// A confirmed peer's hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The highest version that both sides speak.
     pub version: u16,
     /// Its capabilities, a bit each (SPEC 3.2).
     pub capabilities: u64,
-    /// Whether it is a joiner that still has a working link (SPEC 6).
+    /// True if it is a joiner that still has a working link (SPEC 6).
     pub linked: bool,
 }
 
@@ -69,7 +69,7 @@ impl Peer {
     }
 }
 
-/// What is wrong with the other side's hello or share.
+/// The fault of the peer's hello or share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HelloError {
     /// Not the message that belongs here, or not in its form.

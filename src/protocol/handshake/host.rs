@@ -24,7 +24,7 @@ pub struct Pending {
     nonce: VerifierNonce,
 }
 
-/// What became of a message 2.
+/// The verdict on a message 2.
 #[must_use]
 pub enum Verdict {
     /// It was no guess: close that connection and go on with the judge. If [`NotAGuess::reply`]

@@ -30,8 +30,7 @@ impl Joiner {
     /// Answers a host's message 1: the state that waits for message 3, and the bytes of message 2.
     ///
     /// # Errors
-    /// What is wrong with message 1, and the joiner, who has risked nothing and may try another
-    /// host.
+    /// The fault of message 1, and the joiner, who has risked nothing and may try another host.
     pub fn confirm(
         self,
         frame: &Frame,

@@ -34,7 +34,7 @@ impl ResumeSecret {
     /// the state that waits for message 3, and the bytes of message 2.
     ///
     /// # Errors
-    /// What is wrong with message 1.
+    /// [`HelloError`]: the fault of message 1.
     pub fn join(
         &self,
         index: u32,

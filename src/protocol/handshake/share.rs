@@ -69,7 +69,7 @@ impl Exchange {
             return Err(ShareFault::Reflected);
         }
         check(point)?;
-        // What can still be wrong to the crate is the side and the decompression, both checked.
+        // The crate itself refuses a wrong side or a bad point alone, and both were checked.
         self.spake.finish(theirs).map(Zeroizing::new).map_err(|_| ShareFault::OffCurve)
     }
 }

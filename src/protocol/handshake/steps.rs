@@ -14,8 +14,8 @@ use rand_core::{CryptoRng, RngCore};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What both sides must mean by this handshake; part of the identities and of the transcript
-/// (SPEC 3.3).
+/// The subject of a handshake, on which both sides must agree; part of the identities and of the
+/// transcript (SPEC 3.3).
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Context {
     pub purpose: Purpose,

@@ -1,4 +1,4 @@
-//! What is inside a record: `u8 kind | u32 BE body length | body | zero padding` (SPEC 4.3).
+//! The inside of a record: `u8 kind | u32 BE body length | body | zero padding` (SPEC 4.3).
 
 use super::RecordError;
 use crate::limits::{CHUNK_DATA, PADDED, PADDING_STEP};
@@ -11,7 +11,7 @@ pub(super) const CHUNK_FRAME: usize = 16;
 const CONTROL: u8 = 1;
 const CHUNK: u8 = 2;
 
-/// Where a chunk's bytes belong (SPEC 7.2).
+/// The place of a chunk's bytes (SPEC 7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkHead {
     /// The sender's transfer.
@@ -31,7 +31,7 @@ impl ChunkHead {
     }
 }
 
-/// What a record carried, where it was decrypted. It has no `Debug`: control may carry secrets.
+/// The content of a record, where it was decrypted. It has no `Debug`: control may carry secrets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Opened<'a> {
     /// One CBOR item (SPEC 5), not looked at here.
@@ -78,7 +78,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// What is to be sealed.
+/// Content to be sealed.
 pub(super) enum Content<'a> {
     /// One CBOR item.
     Control(&'a [u8]),

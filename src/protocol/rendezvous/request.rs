@@ -90,7 +90,7 @@ const fn role_word(role: Role) -> &'static str {
 /// A whole request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// What for.
+    /// Its purpose.
     pub verb: Verb,
     /// The token of the relay's operator, if a host shows one.
     pub host_token: Option<HostToken>,
@@ -195,7 +195,7 @@ impl Authorization {
     }
 }
 
-/// Why an upgrade is not answered with 101.
+/// The reason why an upgrade is not answered with 101.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// It is not in the form of SPEC 10.1.

@@ -40,7 +40,7 @@ impl SlotToken {
 
 impl fmt::Debug for SlotToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it can keep a slot busy, so it is in no log.
+        // A thief could keep the slot busy, so it is in no log.
         f.write_str("SlotToken")
     }
 }
@@ -102,7 +102,7 @@ impl From<OwnerToken> for String {
 
 impl fmt::Debug for OwnerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it can take the number over, so it is in no log.
+        // A thief could take the number over, so it is in no log.
         f.write_str("OwnerToken")
     }
 }
@@ -142,7 +142,7 @@ impl HostToken {
 
 impl fmt::Debug for HostToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Who has it may host, so it is in no log.
+        // A thief could host with it, so it is in no log.
         f.write_str("HostToken")
     }
 }

@@ -13,7 +13,7 @@ use core::ops::Range;
 /// runs dry for want of a word.
 const CREDIT_STEP: u64 = CREDIT / 8;
 
-/// What the outside has to do for a transfer.
+/// Work for the program on a transfer.
 #[derive(Debug)]
 pub(crate) enum News {
     /// Check and prepare this part's entries.
@@ -40,7 +40,7 @@ impl From<Violation> for Fault {
 /// A transfer in, from its offer.
 pub(crate) struct Incoming {
     stream: bool,
-    /// What the paths of a peer mean that is not faithful.
+    /// The meaning of the paths of a peer that is not faithful.
     numbered: Option<Numbered>,
     accepted: bool,
     /// Parts received that wait for those before them to be written, with the position where each
@@ -54,10 +54,10 @@ pub(crate) struct Incoming {
     end: u64,
     /// Positions of registered parts: those that a gap may be in.
     ready: u64,
-    /// Where the registered parts end that are not yet written, oldest first.
+    /// Ends of the registered parts that are not yet written, oldest first.
     unwritten: VecDeque<u64>,
     written: Ranges,
-    /// What the last credit said: its limit, and how many parts were registered, and registered but
+    /// The last credit: its limit, and how many parts were registered, and registered but
     /// unwritten, then.
     said: Option<(u64, (u32, usize))>,
     /// A new link has to hear it once more.
@@ -226,7 +226,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// What the outside has to do next, each said once.
+    /// Takes the next work for the program; each comes once.
     pub(crate) fn news(&mut self) -> Option<News> {
         let ready = !self.registering && self.unwritten.len() < PARTS_AHEAD as usize;
         if let Some((part, end)) = if ready { self.waiting.pop_front() } else { None } {
@@ -259,7 +259,7 @@ impl Incoming {
         self.again = true;
     }
 
-    /// What the sender should hear: when much more can be granted, a part is registered or written,
+    /// Credit that the sender should hear: when much more can be granted, a part is registered or written,
     /// or the link is new.
     pub(crate) fn credit(&mut self, transfer: ItemId) -> Option<Control> {
         let limit = self.written.frontier().saturating_add(CREDIT);

@@ -13,7 +13,7 @@ use core::ops::Range;
 /// enough that links share a file evenly.
 const GRANT: u64 = 1 << 20;
 
-/// What the outside has to do for a transfer.
+/// Work for the program on a transfer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// Produce the next part, or say the total.
@@ -29,10 +29,10 @@ pub(crate) struct Outgoing {
     /// Entries and positions of the parts said so far.
     entries: u32,
     end: u64,
-    /// Where the parts end that the receiver has not registered, oldest first.
+    /// Ends of the parts that the receiver has not registered, oldest first.
     unregistered: VecDeque<u64>,
     registered: u32,
-    /// Where the parts end that the receiver has not written, oldest first.
+    /// Ends of the parts that the receiver has not written, oldest first.
     unwritten: VecDeque<u64>,
     /// Positions below are in registered parts.
     sendable: u64,
@@ -211,7 +211,7 @@ impl Outgoing {
         }
     }
 
-    /// What the outside has to do next, each said once.
+    /// Takes the next work for the program; each comes once.
     pub(crate) fn news(&mut self) -> Option<News> {
         let ahead = u32::try_from(self.unregistered.len()).unwrap_or(u32::MAX);
         let kept = self.unwritten.len() < PARTS_UNWRITTEN;
@@ -235,7 +235,7 @@ impl Outgoing {
         Some((self.entries, self.total?))
     }
 
-    /// Whether a result "delivered" can be true.
+    /// True if a result "delivered" can be true.
     pub(crate) const fn end_said(&self) -> bool {
         self.end_said
     }

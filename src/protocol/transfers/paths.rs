@@ -26,7 +26,7 @@ pub(crate) struct Numbered {
     kept: usize,
 }
 
-/// What a name lies in.
+/// The folder of a name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Above {
     Offer,

@@ -21,14 +21,14 @@ pub enum Control {
         /// The message's number in its direction, from 0.
         #[n(0)]
         number: u64,
-        /// Whether this piece is the message's last.
+        /// True if this piece is the message's last.
         #[n(1)]
         last: bool,
         /// The piece.
         #[n(2)]
         bytes: Piece,
     },
-    /// How far the other side's messages have arrived and how much of them may be on its way.
+    /// The peer's messages: how far they have arrived, and how much of them may be on its way.
     #[n(1)]
     #[cbor(map)]
     Received {
@@ -40,7 +40,7 @@ pub enum Control {
         #[n(1)]
         window: u64,
     },
-    /// What a receiver allows for, and has of, one transfer.
+    /// A receiver's allowance for one transfer, and what it has of it.
     #[n(2)]
     #[cbor(map)]
     Credit {
@@ -53,13 +53,13 @@ pub enum Control {
         /// Parts whose entries are registered: chunks of these only.
         #[n(2)]
         parts: u32,
-        /// What is written, as ascending ranges of positions with gaps between them, at most
+        /// Written positions, as ascending ranges with gaps between them, at most
         /// [`RANGES`].
         #[n(3)]
         #[cbor(decode_with = "spans")]
         written: Vec<Span>,
     },
-    /// How far a sender has counted what it offers (SPEC 7.1).
+    /// A sender's count so far of an offer (SPEC 7.1).
     #[n(7)]
     #[cbor(map)]
     Counted {
@@ -80,7 +80,7 @@ pub enum Control {
     #[n(3)]
     #[cbor(map)]
     Heartbeat {
-        /// Whether its sender has work: it then beats every 2 s (SPEC 6.4).
+        /// True if its sender has work: it then beats every 2 s (SPEC 6.4).
         #[n(0)]
         work: bool,
     },
@@ -134,7 +134,7 @@ impl<'b, C> Decode<'b, C> for Piece {
     }
 }
 
-/// What `use` and `using` carry.
+/// The content of `use` and `using`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Greeting {
@@ -144,12 +144,11 @@ pub struct Greeting {
     /// As in [`Control::Received`].
     #[n(1)]
     pub window: u64,
-    /// What this side came for; only on the code's link.
+    /// The sender's purpose; only on the code's link.
     #[n(2)]
     #[cbor(decode_with = "known")]
     pub want: Option<Want>,
-    /// How long the channel may rest, in seconds; only on the code's link. The shorter of the two
-    /// holds.
+    /// Longest rest of the channel, in seconds; only on the code's link. The shorter counts.
     #[n(3)]
     pub ttl: Option<u32>,
     /// The host's part of the verification words, in the first `use` of a conversation (SPEC 3.5).
@@ -157,7 +156,7 @@ pub struct Greeting {
     pub nonce: Option<ByteArray<32>>,
 }
 
-/// What a side came for. Two givers, or two takers, have nothing to say to each other.
+/// The purpose of a side. Two givers, or two takers, have nothing to say to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Want {

@@ -1,11 +1,11 @@
-//! What did not arrive as it was: said by both sides, by name (SPEC 7.8).
+//! Entries that did not arrive as they were: each side names its own (SPEC 7.8).
 
 use super::{PeerName, Reason};
 use crate::limits::{DIFFERENCES, DIFFERENCES_BYTES};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
-/// What of a transfer differs from what was there: the first by name, and how many of each kind
+/// Differences between a transfer and its source: the first by name, and how many of each kind
 /// there are in all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -19,7 +19,7 @@ pub struct Differences {
     /// Entries that are not stored, or not whole.
     #[n(2)]
     missing: u32,
-    /// What was left out by rule: it was never to come.
+    /// Entries left out by rule: they were never to come.
     #[n(3)]
     left_out: u32,
 }
@@ -31,12 +31,12 @@ pub struct Difference {
     /// Its names at the sender from the top-level item down, with `/` between two.
     #[n(0)]
     pub path: PeerName,
-    /// What became of it.
+    /// Its fate.
     #[n(1)]
     pub fate: Fate,
 }
 
-/// What became of something that is not as it was.
+/// The fate of an entry that is not as it was.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Fate {
     /// It has this name in its folder.
@@ -128,7 +128,7 @@ impl Differences {
         self.missing
     }
 
-    /// What was left out by rule.
+    /// Entries left out by rule.
     #[must_use]
     pub const fn left_out(&self) -> u32 {
         self.left_out

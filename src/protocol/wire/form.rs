@@ -9,7 +9,7 @@ pub(super) fn is_item(bytes: &[u8]) -> bool {
     matches!(after_item(bytes, LEVELS), Some([]))
 }
 
-/// What follows the item at the front of `bytes`; `None` if that is not in its form.
+/// The rest of `bytes` after the item at the front; `None` if that is not in its form.
 fn after_item(bytes: &[u8], levels: usize) -> Option<&[u8]> {
     let (kind, argument, rest) = head(bytes)?;
     match (kind, argument) {

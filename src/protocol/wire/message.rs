@@ -28,7 +28,7 @@ pub enum Message {
         #[n(0)]
         #[zeroize(skip)]
         item: ItemId,
-        /// What its sender calls it, as a file name would be treated.
+        /// Its sender's name for it, to be treated like a file name.
         #[n(1)]
         label: Option<String>,
         /// The secret's bytes.
@@ -73,13 +73,13 @@ pub enum Message {
         /// Bytes in all.
         #[n(2)]
         bytes: u64,
-        /// What of the sources is not among them, if anything.
+        /// Parts of the sources that are not among them, if any.
         #[n(3)]
         #[cbor(decode_with = "known")]
         #[zeroize(skip)]
         differences: Option<Differences>,
     },
-    /// What became of your item: the only ground on which its sender may say "delivered".
+    /// The result of your item: the only ground on which its sender may say "delivered".
     #[n(6)]
     #[cbor(map)]
     Result {
@@ -92,7 +92,7 @@ pub enum Message {
         #[cbor(decode_with = "known")]
         #[zeroize(skip)]
         failed: Option<Reason>,
-        /// What of a delivered transfer is not as it was, if anything.
+        /// Parts of a delivered transfer that are not as they were, if any.
         #[n(2)]
         #[cbor(decode_with = "known")]
         #[zeroize(skip)]

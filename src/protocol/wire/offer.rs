@@ -1,4 +1,4 @@
-//! What is offered and what is in it (SPEC 7).
+//! Offers, their items and entries (SPEC 7).
 
 use super::{ItemId, PeerName, PeerText};
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ pub struct Offer {
     /// Entries counted so far; all of them if `counted`.
     #[n(3)]
     pub entries: u32,
-    /// Whether `bytes` and `entries` are final.
+    /// True if `bytes` and `entries` are final.
     #[n(4)]
     pub counted: bool,
     /// Bytes counted so far that are not in holes, where there are any.
@@ -54,7 +54,7 @@ impl Item {
     }
 }
 
-/// What a top-level item is.
+/// The kind of a top-level item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum ItemKind {
@@ -98,7 +98,7 @@ pub struct Entry {
     /// Its name in that folder.
     #[n(2)]
     pub name: Option<PeerName>,
-    /// What it is.
+    /// Its kind.
     #[n(3)]
     pub kind: EntryKind,
     /// Bytes of a file; nothing for a folder, a link or a stream.
@@ -114,7 +114,7 @@ pub struct Entry {
     /// Nanoseconds beside `modified`, below 10^9.
     #[n(7)]
     pub modified_nanos: u32,
-    /// What a link says.
+    /// The target of a link.
     #[n(8)]
     pub target: Option<PeerName>,
     /// Bytes of a file that are not in holes, where it has any.
@@ -122,7 +122,7 @@ pub struct Entry {
     pub allocated: Option<u64>,
 }
 
-/// Where an entry belongs.
+/// The place of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place<'a> {
     /// It is the item at this place of the offer.
@@ -159,7 +159,7 @@ impl Entry {
         Self { item: None, folder: Some(folder), name: Some(name), ..Self::of_item(0, kind) }
     }
 
-    /// Where it belongs; nothing if it says that twice or not at all.
+    /// Its place; `None` if it names two or none.
     #[must_use]
     pub const fn place(&self) -> Option<Place<'_>> {
         match (self.item, self.folder, &self.name) {
@@ -185,7 +185,7 @@ impl Entry {
     }
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum EntryKind {

@@ -27,13 +27,13 @@ pub struct PathEntry {
     /// Its names from the top-level item down.
     #[n(0)]
     pub path: Vec<PeerText>,
-    /// What it is.
+    /// Its kind.
     #[n(1)]
     pub kind: PathKind,
     /// Bytes of a file; nothing for a folder or a stream.
     #[n(2)]
     pub size: Option<u64>,
-    /// Whether it may be executed by its owner.
+    /// True if its owner may execute it.
     #[n(3)]
     pub executable: bool,
     /// When it was last changed, if known: seconds since 1970.
@@ -44,7 +44,7 @@ pub struct PathEntry {
     pub modified_nanos: u32,
 }
 
-/// What an entry in the older form is.
+/// The kind of an entry in the older form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum PathKind {

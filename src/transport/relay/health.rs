@@ -10,7 +10,7 @@ use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// How long a relay may take to say that it is well. Docker's own limit is 30 s, systemd's
+/// Time of a relay to say that it is well. Docker's own limit is 30 s, systemd's
 /// watchdogs are longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of its answer that are read; it has some hundred.

@@ -25,9 +25,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Long enough to spare a relay that starts again the rush of all its hosts, short enough to find
 /// it while it gives numbers back.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// How long a relay may take to say the number once it has taken the connection.
+/// Time of a relay to say the number once it has taken the connection.
 const NUMBER_TIME: Duration = Duration::from_secs(15);
-/// How long it may take to hear that the number is given up.
+/// Time of a relay to hear that the number is given up.
 const GOODBYE_TIME: Duration = Duration::from_secs(2);
 
 /// A host that has a number at a relay.
@@ -40,7 +40,7 @@ pub struct Host {
     attempt: u32,
 }
 
-/// What a waiting host tells meanwhile.
+/// News of a waiting host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meanwhile {
     /// The connection to the relay is lost and another is being sought.
@@ -49,7 +49,7 @@ pub enum Meanwhile {
     Reconnected,
 }
 
-/// How waiting on one connection ended.
+/// The end of waiting on one connection.
 enum Waited {
     Confirmed(Box<Established>),
     Burned,
@@ -57,7 +57,7 @@ enum Waited {
     Ended(Judge, Closed),
 }
 
-/// What one message 1 came to.
+/// The answer to one message 1.
 enum Answer {
     /// A message 2, if it has the form of one.
     Message(Option<Frame>),
@@ -87,7 +87,7 @@ impl Host {
     /// say nothing, or hang up, cost nothing (SPEC 3.7, 10.2).
     ///
     /// # Errors
-    /// What `stop` says, or if the relay gives the number up or cannot be reached any more.
+    /// The failure that `stop` gives, or if the relay gives the number up or cannot be reached any more.
     pub async fn meet(
         mut self,
         mut judge: Judge,
@@ -190,7 +190,7 @@ impl Host {
         self.socket.send(message3).await
     }
 
-    /// What comes of the message 1 that was sent last.
+    /// Waits for the answer to the message 1 that was sent last.
     async fn answer(&mut self) -> Result<Answer, Closed> {
         loop {
             match self.socket.hear().await {
@@ -255,8 +255,8 @@ impl Host {
     }
 }
 
-/// Whether what keeps a host from its relay may be over in a moment: while a relay starts again,
-/// what is in front of it, or on the way, answers in its place. All else does not change by
+/// True if the failure may be over in a moment: while a relay starts again, a proxy in front of it
+/// or on the way answers in its place. All else does not change by
 /// waiting.
 fn passes(failure: &Failure) -> bool {
     matches!(

@@ -88,7 +88,7 @@ pub async fn join(
 /// No message 1.
 struct Miss {
     failure: Failure,
-    /// Whether this joiner held the number and may try again at once.
+    /// True if this joiner held the number and may try again at once.
     held: bool,
 }
 

@@ -8,7 +8,7 @@ pub(super) fn read(text: &str) -> Option<FromRelay> {
     (text.len() <= RELAY_TEXT).then(|| serde_json::from_str(text).ok())?
 }
 
-/// Why a connection to a relay has ended.
+/// The end of a connection to a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Closed {
     /// Cut, or silent for too long.
@@ -27,7 +27,7 @@ pub(super) enum Closed {
     Again,
     /// Waited too long.
     Expired,
-    /// What one of both said cannot be read by the other: another version.
+    /// One of both cannot read the other: another version.
     Foreign,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Socket {
     asked: Option<Instant>,
 }
 
-/// What comes from a relay.
+/// Something that comes from a relay.
 pub(super) enum Heard {
     /// A control message.
     Control(FromRelay),
@@ -106,7 +106,7 @@ impl Socket {
                 while let Some(Ok(_)) = self.web.next().await {}
             }
         };
-        // Who does not take it in this time would not have passed it on either.
+        // A relay that does not take it in this time would not have passed it on either.
         let _ = timeout(PONG_TIME, all).await;
     }
 
@@ -123,7 +123,7 @@ fn limits() -> WebSocketConfig {
         .max_frame_size(Some(RECORD_CIPHERTEXT))
 }
 
-/// What it means for this side that the relay ended the connection, where nothing better is known.
+/// The failure of a connection that the relay ended, where nothing better is known.
 pub(super) fn ended(access: &Access, ending: Closed) -> Failure {
     let relay = access.choice.named();
     let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);

@@ -25,7 +25,7 @@ pub(super) enum Refusal {
     NotReached(String),
     /// It is to be given an address, and this machine knows none.
     NoAddress,
-    /// What answers is no such proxy.
+    /// No such proxy answers.
     NoProxy,
     /// The connection ended.
     Cut,
@@ -87,9 +87,9 @@ fn login(head: &Head) -> Option<&'static str> {
     WAYS.iter().find(offers).copied().filter(|way| *way != BASIC)
 }
 
-/// Where it leads, if it redirects.
+/// The target of a redirect; `None` if the proxy does not redirect.
 fn redirect(head: &Head) -> Option<String> {
-    // What is relative is so to the proxy, which is no place for a relay.
+    // A relative target is one of the proxy, which is no place for a relay.
     let nowhere = RelayUrl::parse("ws://proxy.invalid").ok()?;
     let redirect = head.redirect(&nowhere)?;
     let own = redirect.to.as_ref().is_some_and(|to| to.host() == nowhere.host());
