@@ -122,7 +122,7 @@ impl Pairing {
         let Some(host) = self.hosts.get_mut(&nameplate) else {
             // An earlier holder who came back sooner has given up what was not his any more.
             let taken_over =
-                self.returned.get(&nameplate).is_some_and(|earlier| is_later(&owner, &earlier));
+                self.returned.get(&nameplate).is_some_and(|earlier| is_later(&owner, earlier));
             if !vouched || self.numbers.holds(nameplate) && !taken_over {
                 return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
             }
