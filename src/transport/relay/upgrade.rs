@@ -44,10 +44,10 @@ pub(super) async fn upgraded(access: &Access, verb: Verb) -> Result<Stream, Fail
         };
         let head = match timeout(UPGRADE_TIME, asked).await {
             Ok(Ok(head)) => head,
-            Ok(Err(fault)) => return Err(faulty(&way.choice, fault)),
+            Ok(Err(fault)) => return Err(faulty(&access.choice, fault)),
             Err(_) => {
                 return Err(no_relay(
-                    &way.choice,
+                    &access.choice,
                     "accepted the connection but does not \
                                                         answer",
                 ));
