@@ -2,6 +2,7 @@
 
 mod ask;
 mod core;
+mod differing;
 mod door;
 mod driver;
 mod effects;
@@ -50,7 +51,7 @@ use plan::{Destination, Meet, Plan};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Where a session tells what happens.
+/// The place where a session says what happens.
 pub type Report = Reporter<Box<dyn Write + Send>>;
 
 /// An event loop for one session, with one thread for what runs beside it: a link over a relay goes
@@ -100,7 +101,7 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
     over(end, report, Some(&own), reached).await
 }
 
-/// What other commands may see and do of a session with this purpose, and who reads it besides.
+/// The control of a session with this purpose: what other commands may see and do of it.
 #[must_use]
 pub fn control(plan: &Plan, meet: &Meet, reading: Reading) -> Control {
     let (role, code) = match meet {
@@ -167,7 +168,7 @@ fn said(report: &mut Report, event: &Event) -> Option<Said> {
     report.say(event, Instant::now()).0
 }
 
-/// What there is to say reaches nobody.
+/// The failure that nothing of what is said reaches anybody.
 fn unsaid(error: &std::io::Error) -> Failure {
     Failure::new(
         Kind::OutputClosed,
@@ -272,7 +273,7 @@ async fn reachable(
     Ok(())
 }
 
-/// That no other command can reach a session, which goes on without that.
+/// The notice that no other command can reach a session, which goes on without that.
 fn no_control(Failure { kind, detail, next, .. }: Failure) -> Failure {
     let detail = if kind == Kind::NoControl {
         detail
@@ -288,8 +289,7 @@ fn no_control(Failure { kind, detail, next, .. }: Failure) -> Failure {
 fn hand_over(control: &Control) {
     if control.is_detached() {
         control.hand_over();
-        // What cannot be let go of is a pipe whose other end is closed soon: nothing is lost by
-        // that.
+        // Failing that, it is a pipe whose other end is closed soon: nothing is lost.
         let _ = let_go_of_stdout();
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 pub struct Question {
     /// Its text.
     pub text: String,
-    /// How long its answer may take, from the start of the session.
+    /// The time that its answer may take, from the start of the session.
     pub patience: Duration,
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn asked(
         (Err(failure), (Ok(Answer::Came(_)), _)) if failure.kind == Kind::OutputClosed => {
             Err(failure)
         }
-        // What becomes of the channel after that is not what was asked for.
+        // The fate of the channel after that is not what was asked for.
         (_, (Ok(Answer::Came(_)), _)) => Ok(()),
         (_, (Err(failure), _)) => Err(failure),
         (_, (Ok(Answer::Over), _)) => Err(unanswered()),

@@ -1,4 +1,4 @@
-//! Where a host waits: at a port of its own, announced on the local network, or at a relay.
+//! The door at which a host waits: a port of its own, announced on the local network, or a relay.
 
 use super::plan::{Hosting, Plan};
 use super::{Report, tell};
@@ -16,7 +16,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 
-/// Where a host waits. Whoever comes after it was dropped hears at once that nobody waits there any
+/// A host's door. A joiner that comes after it was dropped learns at once that nobody waits there any
 /// more.
 pub(super) enum Door {
     /// It listens itself.
@@ -60,7 +60,7 @@ impl Door {
         }
     }
 
-    /// Who finds this host by the code alone.
+    /// The joiners that find this host by the code alone.
     pub(super) fn reach(&self) -> Reach {
         match self {
             Self::Direct { reach, .. } => reach.clone(),

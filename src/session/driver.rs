@@ -271,7 +271,7 @@ impl<'a> Driver<'a> {
         let cut = loop {
             tokio::select! {
                 _ = &mut handler => break false,
-                // What it brings has its place only when what came before it has gone.
+                // Its answer has a place only when everything before it has gone.
                 Some(happened) = self.workers.next() => self.happened(happened),
                 () = interrupt.wait() => break true,
                 () = self.voice.control().closed_now() => break true,

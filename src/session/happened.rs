@@ -74,7 +74,7 @@ pub(super) enum Happened {
 
     // Finished work on what arrives.
     /// The place of a transfer is made.
-    Begun(ItemId, Result<Receiving, Refusal>),
+    Begun(ItemId, Result<Arc<Receiving>, Refusal>),
     /// The entries of a part are prepared.
     Registered(ItemId, Result<(), Refusal>),
     /// The output has taken positions of a transfer.

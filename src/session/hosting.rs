@@ -138,7 +138,7 @@ impl Host {
             join.iter_mut().for_each(|line| line.command.push_str(" PATH..."));
         }
         let offering = match plan.wares.as_slice() {
-            // What is said first in a channel is not what the channel is for.
+            // The first message in a channel is not its purpose.
             _ if plan.want != Want::Give => None,
             [] => None,
             [one] => Some(one.describe()),
@@ -160,7 +160,7 @@ impl Host {
         Ok(Judge::new(password, nameplate))
     }
 
-    /// Whether another code is wanted after a guess: `--tries` says, or the person here.
+    /// Finds out if another code is wanted after a guess: `--tries` says, or the person here.
     async fn again(
         &self,
         plan: &Plan,
@@ -173,7 +173,7 @@ impl Host {
         self.asked_again(plan, report, halt).await
     }
 
-    /// Whether the person here wants another code; nobody is asked who has said how many there may
+    /// Asks the person here for another code, unless the command line has said how many there may
     /// be.
     pub(super) async fn asked_again(
         &self,

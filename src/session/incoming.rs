@@ -8,9 +8,9 @@ mod secrets;
 mod tests;
 mod texts;
 
+use super::differing::differ;
 use super::effects::{Effects, Say};
 use super::happened::{Happened, Label};
-use super::outgoing::differ;
 use super::plan::{Destination, Taking};
 use super::question::{Answer, Question};
 use super::terms::Terms;
@@ -228,10 +228,9 @@ impl Incoming {
     }
 
     /// The place of a transfer is made, or cannot be.
-    pub(super) fn begun(&mut self, id: ItemId, begun: Result<Receiving, Refusal>) -> Effects {
+    pub(super) fn begun(&mut self, id: ItemId, begun: Result<Arc<Receiving>, Refusal>) -> Effects {
         match begun {
             Ok(receiving) => {
-                let receiving = Arc::new(receiving);
                 let Some(theirs) = self.theirs.get_mut(&id) else {
                     // Withdrawn meanwhile.
                     return Effects::none().work(Work::Discard(receiving));

@@ -43,7 +43,7 @@ pub(super) async fn join(
     }
 }
 
-/// That nobody waits under this code because this user has joined with it already, in a channel
+/// The failure that nobody waits under this code because this user has joined with it already, in a channel
 /// that is still there.
 async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
     let mut found = found::find(same, &Visitor::of(plan.owner.clone()))
@@ -59,7 +59,7 @@ async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
     Some(Failure::new(Kind::CodeUnavailable, detail).next(Run::receive(Some(number), Role::Peer)))
 }
 
-/// How a joiner gets to its host.
+/// The way of a joiner to its host.
 enum Route {
     Direct(Candidates),
     Relay(relay::Access),

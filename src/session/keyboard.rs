@@ -77,7 +77,7 @@ struct State {
     paused: u64,
     /// The editor has not been seen to wait before the last line.
     read_ahead: bool,
-    /// That came at once with the one before it, as far as its first key tells too.
+    /// The last line came at once with the one before it, as far as its first key tells too.
     at_once: bool,
     /// The line being typed begins with a paste.
     pasted: bool,
@@ -224,8 +224,7 @@ impl Keyboard {
             Ok(line) => {
                 match command(&line, "/secret") {
                     Some(label) => {
-                        // That no line follows at once is not waited for: what follows may be the
-                        // secret.
+                        // Nobody waits to see if a line follows at once: that may be the secret.
                         let (label, secret) = (
                             (!label.is_empty()).then(|| label.to_owned()),
                             SecretSource::Prompt.read(None),

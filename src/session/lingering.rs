@@ -1,5 +1,5 @@
-//! What is left of a session when its conversation is over: it lives on for what another command
-//! has yet to take.
+//! The rest of a session when its conversation is over: it lives on for secrets and lines that
+//! another command has yet to take.
 
 use super::interrupt::Interrupt;
 use super::{Halt, Report, said, tell};
@@ -94,7 +94,7 @@ mod tests {
     use pinhole_protocol::secret::SecretVec;
     use pinhole_protocol::wire::{ItemId, Want};
 
-    /// How a session with so many secrets ends that nobody takes, after a conversation that ended
+    /// The end of a session with so many secrets that nobody takes, after a conversation that ended
     /// so.
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
         let control =
@@ -113,7 +113,7 @@ mod tests {
         let failure = ended(2, Ok(()), short).await.unwrap_err();
         assert_eq!(failure.kind, Kind::Expired);
         assert!(failure.detail.ends_with("2 secrets that nobody has taken"), "{failure}");
-        // What went wrong before is the failure all the same.
+        // An earlier failure is the failure all the same.
         let left =
             ended(1, Err(Failure::new(Kind::PeerLeft, "it has left")), short).await.unwrap_err();
         assert_eq!(left.kind, Kind::PeerLeft);

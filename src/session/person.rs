@@ -157,7 +157,7 @@ impl Person {
 
     /// A reply to the person who types.
     pub(super) fn reply(&self, text: impl Into<Cow<'static, str>>) -> Effects {
-        // Where nobody types there is nobody to reply to.
+        // There is nobody to reply to unless lines are typed.
         let effects = Effects::none();
         if self.typing { effects.say(Say::Reply(text.into())) } else { effects }
     }

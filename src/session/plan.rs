@@ -1,4 +1,4 @@
-//! What a process came to do, decided from its command line before anything is opened.
+//! The purpose of a process, decided from its command line before anything is opened.
 
 pub use super::ask::Question;
 use crate::control::owner::Owner;
@@ -30,36 +30,36 @@ pub struct Plan {
     pub want: Want,
     /// Which addresses may be used.
     pub network: Network,
-    /// Whether the local network may be told of this side's code, and asked for the other's.
+    /// True if the local network may be told of this side's code, and asked for the peer's.
     pub lan: bool,
     /// Which relay is used, and how.
     pub relays: Relays,
-    /// How long the channel may rest.
+    /// The time that the channel may rest.
     pub ttl: Duration,
-    /// Whether the person here compares words before anything of this side's is sent.
+    /// True if the person here compares words before anything of this side's is sent.
     pub verify: bool,
     /// Something to say of the command line that ends nothing.
     pub aside: Option<Failure>,
-    /// What is sent as soon as there is a channel.
+    /// Things that are sent as soon as there is a channel.
     pub wares: Vec<Ware>,
-    /// What becomes of what arrives; nothing to refuse it all.
+    /// The rules for what arrives; `None` refuses it all.
     pub taking: Option<Taking>,
-    /// Whether something left out of a folder is a failure (`--strict`).
+    /// True if something left out of a folder is a failure (`--strict`).
     pub strict: bool,
-    /// What keeps in what is sent later: typed here, or brought by other commands.
+    /// The fence around files sent later: typed here, or brought by other commands.
     pub fence: Option<Fence>,
-    /// Whether a person can be asked.
+    /// True if a person can be asked.
     pub person: bool,
     /// The owner of the session.
     pub owner: Owner,
-    /// What other commands of this machine may call the session.
+    /// The name by which other commands of this machine may call the session.
     pub label: Option<String>,
-    /// Whether this process goes on in the background, and nobody reads what it prints once there
+    /// True if this process goes on in the background, and nobody reads what it prints once there
     /// is a channel (`--detach`).
     pub detached: bool,
     /// The terminal, where lines are typed into the channel.
     pub screen: Option<Screen>,
-    /// Where everything that is said is written down.
+    /// The file in which everything that is said is written down.
     pub transcript: Option<Transcript>,
     /// A question, with whose answer the session ends.
     pub question: Option<Question>,
@@ -71,13 +71,13 @@ pub struct Plan {
 pub struct Relays {
     /// The relay that is set, if one is. Whether it may be used is asked only where it is.
     pub set: Setting<Option<RelayUrl>>,
-    /// Whom relays are believed to be.
+    /// The certificates that are trusted for relays.
     pub trust: Trust,
-    /// Whether `ws://` may leave this machine.
+    /// True if `ws://` may leave this machine.
     pub insecure: bool,
-    /// What hosts show to a relay that wants to see it.
+    /// The token that hosts show to a relay that wants to see it.
     pub host_token: Option<HostToken>,
-    /// Whether everything goes through the relay, so that no addresses are told.
+    /// True if everything goes through the relay, so that no addresses are told.
     pub only: bool,
     /// Those that a person has set or allowed.
     pub allowed: Vec<RelayUrl>,
@@ -171,7 +171,7 @@ impl Plan {
     }
 }
 
-/// How the two sides meet; used once, because a code is.
+/// The way in which the two sides meet; used once, because a code is.
 pub enum Meet {
     /// This side makes the code and listens.
     Host(Hosting),
@@ -179,12 +179,12 @@ pub enum Meet {
     Join(Box<CodeAddress>),
 }
 
-/// How a host listens.
+/// A host and its listener.
 #[derive(Clone)]
 pub struct Hosting {
     /// Words of the code, 3 to 8.
     pub words: usize,
-    /// Where to listen, if not everywhere.
+    /// The address to listen at, if not everywhere.
     pub bind: Option<IpAddr>,
     /// The port, if not a free one.
     pub port: Option<u16>,
@@ -197,7 +197,7 @@ pub struct Hosting {
 }
 
 impl Hosting {
-    /// Whether this host listens itself also where a relay is set: who names a port or an address
+    /// True if this host listens itself although a relay is set: a port or an address that is named
     /// wants that too.
     #[must_use]
     pub const fn listens(&self) -> bool {
@@ -208,31 +208,31 @@ impl Hosting {
 /// What becomes of what arrives.
 #[derive(Clone)]
 pub struct Taking {
-    /// Where files go.
+    /// The place that files go to.
     pub to: Destination,
-    /// What is allowed.
+    /// The bounds of what is allowed.
     pub policy: Policy,
-    /// Whether a person is here who can be asked about what comes. An agent at a terminal is none.
+    /// True if a person is here who can be asked about what comes. An agent at a terminal is none.
     pub person: bool,
-    /// Whether that person says yes to every offer first.
+    /// True if that person says yes to every offer first.
     pub ask: bool,
-    /// Whether a fence is around it: folders in which something acts go to a private directory, and
+    /// True if a fence is around it: folders in which something acts go to a private directory, and
     /// no name on the command line is a person's word.
     pub fenced: bool,
-    /// Where the first secret goes, or each, if the command line says so.
+    /// The place of the first secret, or of each, if the command line says one.
     pub sink: Option<SecretSink>,
-    /// Where the others go.
+    /// The place of the others.
     pub secret: SecretPlace,
-    /// Whether long texts go to a file, because scripts and agents read the lines. Where a person
+    /// True if long texts go to a file, because scripts and agents read the lines. Where a person
     /// does, a command that asks for them puts them there.
     pub long_texts_to_file: bool,
 }
 
-/// What helps where nothing may go to the folder that was named, and there is no private directory.
+/// The advice where nothing may go to the folder that was named, and there is no private directory.
 pub const ANOTHER_PLACE: &str =
     "name another folder with -o DIR: programs act unasked on everything in this one";
 
-/// Where received files go.
+/// The place of received files.
 #[derive(Clone)]
 pub enum Destination {
     /// Into an open directory; if there is a name, the only item under it, and several in a folder
@@ -263,7 +263,7 @@ impl Destination {
     }
 }
 
-/// Where the command line says that a received secret goes.
+/// The place of a received secret by the command line.
 #[derive(Clone, Debug)]
 pub enum SecretSink {
     /// Into a file.
@@ -282,7 +282,7 @@ pub enum SecretFile {
 }
 
 impl SecretSink {
-    /// Whether it is for one secret, the first.
+    /// True if it is for one secret, the first.
     #[must_use]
     pub const fn takes_one(&self) -> bool {
         match self {
@@ -292,7 +292,7 @@ impl SecretSink {
     }
 }
 
-/// Where received secrets go of which the command line says nothing.
+/// The place of received secrets of which the command line says nothing.
 #[derive(Clone, Copy, Debug)]
 pub enum SecretPlace {
     /// The person here is asked.

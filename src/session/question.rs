@@ -30,15 +30,15 @@ impl Gone {
 
 /// A question to the person here.
 pub(super) enum Question {
-    /// Does the peer show the same verification words (`--verify`)?
+    /// The verification words: does the peer show the same (`--verify`)?
     SameWords(String),
-    /// What becomes of a text whose name is taken?
+    /// A name that is taken: what becomes of the text?
     TextName(String),
-    /// Is an offer wanted, and what becomes of its items whose names are taken?
+    /// An offer: is it wanted, and what becomes of its items whose names are taken?
     Offer(Offering),
-    /// In which other folder is an offer received? With the reason why one is needed.
+    /// The reason why an offer needs another folder: which?
     Place(String, Policy),
-    /// Where does a secret go? With the peer's name for it.
+    /// A secret and the peer's name for it: where does it go?
     Secret(Option<PeerText>, SecretVec),
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Offering {
     pub(super) offered: Offered,
     /// The folder or output that it would go to.
     pub(super) into: String,
-    /// What of the machine that folder is, if programs act there.
+    /// The place of the machine that the folder is, if programs act there.
     pub(super) place: Option<&'static str>,
     /// Items whose names are taken, and whether each is a folder that could join the other.
     pub(super) taken: Vec<(FileName, bool)>,

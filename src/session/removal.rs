@@ -1,5 +1,5 @@
-//! What was not delivered and is being removed: the session does not end before that is gone, or it
-//! has said where it is.
+//! Removal of everything that was not delivered: the session does not end before that is gone, or
+//! says where it is.
 
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::Receiving;
@@ -33,7 +33,7 @@ impl Removals {
         self.making.push(work);
     }
 
-    /// Removes on another thread what was not delivered of a transfer, and does something then.
+    /// Removes the undelivered rest of a transfer on another thread, and does something then.
     /// Returns what earlier removals have left: a finished one is forgotten, however long a channel
     /// lives.
     pub(super) fn remove(
@@ -82,7 +82,7 @@ impl Removals {
     }
 }
 
-/// That parts of what was not delivered are still here.
+/// The failure of parts of undelivered things that are still here.
 pub(super) fn left_behind(left: &[PathBuf]) -> Failure {
     let named: Vec<_> = left.iter().take(NAMED).map(|path| path.display().to_string()).collect();
     let more = left.len().saturating_sub(NAMED);

@@ -3,14 +3,16 @@
 
 use super::effects::Say;
 use super::happened::{Happened, Text};
-use super::outgoing::sent;
+use super::plan::Ware;
 use super::{Report, hand_over, said};
 use crate::control::{Control, Errand};
-use crate::events::{Event, Stored};
+use crate::escape;
+use crate::events::{Event, Sent, Stored};
 use crate::handler::Facts;
 use crate::log::Said;
 use crate::report::bare::Bare;
 use crate::report::screen::Screen;
+use pinhole_protocol::wire::ItemId;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::time::Instant;
@@ -134,5 +136,22 @@ impl<'a> Voice<'a> {
     /// The way of other commands to the session, for whoever waits for them.
     pub(super) const fn control(&self) -> &Control {
         &self.control
+    }
+}
+
+/// The entry of a ware in a transcript: a text whole, a secret never.
+fn sent(id: ItemId, ware: &Ware) -> Sent<'_> {
+    match ware {
+        Ware::Text(text) => {
+            Sent { id, what: ware.describe(), size: Some(text.len() as u64), body: Some(text) }
+        }
+        Ware::Secret(label, secret) => {
+            let what = label.as_ref().map_or_else(
+                || ware.describe(),
+                |label| format!("the secret {}", escape::name(label)),
+            );
+            Sent { id, what, size: Some(secret.len() as u64), body: None }
+        }
+        Ware::Files(_) => Sent { id, what: ware.describe(), size: None, body: None },
     }
 }

@@ -144,14 +144,16 @@ impl Workers {
             Work::Begin(id, inbox, plan) => {
                 // Up to a thousand items are made, on a disk that may be slow. At the end it is
                 // waited for as a removal is: what is made for a session that is over goes again.
-                let making = self
-                    .block(move || Happened::Begun(id, inbox.begin(plan).map(Receiving::Files)));
+                let making = self.block(move || {
+                    let begun = inbox.begin(plan).map(Receiving::Files);
+                    Happened::Begun(id, begun.map(Arc::new))
+                });
                 self.removals.making(making);
             }
             Work::Output(id, offer, max_size, outlet) => {
                 let told = move |wrote: Result<_, Refusal>| desk.put(Happened::Wrote(id, wrote));
                 let begun = Output::begin(&offer, max_size, outlet, told);
-                return Some(Happened::Begun(id, begun.map(Receiving::Output)));
+                return Some(Happened::Begun(id, begun.map(Receiving::Output).map(Arc::new)));
             }
             Work::Register(id, receiving, part) => {
                 self.block(move || Happened::Registered(id, receiving.register(&part)));

@@ -81,9 +81,11 @@ fn input(effects: &Effects) -> &Input<'static> {
 }
 
 /// The place of an offer, made as [`Work::Begin`] makes it.
-fn begin(effects: Effects) -> (ItemId, Result<Receiving, Refusal>) {
+fn begin(effects: Effects) -> (ItemId, Result<Arc<Receiving>, Refusal>) {
     match effects.work.into_iter().next() {
-        Some(Work::Begin(id, inbox, plan)) => (id, inbox.begin(plan).map(Receiving::Files)),
+        Some(Work::Begin(id, inbox, plan)) => {
+            (id, inbox.begin(plan).map(Receiving::Files).map(Arc::new))
+        }
         _ => panic!("nothing is begun"),
     }
 }
