@@ -7,8 +7,8 @@
 
 #[cfg(not(unix))]
 compile_error!(
-    "pinhole is not on this platform yet: private directories, sockets and safe renames are those \
-    of Unix"
+    "pinhole does not support this platform yet: its private directories, sockets and safe \
+     renames are those of Unix"
 );
 
 #[cfg(unix)]

@@ -62,7 +62,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
         Failure::new(
             Kind::OutputClosed,
-            format!("what there is to say cannot be written to standard output: {error}"),
+            format!("nothing can be written to standard output: {error}"),
         )
     })
 }

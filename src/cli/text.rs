@@ -23,5 +23,5 @@ pub(super) fn text_from_stdin() -> Result<String, Failure> {
 
 /// Refuses text that is longer than `most` bytes; `what` begins the sentence.
 pub(super) fn too_long(what: &str, most: usize) -> Failure {
-    Failure::new(Kind::TooLong, format!("{what} is longer than the {most} bytes that it may have"))
+    Failure::new(Kind::TooLong, format!("{what} is longer than the {most} bytes allowed"))
 }

@@ -206,7 +206,7 @@ pub fn left_out(detail: String) -> Failure {
 /// The failure of a command for which something was left out (`--strict`).
 #[must_use]
 pub fn left_out_strictly() -> Failure {
-    Failure::new(Kind::Skipped, "something was left out, and --strict makes that a failure")
+    Failure::new(Kind::Skipped, "something was left out, which is a failure with --strict")
 }
 
 #[cfg(test)]

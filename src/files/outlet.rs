@@ -42,8 +42,8 @@ impl Outlet {
                 .next("name a folder, a file, a pipe, or - for standard output"))
         };
         match Facts::at(path).map(|facts| facts.kind()) {
-            Ok(What::Disk) => unfit("a disk, which would lose what is on it"),
-            Ok(What::Socket) => unfit("a socket, which is no file"),
+            Ok(What::Disk) => unfit("a disk, whose contents would be lost"),
+            Ok(What::Socket) => unfit("a socket, which is not a file"),
             Ok(What::Pipe | What::Device) => Ok(true),
             Ok(it) => Ok(is_open_file(path) && !it.is_dir()),
             Err(_) if is_open_file(path) => unfit("not the number of an open file"),

@@ -55,14 +55,17 @@ impl Transcript {
         let shown = path.display().to_string();
         let file = create_file(path).map_err(|error| {
             if error.kind() == io::ErrorKind::AlreadyExists {
-                Failure::new(
-                    Kind::Exists,
-                    format!("{shown} is already there and is not overwritten"),
-                )
-                .next("name another file with --transcript")
+                Failure::new(Kind::Exists, format!("{shown} exists already and is not overwritten"))
+                    .next("name another file with --transcript")
             } else {
-                Failure::new(Kind::Disk, format!("the transcript {shown} cannot be made: {error}"))
-                    .next("name a file in a folder that can be written to")
+                Failure::new(
+                    Kind::Disk,
+                    format!(
+                        "the transcript {shown} cannot be created: \
+                                                  {error}"
+                    ),
+                )
+                .next("name a file in a writable folder")
             }
         })?;
         let mut transcript = Self { out: Box::new(file), form, path: shown };

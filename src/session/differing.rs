@@ -13,8 +13,7 @@ pub(super) fn differ(differences: &Differences, side: Side, strict: bool) -> Eff
         return Effects::none().then(Happened::Trouble(failure));
     }
     if strict && differences.renamed() > 0 {
-        let detail =
-            "something has another name at its receiver, and --strict makes that a failure";
+        let detail = "something has another name at its receiver, which is a failure with --strict";
         return Effects::none().then(Happened::Fail(Failure::new(Kind::Renamed, detail)));
     }
     Effects::none()
@@ -28,10 +27,13 @@ pub(super) fn incomplete(differences: &Differences, side: Side) -> Option<Failur
         missing => format!("{missing} of the files are"),
     };
     let detail = match side {
-        Side::Here => format!("{what} not here, or not whole; the rest is"),
-        Side::There => format!("{what} not at the other side, or not whole; the rest is"),
+        Side::Here => format!("{what} missing or incomplete here; the rest has arrived"),
+        Side::There => format!(
+            "{what} missing or incomplete on the other side; the rest has \
+                                arrived"
+        ),
     };
-    Some(Failure::new(Kind::Incomplete, detail).next("see what is missing, and send that again"))
+    Some(Failure::new(Kind::Incomplete, detail).next("check what is missing, and send that again"))
 }
 
 #[cfg(test)]

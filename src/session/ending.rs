@@ -145,12 +145,11 @@ impl Ending {
             Outcome::PeerLeft(reason) => failure_from(reason, Side::There),
             Outcome::LinkLost => {
                 let detail =
-                    "the connection to the other side broke and what was under way is lost";
+                    "the connection to the other side broke, and what was in progress is lost";
                 Failure::new(Kind::PeerLost, detail).next(again)
             }
             Outcome::NeverHeard => {
-                let detail =
-                    "the other side knew the code but was never heard of again; the code is dead";
+                let detail = "the other side knew the code but never came back; the code is dead";
                 Failure::new(Kind::PeerLost, detail).next(again)
             }
             Outcome::Expired => failure_from(Reason::Expired, Side::Here),
@@ -175,17 +174,17 @@ fn violated(what: Violation) -> Failure {
 fn same_role(want: Want) -> Failure {
     let (detail, next) = match want {
         Want::Give => (
-            "both sides came to give, so nothing was sent",
-            "with a new code one side gives and the other takes it: pinhole take CODE",
+            "both sides want to give, so nothing was sent",
+            "start again with a new code: one side gives, the other takes: pinhole take CODE",
         ),
         Want::Take => (
-            "both sides came to take, so nothing was sent",
-            "with a new code one side takes and the other gives: pinhole give PATH, then pinhole \
-            take CODE",
+            "both sides want to take, so nothing was sent",
+            "start again with a new code: one side takes, the other gives: pinhole give PATH, \
+             then pinhole take CODE",
         ),
         Want::Both => (
-            "both sides came for the same thing",
-            "with a new code one side gives and the other takes",
+            "both sides want the same",
+            "start again with a new code: one side gives, the other takes",
         ),
     };
     Failure::new(Kind::SameRole, detail).next(next)

@@ -61,9 +61,8 @@ impl Handling {
         if self.turns < most || self.over {
             return Effects::none();
         }
-        let detail =
-            format!("{most} messages were said by both sides together, so the channel is closed");
-        let notice = Failure::notice(Kind::TurnsOver, detail).next("--max-turns allows more");
+        let detail = format!("both sides together sent {most} messages, so the channel is closed");
+        let notice = Failure::notice(Kind::TurnsOver, detail).next("allow more with --max-turns");
         Effects::none().event(Event::Trouble(notice)).then(Happened::Leave)
     }
 

@@ -417,51 +417,6 @@ impl Outgoing {
     }
 }
 
-/// The failure of things that did not arrive whole, or with `--strict` not under their names;
-/// `side` has them.
-pub(super) fn differ(differences: &Differences, side: Side, strict: bool) -> Effects {
-    if let Some(failure) = incomplete(differences, side) {
-        return Effects::none().then(Happened::Trouble(failure));
-    }
-    if strict && differences.renamed() > 0 {
-        let detail =
-            "something has another name at its receiver, and --strict makes that a failure";
-        return Effects::none().then(Happened::Fail(Failure::new(Kind::Renamed, detail)));
-    }
-    Effects::none()
-}
-
-/// The failure of things that are missing, if some are; `side` has the rest.
-fn incomplete(differences: &Differences, side: Side) -> Option<Failure> {
-    let what = match differences.missing() {
-        0 => return None,
-        1 => "one of the files is".to_owned(),
-        missing => format!("{missing} of the files are"),
-    };
-    let detail = match side {
-        Side::Here => format!("{what} not here, or not whole; the rest is"),
-        Side::There => format!("{what} not at the other side, or not whole; the rest is"),
-    };
-    Some(Failure::new(Kind::Incomplete, detail).next("see what is missing, and send that again"))
-}
-
-/// The entry of a ware in a transcript: a text whole, a secret never.
-pub(super) fn sent(id: ItemId, ware: &Ware) -> Sent<'_> {
-    match ware {
-        Ware::Text(text) => {
-            Sent { id, what: ware.describe(), size: Some(text.len() as u64), body: Some(text) }
-        }
-        Ware::Secret(label, secret) => {
-            let what = label.as_ref().map_or_else(
-                || ware.describe(),
-                |label| format!("the secret {}", escape::name(label)),
-            );
-            Sent { id, what, size: Some(secret.len() as u64), body: None }
-        }
-        Ware::Files(_) => Sent { id, what: ware.describe(), size: None, body: None },
-    }
-}
-
 fn too_long(what: &str) -> Failure {
     Failure::new(
         Kind::TooLong,
@@ -605,7 +560,7 @@ mod tests {
     #[test]
     fn a_late_offer_of_something_that_failed_meanwhile_is_not_made() {
         let (_dir, ware) = file();
-        let Ware::Files(files) = &ware else { panic!("it is no file") };
+        let Ware::Files(files) = &ware else { panic!("it is not a file") };
         let offer = files.offer(ItemId(1), true);
         let mut outgoing = outgoing(Want::Both);
         let _ = outgoing.send(ItemId(1), ware, None);

@@ -199,8 +199,8 @@ impl Person {
             self.reply(HELP)
         } else {
             self.reply(
-                "There is no such command; /help lists them. A text that begins with a \
-                       slash is typed with two.\n",
+                "There is no such command; /help lists them. To send a text that begins with a \
+                 slash, type two.\n",
             )
         }
     }
@@ -212,7 +212,7 @@ impl Person {
                 let _ = answers.try_send(format!("{answer}\n"));
                 Effects::none()
             }
-            None => self.reply("Nothing is asked.\n"),
+            None => self.reply("There is no question to answer.\n"),
         }
     }
 
@@ -223,7 +223,7 @@ impl Person {
             Effects::none()
         } else {
             let question = if self.shown.is_some() {
-                " The question above is still to be answered."
+                " The question above still needs an answer."
             } else {
                 ""
             };
@@ -242,7 +242,7 @@ impl Person {
         };
         let left = roughly(standing.rests);
         self.reply(format!(
-            "Connected; {under_way} is under way; the channel ends after {left} without a word.\n"
+            "Connected; {under_way} is in progress; the channel ends after {left} of silence.\n"
         ))
     }
 
@@ -413,12 +413,20 @@ mod tests {
     #[test]
     fn an_answer_is_typed_only_while_something_is_asked() {
         let mut person = typing();
-        assert_eq!(replied(&command(&mut person, "/yes", &standing(&[]))), "Nothing is asked.\n");
+        assert_eq!(
+            replied(&command(&mut person, "/yes", &standing(&[]))),
+            "There is no question \
+                                                                            to answer.\n"
+        );
         let asked = person.ask(Some(ItemId(1)), words());
         assert!(matches!(asked.work.as_slice(), [Work::Ask(_, Some(_), _)]));
         assert!(command(&mut person, "/yes", &standing(&[])).is_none());
         let _ = person.answered(Ok(Answer::SameWords(true)));
-        assert_eq!(replied(&command(&mut person, "/no", &standing(&[]))), "Nothing is asked.\n");
+        assert_eq!(
+            replied(&command(&mut person, "/no", &standing(&[]))),
+            "There is no question \
+                                                                           to answer.\n"
+        );
     }
 
     #[test]

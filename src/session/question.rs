@@ -83,7 +83,7 @@ impl Question {
             Self::SameWords(_) => ("--verify", WITHOUT_VERIFY),
             Self::TextName(_) => (
                 "the name that is taken",
-                "say it with --conflict rename, skip, overwrite or merge",
+                "choose with --conflict rename, skip, overwrite or merge",
             ),
             Self::Offer(_) => {
                 ("the offer", "run it again with --yes, and --conflict for names that are taken")

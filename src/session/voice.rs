@@ -3,11 +3,11 @@
 
 use super::effects::Say;
 use super::happened::{Happened, Text};
-use super::plan::Ware;
 use super::{Report, hand_over, said};
 use crate::control::{Control, Errand};
 use crate::escape;
 use crate::events::{Event, Sent, Stored};
+use crate::files::ware::Ware;
 use crate::handler::Facts;
 use crate::log::Said;
 use crate::report::bare::Bare;

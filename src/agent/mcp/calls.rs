@@ -26,7 +26,7 @@ use tokio::time::Instant;
 /// Time for a closed channel to finish what is under way (as `pinhole close`).
 const CLOSING: Duration = Duration::from_secs(40);
 /// Advice while something is on its way, or nobody is there.
-const LISTEN: &str = "call receive with wait_s 45, again and again while you wait";
+const LISTEN: &str = "call receive with wait_s 45, repeatedly while you wait";
 /// One call.
 pub(super) struct Call<'a> {
     pub(super) sessions: &'a Sessions,
@@ -220,7 +220,7 @@ impl Call<'_> {
         Ok(Checked {
             ok,
             checks,
-            next: (!ok).then_some("each check that is not ok has a next of its own"),
+            next: (!ok).then_some("each check that is not ok has its own next"),
         })
     }
 }

@@ -76,9 +76,9 @@ impl Channel {
             None => Ok(()),
             Some(_) => Err(Failure::new(
                 Kind::Usage,
-                "that channel is open, and its transcript was decided when it was opened",
+                "that channel is already open, and its transcript was decided then",
             )
-            .next("leave --transcript out; pinhole receive --after 0 prints what was said")),
+            .next("leave out --transcript; pinhole receive --after 0 prints everything so far")),
         }
     }
 

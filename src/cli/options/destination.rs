@@ -21,12 +21,13 @@ pub(super) fn named(path: &Path, policy: Policy) -> Result<Destination, Failure>
     let usage = |detail: String| {
         Failure::new(Kind::Usage, detail).next("name a folder that exists, a file name, or -")
     };
-    let name =
-        path.file_name().ok_or_else(|| usage(format!("-o {} names nothing", path.display())))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| usage(format!("-o {} does not name anything", path.display())))?;
     let parsed = FileName::parse(bytes(name)).map_err(|error| usage(format!("-o: {error}")))?;
     if parsed.changed {
         return Err(usage(format!(
-            "-o: {name:?} has characters that a terminal would act on; {} would be a name",
+            "-o: {name:?} contains control characters; {} would be allowed",
             parsed.name.text()
         )));
     }
@@ -52,12 +53,13 @@ pub(super) fn fenced(option: &str, to: &Destination) -> Result<(), Failure> {
     };
     let Some(telling) = acting(&path).or_else(own) else { return Ok(()) };
     let detail = format!(
-        "behind the fence ({}) {option} {path:?} is no place for what comes: programs act on it \
-        unasked ({telling})",
+        "behind the fence ({}), {option} {path:?} is not allowed: programs act on it unasked \
+         ({telling})",
         fenced_by()
     );
-    Err(Failure::new(Kind::Fenced, detail)
-        .next(format!("name another place; or leave {option} out, look at what came, and copy it")))
+    Err(Failure::new(Kind::Fenced, detail).next(format!(
+        "name another place; or leave out {option}, check what arrives, and copy it"
+    )))
 }
 
 /// Refuses such a place for a file that is to be made there.

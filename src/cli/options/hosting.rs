@@ -111,7 +111,7 @@ impl Reached {
         let wrong = |why| {
             Failure::new(
                 Kind::Usage,
-                format!("what --public-url names is no relay's address: {why}"),
+                format!("the value of --public-url is not the address of a relay: {why}"),
             )
             .next("write it as https://relay.example")
         };

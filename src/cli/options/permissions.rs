@@ -39,9 +39,9 @@ impl Permissions {
             None => Ok(()),
             Some((option, _)) => Err(Failure::new(
                 Kind::Usage,
-                format!("that command does nothing that {option} would allow"),
+                format!("that command does nothing that {option} could allow"),
             )
-            .next(format!("leave {option} out"))),
+            .next(format!("leave out {option}"))),
         }
     }
 }

@@ -154,7 +154,7 @@ impl Receive {
             Some(OnConflict::Ask) if !person => {
                 return Err(nobody_to_ask(
                     "--conflict ask",
-                    "say it with --conflict rename, skip, overwrite or merge",
+                    "choose with --conflict rename, skip, overwrite or merge",
                 ));
             }
             Some(OnConflict::Ask) => Conflict::Ask,
@@ -247,8 +247,8 @@ fn yes_of_variable() -> Result<bool, Failure> {
         None => Ok(false),
         Some(said) if said.is_empty() => Ok(false),
         Some(said) if said == "1" => Ok(true),
-        Some(_) => Err(Failure::new(Kind::Usage, "PINHOLE_YES is set to something else than 1")
-            .next("set it to 1, which is `take -y`, or unset it")),
+        Some(_) => Err(Failure::new(Kind::Usage, "PINHOLE_YES is set to something other than 1")
+            .next("set it to 1, which means `take -y`, or unset it")),
     }
 }
 

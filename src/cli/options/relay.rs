@@ -90,7 +90,7 @@ impl Relay {
         let wrong = |why| {
             Failure::new(
                 Kind::Usage,
-                format!("what was given to --allow-relay is no relay's address: {why}"),
+                format!("the value of --allow-relay is not the address of a relay: {why}"),
             )
             .next("write it as --allow-relay wss://relay.example")
         };
@@ -128,8 +128,8 @@ fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
     HostToken::parse(text.trim()).map(Some).ok_or_else(|| {
         Failure::new(
             Kind::Usage,
-            "a host token has 16 to 128 letters, digits and - . _ ~, and this one does not",
+            "a host token has 16 to 128 letters, digits and - . _ ~, and this one is different",
         )
-        .next("ask whoever runs the relay for the token again")
+        .next("ask the relay's operator for the token again")
     })
 }

@@ -62,7 +62,7 @@ impl SecretTo {
             if path.symlink_metadata().is_ok() {
                 return Err(Failure::new(
                     Kind::Exists,
-                    format!("{} is already there and is not overwritten", path.display()),
+                    format!("{} exists already and is not overwritten", path.display()),
                 )
                 .next("name another file with --secret-to-file"));
             }

@@ -401,7 +401,7 @@ impl Fence {
         };
         // What the system makes up there is opened by nobody for one thing to send.
         let next = advice_on_made_up(path).map(str::to_owned).unwrap_or_else(|| {
-            format!("if it is meant to be sent, and not only asked for by the other side: {opens}")
+            format!("if you want to send it, and not only because the other side asked: {opens}")
         });
         let why = match slip {
             Slip { outside: true, .. } => Why::Outside,

@@ -41,7 +41,7 @@ pub fn advice_on_made_up(path: &Path) -> Option<&'static str> {
     ["/proc", "/sys", "/dev"]
         .iter()
         .any(|system| path.starts_with(system))
-        .then_some("leave it out: what is in /proc, /sys and /dev is the system's")
+        .then_some("leave it out: /proc, /sys and /dev belong to the system")
 }
 
 /// True for a path that leads to something of whatever process follows it, such as the pipe of a

@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What helps where [`runtime`], or what stands in for it, cannot be written to.
-pub const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of yours that can be written";
+pub const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of your own that is writable";
 
 /// Why a folder is not used as a private one.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ pub fn open(base: &Path, name: &str, make: bool) -> Result<Option<Folder>, Unfit
         Ok(held) => held,
         Err(Errno::NOENT) if !make => return Ok(None),
         Err(Errno::NOTDIR | Errno::LOOP) => {
-            return Err(Unfit::Shared(path, "it is a link, or no directory"));
+            return Err(Unfit::Shared(path, "it is a link, or not a directory"));
         }
         Err(error) => return Err(failed(&path, error.into())),
     };
@@ -143,7 +143,7 @@ pub fn open(base: &Path, name: &str, make: bool) -> Result<Option<Folder>, Unfit
         return Err(Unfit::Shared(path, "it belongs to another user"));
     }
     if Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO) {
-        return Err(Unfit::Shared(path, "other users may enter it"));
+        return Err(Unfit::Shared(path, "other users have access to it"));
     }
     Ok(Some(held.into()))
 }

@@ -17,7 +17,7 @@ use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Reason};
 
 /// The reason for another folder where the output cannot take an offer.
 const ONE_FILE: &str =
-    "The other side offers a folder or several items, and the output takes a single file";
+    "The other side offers a folder or several items, but the output takes a single file";
 
 /// An offer as it would be received.
 struct Planned {
@@ -108,7 +108,7 @@ impl Incoming {
             let folder = plan.folder().is_some_and(|name| inbox.acts_on(name, true));
             machine
                 .map(Place::named)
-                .or_else(|| folder.then_some("a folder by whose name programs act"))
+                .or_else(|| folder.then_some("a folder with a name that programs act on"))
         });
         // Nobody works in a private directory.
         let at_work = plan.as_ref().is_some_and(|(_, inbox)| !inbox.is_private());

@@ -134,7 +134,7 @@ impl Incoming {
             Ok(Some(path)) => self.tell(id, body, Some(path)),
             Ok(None) => {
                 let detail = format!(
-                    "{} is here already and was left as it is",
+                    "{} is already here and was left as it is",
                     inbox.path().join(name.as_os_str()).display()
                 );
                 Effects::none()

@@ -190,16 +190,13 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             &format!("answers with a page, not with a WebSocket (HTTP status {})", head.status),
         ),
         (Some(Refusal::Limit), ..) => {
-            busy(format!("{relay} takes no more from this address for now")).next(
-                "wait \
-            some minutes and try again, or use another relay",
-            )
+            busy(format!("{relay} accepts no more from this address for now"))
+                .next("wait a few minutes and try again, or use another relay")
         }
-        (Some(Refusal::Ending), ..) => busy(format!("{relay} is about to end, or has no room"))
-            .next(
-                "try again in a \
+        (Some(Refusal::Ending), ..) => busy(format!("{relay} is shutting down or full")).next(
+            "try again in a \
             minute",
-            ),
+        ),
         (_, 505, _) => faulty(choice, Fault::Http2),
         (_, status, Some(_)) if head.old => no_relay(
             choice,

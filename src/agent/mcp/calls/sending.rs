@@ -86,11 +86,13 @@ impl Call<'_> {
             (None, Some(variable)) if is_variable(&variable) => SecretSource::Env(variable),
             // Not repeated: it may be the value itself.
             (None, Some(_)) => {
-                return Err(usage("variable is no name of an environment variable".into()).into());
+                return Err(
+                    usage("variable is not the name of an environment variable".into()).into()
+                );
             }
             _ => {
                 return Err(usage(
-                    "a secret comes from one place, its file or its variable".into(),
+                    "a secret comes from only one place, its file or its variable".into(),
                 )
                 .into());
             }
