@@ -415,8 +415,8 @@ mod tests {
         let mut person = typing();
         assert_eq!(
             replied(&command(&mut person, "/yes", &standing(&[]))),
-            "There is no question \
-                                                                            to answer.\n"
+            "There is no question to answer.
+"
         );
         let asked = person.ask(Some(ItemId(1)), words());
         assert!(matches!(asked.work.as_slice(), [Work::Ask(_, Some(_), _)]));
@@ -424,8 +424,8 @@ mod tests {
         let _ = person.answered(Ok(Answer::SameWords(true)));
         assert_eq!(
             replied(&command(&mut person, "/no", &standing(&[]))),
-            "There is no question \
-                                                                           to answer.\n"
+            "There is no question to answer.
+"
         );
     }
 
@@ -435,7 +435,7 @@ mod tests {
         let _ = person.ask(Some(ItemId(1)), words());
         let closed = command(&mut person, "/close", &standing(&["a.txt"]));
         let reply = replied(&closed);
-        assert!(reply.contains("a.txt") && reply.contains("still to be answered"), "{reply}");
+        assert!(reply.contains("a.txt") && reply.contains("still needs an answer"), "{reply}");
         assert!(matches!(closed.then.as_slice(), [Happened::Leave]));
         person.keys.push(Line::Text("late".into()));
         assert!(replied(&person.typed()).contains("was not sent"));

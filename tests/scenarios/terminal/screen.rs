@@ -133,7 +133,7 @@ fn after_a_wrong_code_a_new_one_is_offered() {
     let first = giver.code();
     let taker = Terminal::start(&there, 80, ["take", &slip(&first)]).end(3);
     assert!(
-        taker.contains("a code can be tried once")
+        taker.contains("a code can be tried only once")
             && taker.contains("ask the other side for a new code"),
         "{taker}"
     );
