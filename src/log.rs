@@ -116,7 +116,7 @@ impl Log {
 
     /// Keeps a line, which may be a text of the other side's. The oldest go when there are too
     /// many: those that were received, and where the session's own output is read, or beyond
-    /// [`BOUND`], also those that were not; they are missing from the sequence of numbers that a
+    /// `BOUND`, also those that were not; they are missing from the sequence of numbers that a
     /// reader gets.
     pub(crate) fn keep(&self, seq: u64, line: &str, text: bool) {
         let mut kept = self.kept.change();

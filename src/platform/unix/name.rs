@@ -30,7 +30,7 @@ pub fn into_vec(name: OsString) -> Vec<u8> {
     name.into_vec()
 }
 
-/// The rest of `path` behind so many of its [`bytes`], which end between two names; empty if it is
+/// The rest of `path` behind so many of its [`bytes`](fn@bytes), which end between two names; empty if it is
 /// not that long. It compares nothing: a path may have thousands of names, and be asked for each.
 #[must_use]
 pub fn past(path: &Path, bytes: usize) -> &Path {
