@@ -13,3 +13,13 @@ pub mod spot;
 mod typed_secret;
 pub mod variable;
 pub mod ware;
+
+use crate::failure::Subject;
+use name::FileName;
+
+// Here, because the file of the names is built for the fuzzer by itself.
+impl From<&FileName> for Subject {
+    fn from(name: &FileName) -> Self {
+        Self::named(&name.text())
+    }
+}

@@ -4,7 +4,6 @@
 //! move a cursor or turn text around is rewritten with `_`, and so is what the file system of the
 //! directory cannot hold; the caller reports both names.
 
-use crate::failure::Subject;
 use crate::platform::name::{self, from_vec};
 use pinhole_protocol::limits::NAME_BYTES;
 use std::borrow::Cow;
@@ -13,8 +12,8 @@ use unicode_normalization::UnicodeNormalization;
 
 /// A single path component, from 1 to [`NAME_BYTES`] bytes of any kind, without a separator, a NUL,
 /// a control character or one that changes the direction of text. It has no `Display`: in a
-/// sentence of ours it is the [`Subject`]. [`FileName::parse`] makes all
-/// of them; the others derive from one another that would parse to itself.
+/// sentence of ours it is the `Subject`. [`FileName::parse`] makes all of them; the others derive
+/// from one another that would parse to itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(OsString);
 
@@ -221,12 +220,6 @@ fn rewritten(raw: &[u8], is_bad: impl Fn(char) -> bool) -> Vec<u8> {
 const fn is_unsafe(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-impl From<&FileName> for Subject {
-    fn from(name: &FileName) -> Self {
-        Self::named(&name.text())
-    }
 }
 
 #[cfg(test)]

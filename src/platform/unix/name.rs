@@ -30,8 +30,9 @@ pub fn into_vec(name: OsString) -> Vec<u8> {
     name.into_vec()
 }
 
-/// The rest of `path` behind so many of its [`bytes`](fn@bytes), which end between two names; empty if it is
-/// not that long. It compares nothing: a path may have thousands of names, and be asked for each.
+/// The rest of `path` behind so many of its [`bytes`](fn@bytes), which end between two names; empty
+/// if it is not that long. It compares nothing: a path may have thousands of names, and be asked
+/// for each.
 #[must_use]
 pub fn past(path: &Path, bytes: usize) -> &Path {
     let rest = path.as_os_str().as_bytes().get(bytes..).unwrap_or_default();

@@ -17,6 +17,15 @@ use pinhole_protocol::wire::{Control, Entry, Greeting, Item, ItemId, Message, Of
 #[path = "../../../src/files/name.rs"]
 mod name;
 
+#[allow(dead_code, reason = "the program uses more of it")]
+#[path = "../../../src/platform/unix/name.rs"]
+mod bytes;
+
+/// What that file knows of the program around it.
+mod platform {
+    pub(crate) use super::bytes as name;
+}
+
 const ITEM: ItemId = ItemId(1);
 
 /// The bytes up to the next two that no name has, and what follows them.

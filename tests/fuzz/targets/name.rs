@@ -10,6 +10,15 @@ use name::FileName;
 #[path = "../../../src/files/name.rs"]
 mod name;
 
+#[allow(dead_code, reason = "the program uses more of it")]
+#[path = "../../../src/platform/unix/name.rs"]
+mod bytes;
+
+/// What that file knows of the program around it.
+mod platform {
+    pub(crate) use super::bytes as name;
+}
+
 fuzz_target!(|raw: &[u8]| {
     let Ok(parsed) = FileName::parse(raw) else { return };
     let name = parsed.name.bytes();
