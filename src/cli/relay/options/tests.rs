@@ -59,13 +59,13 @@ fn every_limit_reaches_the_place_that_it_limits() {
         "--control-a-minute=25",
         "--public",
     ]);
-    let expected = "Limits \
-                       { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, hold_contested: 2s, queue: 19, queue_time: 7s, \
-                        inactivity: 11s, longest: 12s, public: true, control: 25, numbers: 20, \
-                       shares: Shares { source: 22, site: 23, \
-                        provider: 24 }, quotas: QuotaLimits { connections: 13, waiting_hosts: 14, \
-                       hosts_a_minute: 15, joins_a_minute: 16, \
-                        misses_a_minute: 17, refusal: 18s, sources: 21 } }";
+    let expected = "Limits { upgrade: 3s, rest: 9s, absence: 8s, first_message: 4s, hold: 6s, \
+                    hold_contested: 2s, queue: 19, queue_time: 7s, inactivity: 11s, \
+                    longest: 12s, public: true, control: 25, numbers: 20, \
+                    shares: Shares { source: 22, site: 23, provider: 24 }, \
+                    quotas: QuotaLimits { connections: 13, waiting_hosts: 14, \
+                    hosts_a_minute: 15, joins_a_minute: 16, misses_a_minute: 17, \
+                    refusal: 18s, sources: 21 } }";
     assert_eq!(format!("{:?}", limits.unwrap().limits), expected);
 }
 
@@ -153,7 +153,7 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
         &path,
         format!(
             "{lists}waiting-hosts = 2\nconnections = 2\nhold = \
-                                      \"4s\"\nline-time = 20\npublic = true\n"
+                                  \"4s\"\nline-time = 20\npublic = true\n"
         ),
     )
     .unwrap();
