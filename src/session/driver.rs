@@ -95,7 +95,6 @@ impl<'a> Driver<'a> {
             self.finish_handler(interrupt).await;
         }
         let (said, failure) = self.ending.judge(self.incoming.received());
-        self.voice.control().leaving();
         said.iter().for_each(|event| self.voice.event(event));
         self.let_go(interrupt).await;
         (outcome, failure)
@@ -245,10 +244,7 @@ impl<'a> Driver<'a> {
             Told::Stalled => Effects::none().event(Event::Stalled),
             Told::Flowing => Effects::none().event(Event::Reconnected),
             Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
-            Told::PeerLeft(reason) => {
-                voice.control().leaving();
-                handling.peer_left(reason)
-            }
+            Told::PeerLeft(reason) => handling.peer_left(reason),
             Told::Over(outcome) => ending.over(outcome),
         }
     }
@@ -257,7 +253,6 @@ impl<'a> Driver<'a> {
     fn connected(&mut self, peer: Want) -> Effects {
         self.incoming.connected(peer);
         self.errands.attach(&self.voice);
-        self.voice.control().connected(self.links.path());
         Effects::none()
             .event(Event::Connected(self.links.path()))
             .and(self.person.connected(self.core.words()))

@@ -36,8 +36,14 @@ impl<'a> Voice<'a> {
         self.said(event);
     }
 
-    /// Says an event and returns its line, if it has a number.
+    /// Says an event, once the session is in the phase that begins with it. Returns its line, if
+    /// it has a number.
     fn said(&mut self, event: &Event) -> Option<Said> {
+        match event {
+            Event::Connected(path) => self.control.connected(*path),
+            Event::PeerLeft(_) | Event::Disconnected | Event::Closed => self.control.leaving(),
+            _ => {}
+        }
         let said = said(self.report, event);
         if let Event::Connected(_) = event {
             hand_over(&self.control);
