@@ -3,9 +3,8 @@
 
 use super::Control;
 use super::buffered::Buffered;
-use super::server::say;
 use super::tail::TOGETHER;
-use super::wire::Reply;
+use super::wire::{Reply, say};
 use crate::clock;
 use crate::handler::Pace;
 use crate::log::{Log, Rung};

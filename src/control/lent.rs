@@ -1,7 +1,7 @@
 //! What a command has and has not answered for yet: without a word it is received by others, or
 //! told to them.
 
-use super::server::PATIENCE;
+use super::wire::PATIENCE;
 use super::{Control, Errand};
 use crate::log::{Numbered, Printed, Said};
 use tokio::sync::oneshot;

@@ -8,7 +8,9 @@ use super::feed::Feed;
 use super::lent::{Alone, Lent};
 use super::runtime::Runtime;
 use super::wares::{self, Brought};
-use super::wire::{self, Fault, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What};
+use super::wire::{
+    self, Fault, PATIENCE, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What, say,
+};
 use super::{Closing, Control, Fate, bell, tail};
 use crate::failure::{Failure, Kind, Run};
 use crate::files::ware::Ware;
@@ -32,8 +34,6 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 const CLIENTS: usize = 64;
 /// How often the directory may be removed by other sessions that end just before this one listens.
 const TRIES: usize = 10;
-/// How long a command may take to say what it wants, and to take an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer
 /// would be no moment of the clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -548,8 +548,4 @@ async fn follow(
         say(write, &Reply::Pending(unsettled)).await?;
     }
     say(write, &Reply::Done { more: false, over: None }).await
-}
-
-pub(super) async fn say(write: &mut (impl AsyncWrite + Unpin), reply: &Reply) -> io::Result<()> {
-    timeout(PATIENCE, write.write_all(&wire::spelt(reply)?)).await?
 }

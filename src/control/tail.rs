@@ -4,8 +4,7 @@
 use super::Control;
 use super::buffered::Buffered;
 use super::lent::Lent;
-use super::server::{PATIENCE, say};
-use super::wire::{self, Fault, Reply};
+use super::wire::{self, Fault, PATIENCE, Reply, say};
 use crate::failure::{Failure, Kind, Run};
 use crate::log::wanted::Wanted;
 use std::io;

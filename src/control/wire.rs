@@ -12,10 +12,14 @@ use crate::typed::Typed;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+use std::time::Duration;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 
 /// The version of what is said here; another is answered with a failure and nothing else.
 pub(super) const VERSION: u8 = 3;
+/// How long a command may take to say what it wants, and to take an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in
 /// escapes, and then quoted.
 pub(super) const LONGEST_LINE: u64 = 8 << 20;
@@ -250,6 +254,17 @@ pub(super) fn spelt(what: &impl Serialize) -> std::io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(what)?;
     line.push(b'\n');
     Ok(line)
+}
+
+/// Sends a reply.
+///
+/// # Errors
+/// If the command has gone, or does not take it within [`PATIENCE`].
+pub(super) async fn say(
+    write: &mut (impl AsyncWrite + Unpin),
+    reply: &Reply,
+) -> std::io::Result<()> {
+    timeout(PATIENCE, write.write_all(&spelt(reply)?)).await?
 }
 
 #[cfg(test)]
