@@ -10,8 +10,6 @@ pub mod escape;
 pub mod events;
 pub mod failure;
 pub mod files;
-#[cfg(test)]
-mod floors;
 pub mod handler;
 mod log;
 mod platform;

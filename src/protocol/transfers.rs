@@ -8,8 +8,9 @@ mod incoming;
 mod outgoing;
 mod paths;
 
-use crate::wire::Differences;
-pub(crate) use incoming::{Fault, Incoming, News as IncomingNews};
+use crate::violation::Violation;
+use crate::wire::{Differences, Reason};
+pub(crate) use incoming::{Incoming, News as IncomingNews};
 pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
 pub(crate) use paths::Paths;
 
@@ -40,5 +41,20 @@ impl Whole {
     #[must_use]
     pub const fn differences(&self) -> &Differences {
         &self.differences
+    }
+}
+
+/// The reason to refuse a part (SPEC 7.7).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Numbers that both sides count do not agree: the conversation ends.
+    Count(Violation),
+    /// An entry is not lawful: this transfer alone is refused, with this reason.
+    Entry(Reason, Violation),
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Self {
+        Self::Count(violation)
     }
 }

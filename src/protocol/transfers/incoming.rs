@@ -1,7 +1,7 @@
 //! One transfer on its way in.
 
-use super::Whole;
 use super::paths::Numbered;
+use super::{Fault, Whole};
 use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
 use crate::ranges::Ranges;
 use crate::violation::Violation;
@@ -20,21 +20,6 @@ pub(crate) enum News {
     Register(Part),
     /// Everything is written: sync it and give it its name.
     Whole(Whole),
-}
-
-/// The reason to refuse a part (SPEC 7.7).
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Numbers that both sides count do not agree: the conversation ends.
-    Count(Violation),
-    /// An entry is not lawful: this transfer alone is refused, with this reason.
-    Entry(Reason, Violation),
-}
-
-impl From<Violation> for Fault {
-    fn from(violation: Violation) -> Self {
-        Self::Count(violation)
-    }
 }
 
 /// A transfer in, from its offer.
