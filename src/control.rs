@@ -1,5 +1,5 @@
-//! How other commands reach a running session: a Unix socket in a private directory, on which it
-//! tells what it is and what happened, and takes what is to be sent.
+//! Access to a running session for other commands: a Unix socket in a private directory. It
+//! describes the session, returns what happened, and takes things to send.
 
 mod asking;
 mod bell;
@@ -49,19 +49,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
-/// How long a conversation may take to say how long it rests: less than commands wait for what a
-/// session is.
+/// Longest wait for a conversation to say when it ends: less than commands wait for a description
+/// of the session.
 const RESTS: Duration = Duration::from_millis(300);
 
 /// Something that another command wants of a session.
 pub enum Errand {
-    /// That something is sent.
+    /// A thing to send.
     Send(Sending),
-    /// That it finishes what is under way and leaves.
+    /// A request to finish what is under way, then leave.
     Leave,
-    /// That it ends at once.
+    /// A request to end at once.
     Abort,
-    /// How long it lasts if nothing happens.
+    /// A request for the time until the session ends if nothing happens.
     Rests(oneshot::Sender<Duration>),
     /// The lines of these numbers have reached who asked for them.
     Returned(Vec<u64>),
@@ -69,13 +69,13 @@ pub enum Errand {
 
 /// Something to send, and who wants to know what becomes of it.
 pub struct Sending {
-    /// What it is.
+    /// The thing itself.
     pub ware: Ware,
-    /// Who wants to know.
+    /// The listener for what becomes of it.
     pub follower: Follower,
 }
 
-/// What a session lets other commands see and do: shared by the session and its server.
+/// A session as other commands see and use it, shared by the session and its server.
 #[derive(Clone)]
 pub struct Control(Arc<Shared>);
 
@@ -85,11 +85,11 @@ struct Shared {
     role: Role,
     want: Want,
     label: Option<String>,
-    /// Who began it.
+    /// The person or agent that began it.
     owner: Owner,
     /// By which the program that answers its texts is known.
     handler: String,
-    /// What keeps in what other commands bring.
+    /// The fence around files that other commands bring.
     fence: Option<Fence>,
     reading: Reading,
     log: Arc<Log>,
@@ -104,7 +104,7 @@ struct Shared {
     over: watch::Sender<bool>,
 }
 
-/// Who reads what a session says.
+/// The readers of a session's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// Whoever sees what it prints, and other commands.
@@ -140,8 +140,8 @@ struct Standing {
 }
 
 impl Control {
-    /// That of a session which has not begun; a joiner knows its code. `fence` keeps in what other
-    /// commands bring, and `owner` has begun it.
+    /// The control of a session that has not begun; a joiner knows its code. `fence` confines what
+    /// other commands bring, and `owner` began the session.
     #[must_use]
     pub fn new(
         role: Role,
@@ -181,19 +181,19 @@ impl Control {
         }))
     }
 
-    /// Whether nobody reads what the session prints: its lines wait for other commands.
+    /// True if nobody reads what the session prints, so its lines wait for other commands.
     #[must_use]
     pub fn is_unread(&self) -> bool {
         self.0.reading != Reading::Printed
     }
 
-    /// Whether it is a process of its own that nobody sees.
+    /// True if it is a process of its own that nobody sees.
     #[must_use]
     pub fn is_detached(&self) -> bool {
         self.0.reading == Reading::Detached
     }
 
-    /// Whether so much waits to be received that nothing should be begun which would add to it.
+    /// True while the backlog is full: start nothing that adds to it.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.0.log.is_full()
@@ -237,7 +237,7 @@ impl Control {
         self.standing().phase.channel.clone()
     }
 
-    /// Whether it made the code: `host` or `peer`.
+    /// The session's role: `host` if it made the code, else `peer`.
     #[must_use]
     pub fn role(&self) -> &'static str {
         self.0.role.word()
@@ -278,14 +278,14 @@ impl Control {
         self.0.held.hold(id, name, secret);
     }
 
-    /// How many secrets nobody has taken.
+    /// The number of secrets that nobody has taken.
     #[must_use]
     pub fn held(&self) -> usize {
         self.0.held.count()
     }
 
-    /// Whether something is here for which another command has yet to come, so that the session
-    /// lives on when its conversation is over.
+    /// True while something here awaits another command, so that the session outlives its
+    /// conversation.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
         !self.0.held.is_empty()

@@ -8,7 +8,7 @@ use crate::files::ware::Ware;
 use std::future::Future;
 use tokio::time::{Instant, timeout_at};
 
-/// What became of a question that was sent.
+/// The fate of a question that was sent.
 pub enum Answer {
     /// The other side has said this.
     Came(Reply),
@@ -64,7 +64,7 @@ pub fn unanswered() -> Failure {
         .next("ask again with a new code")
 }
 
-/// What comes of it until then.
+/// The output of `what`, or `None` if it takes longer than `until`.
 async fn by<T>(until: Instant, what: impl Future<Output = T>) -> Option<T> {
     timeout_at(until, what).await.ok()
 }

@@ -1,5 +1,5 @@
-//! What comes through a session's socket, read ahead for its lines. A secret may be among it, so
-//! the buffer is wiped when it goes.
+//! A read-ahead buffer for the lines of a session's socket. A secret may be in it, so it is wiped
+//! when dropped.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ const AHEAD: usize = 8 << 10;
 pub(super) struct Buffered<R> {
     from: R,
     buffer: Zeroizing<Vec<u8>>,
-    /// Where in it the bytes are that nobody has taken.
+    /// Start of the bytes that nobody has taken.
     start: usize,
     end: usize,
 }

@@ -1,5 +1,5 @@
-//! What a session leaves beside its socket for others to read when it does not answer, and what it
-//! tells the other side of its code.
+//! A session's card beside its socket, which others read while the session does not answer. Also
+//! tells the peer's session, if it is on this machine, whose this one is.
 
 use super::Control;
 use super::client::Asking;
@@ -16,10 +16,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How long the other side may take to hear whose this one is.
+/// Time for the peer's session to learn whose this one is.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is known of a session without asking it: no code is in it.
+/// The facts known of a session without asking it; no code is among them.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Card {
     owners: Vec<Owner>,
@@ -47,7 +47,7 @@ impl Card {
         serde_json::Deserializer::from_slice(&runtime.noted(id)?).into_iter().next()?.ok()
     }
 
-    /// What a visitor hears of the session that does not answer. Of a code only the number is
+    /// Describes a session that does not answer, for a visitor. Only the number of its code is
     /// known.
     pub(super) fn about(self, id: &str, visitor: &Visitor, code: Option<&str>) -> About {
         let number = |code: &str| code.split('-').next().and_then(|number| number.parse().ok());

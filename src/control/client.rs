@@ -75,9 +75,9 @@ impl Found {
         }
     }
 
-    /// What it has said that is `wanted`, such as all after a number, or else what no command has
-    /// received before, waiting up to `wait` for the first line; `tell` gets each line and says
-    /// whether it could be printed, or else they will be returned again. Whether there is more.
+    /// Receives the lines that are `wanted`, such as all after a number, or else those that no
+    /// command has received. Waits up to `wait` for the first. `tell` gets each line and returns
+    /// true if it could be printed; else all will be returned again. Returns true if there is more.
     ///
     /// # Errors
     /// With what the session has ended, if that is all that there was left to receive of it; if it
@@ -113,9 +113,9 @@ impl Found {
         }
     }
 
-    /// What it says that is `wanted`, to its end: `tell` gets each line and says whether it could
-    /// be printed, or else that is received by others, and this ends. What other commands print as
-    /// their results is left out.
+    /// Follows the lines that are `wanted` to the session's end, except those that other commands
+    /// print as results. `tell` gets each line and returns true if it could be printed. If not,
+    /// others receive the line, and this ends.
     ///
     /// # Errors
     /// With what the session has ended; `taken-over` if another command does the same.
@@ -223,7 +223,7 @@ impl Found {
     ) -> Result<(), Failure> {
         let mut asking =
             self.ask_for(What::Ask { bytes: question.len(), wait: millis(wait) }).await?;
-        // What is refused is not read, and why is the answer.
+        // A refused question is not read; the answer says why.
         let _ = asking.bring(question.as_bytes()).await;
         if asking.told(wait, tell).await? {
             return Ok(());
@@ -276,7 +276,7 @@ impl Found {
         let mut stream: Option<Input> = None;
         for content in contents {
             match content {
-                // What is refused is not read, and why is the answer.
+                // Refused bytes are not read; the answer says why.
                 Content::Bytes(bytes) if asking.bring(&bytes).await.is_err() => break,
                 Content::Bytes(_) => {}
                 Content::Stream(input) => stream = Some(input),
@@ -310,7 +310,7 @@ impl Found {
         let mut failed: Option<Failure> = None;
         loop {
             let reply = match next(replies).await {
-                // Who refuses something reads no more of it.
+                // A session that refuses something reads no more of it.
                 Err(_) if failed.is_some() => None,
                 reply => reply.map_err(|error| gone(&error))?,
             };
@@ -390,7 +390,7 @@ impl Bell {
     }
 }
 
-/// Whether nobody listens at a socket any more.
+/// True if nobody listens at a socket any more.
 fn is_over(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound};
     matches!(error.kind(), NotFound | ConnectionRefused | ConnectionReset | BrokenPipe)
@@ -404,7 +404,7 @@ fn gone(error: &io::Error) -> Failure {
         .next(Run::Status)
 }
 
-/// That the process of a session, this one, is stopped and hears nothing.
+/// The error for a session whose process, with this id, is stopped and hears nothing.
 #[derive(Debug)]
 pub(super) struct Stopped(i32);
 
@@ -451,7 +451,7 @@ pub(super) struct Asking {
 
 type Replies = Buffered<ReadHalf<Box<dyn Stream>>>;
 
-/// What a request goes over.
+/// The connection that carries a request.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

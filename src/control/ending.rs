@@ -1,5 +1,5 @@
-//! How a session ends: closed by other commands, or by itself, and what of it is still to be
-//! collected then.
+//! The end of a session, closed by another command or by itself, and what is still to be collected
+//! then.
 
 use super::phase::End;
 use super::wire::{Fault, Over};
@@ -9,7 +9,7 @@ use crate::failure::sentences::untaken;
 use crate::failure::{Exit, Failure, Kind};
 use std::time::{Duration, SystemTime};
 
-/// How a session was closed by another command.
+/// The manner in which another command closed a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     /// In peace.
@@ -18,7 +18,7 @@ pub enum Closing {
     Now,
 }
 
-/// How a session ended.
+/// The result with which a session ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The reason, if it did not end well.
@@ -108,7 +108,7 @@ impl Control {
         self.0.standing.wait(|standing| enough(standing.closed)).await;
     }
 
-    /// How the session ended, once it has.
+    /// The result of the session, once it has ended.
     #[must_use]
     pub fn end(&self) -> Option<Outcome> {
         self.standing().phase.end.as_ref().map(|end| Outcome { failure: end.failure.clone() })
@@ -126,7 +126,7 @@ impl Control {
         let _ = self.0.over.subscribe().wait_for(|over| *over).await;
     }
 
-    /// Whether another command has closed this session, and how.
+    /// The manner in which another command has closed this session; `None` if none has.
     #[must_use]
     pub fn closing(&self) -> Option<Closing> {
         self.standing().closed

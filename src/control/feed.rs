@@ -12,7 +12,7 @@ const PIECE: usize = limits::CHUNK_DATA;
 /// Pieces that a session has read ahead, 1 MiB: what is short is there before the other side is.
 const AHEAD: usize = 16;
 
-/// What a command sends as a stream.
+/// The source of a stream that a command sends.
 pub type Input = Box<dyn Read + Send>;
 
 /// Hands `input` over to its end, piece by piece with the length before each, and then one of
@@ -44,7 +44,7 @@ async fn put(piece: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()>
     to.flush().await
 }
 
-/// What is read on a thread of its own, which may stay in a read when the process ends.
+/// Reads `input` on a thread of its own, which may be in a read when the process ends.
 fn read_ahead(mut input: Input) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, Failure> {
     let (read, pieces) = mpsc::channel(1);
     let reading = move || loop {
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes out of a stream into which a session has read these bytes of its socket.
+    /// Returns what comes out of a stream when a session reads these bytes from its socket.
     fn fed(bytes: &[u8]) -> io::Result<Vec<u8>> {
         let (feed, mut fed) = feed();
         let reading = std::thread::spawn(move || {

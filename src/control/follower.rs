@@ -1,4 +1,4 @@
-//! Who wants to know what becomes of something that is sent.
+//! The listener for what becomes of something that is sent.
 
 use super::Control;
 use super::lent::Result;
@@ -16,16 +16,16 @@ pub struct Follower {
     pub(super) index: usize,
     pub(super) told: mpsc::UnboundedSender<(usize, Fate)>,
     pub(super) control: Control,
-    /// Who waits for the other side's answer, once that has it.
+    /// Channel for the peer's answer, which is expected once the peer has the question.
     pub(super) asked: Option<Asked>,
     /// Free again when nothing more will be heard.
     pub(super) _room: Room,
 }
 
-/// Who waits for an answer.
+/// Channel to the command that waits for an answer.
 pub(super) type Asked = Arc<Mutex<Option<oneshot::Sender<Numbered>>>>;
 
-/// What became of something that is sent.
+/// The fate of something that is sent.
 pub(super) enum Fate {
     /// It has this number.
     Sent(ItemId),

@@ -17,28 +17,28 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// How long a session may take to say what it is: what is stopped holds up nobody else for longer.
+/// Time for a session to describe itself: one that is stopped delays nobody for longer.
 const SOON: Duration = Duration::from_secs(1);
-/// How long one may take in all that is meant, on a machine that is busy.
+/// Time in all for a session that is meant, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session that was found.
 pub struct Found {
-    /// What it is.
+    /// The session's description.
     pub about: About,
     pub(super) at: Place,
     /// Its process, if that is stopped.
     pub(super) stopped: Option<i32>,
 }
 
-/// Where a session is reached.
+/// The address of a session.
 pub(super) enum Place {
     /// At its socket.
     Socket {
         path: PathBuf,
         /// The directory of `path`, held open, because that may lead through it.
         _runtime: Arc<Runtime>,
-        /// Who asks.
+        /// The visitor that asks.
         by: Visitor,
         /// The code or number that was named.
         code: Option<Zeroizing<String>>,
@@ -52,7 +52,7 @@ pub(super) enum Place {
 pub struct Which {
     /// Its code, canonical, or its number.
     pub code: Option<Zeroizing<String>>,
-    /// What its owner calls it.
+    /// The label that its owner gave it.
     pub label: Option<String>,
     /// Which side of a code it is, where both are here.
     pub role: Option<Role>,
@@ -90,7 +90,7 @@ async fn search(which: &Which, by: &Visitor, patience: Duration) -> Result<Vec<F
         asked.spawn(async move { ask_about(runtime, &id, by, code, patience).await });
     }
     let found = meant(asked.join_all().await.into_iter().flatten().collect(), which);
-    // Who has named the code of one side, and of no other, is the one whose it is.
+    // An agent that names the whole code of one side, and of no other, becomes an owner of it.
     if let [found] = found.as_slice()
         && found.answers()
         && by.is_agent()
@@ -134,7 +134,7 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
 }
 
 impl Found {
-    /// What names it now, under this number.
+    /// Names the session now under this number, with its role unless the number suffices.
     pub async fn name(&self, number: Option<u32>) -> ChannelName {
         let which = Which {
             code: number.map(|number| Zeroizing::new(number.to_string())),
@@ -175,8 +175,8 @@ pub async fn session(id: &str) -> Result<Option<Found>, Failure> {
         .filter(Found::answers))
 }
 
-/// What the session `id` is; nothing if it is none, or has ended without removing its socket, which
-/// is then removed. Of one that does not answer it is what its card says.
+/// Describes the session `id`, from its card if it does not answer. `None` if there is none, or it
+/// ended without removing its socket, which is then removed.
 async fn ask_about(
     runtime: Arc<Runtime>,
     id: &str,
@@ -219,7 +219,7 @@ fn candidates(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
     }
 }
 
-/// That a session is there and says nothing.
+/// The failure if a session is there but does not answer.
 pub(super) fn not_answering(name: &str, stopped: Option<i32>) -> Failure {
     let (detail, next) = match stopped {
         Some(process) => (
@@ -307,7 +307,7 @@ fn line(about: &About) -> String {
     format!("{number} ({}{label})", about.role.word())
 }
 
-/// That no session is the one that was asked for.
+/// The failure if no session is the one that was asked for.
 ///
 /// # Errors
 /// `not-open` where none was named, else `code-not-open`.
@@ -319,14 +319,14 @@ pub async fn nothing_open(which: &Which, by: &Visitor) -> Failure {
     not_open(&open)
 }
 
-/// That no session is open.
+/// The failure if no session is open.
 #[must_use]
 pub fn not_open_at_all() -> Failure {
     Failure::new(Kind::NotOpen, "no channel is open here")
         .next("open one: pinhole host; or join with the other side's code: pinhole connect CODE")
 }
 
-/// That no session is the one that was asked for, and which are.
+/// The failure if no session is the one that was asked for, with those that are open.
 #[must_use]
 pub fn not_open(open: &[Found]) -> Failure {
     let open: Vec<String> = open.iter().map(|found| line(&found.about)).collect();

@@ -37,7 +37,7 @@ struct Waiting {
     lent: bool,
 }
 
-/// What may be said of a secret.
+/// The facts that may be told about a secret.
 #[derive(Clone)]
 pub(super) struct About {
     pub(super) id: ItemId,
@@ -49,9 +49,9 @@ pub(super) struct About {
 pub struct Taken {
     /// The peer's number for it.
     pub id: ItemId,
-    /// What the session has to say of it.
+    /// The event with which the session reports it.
     pub event: Event,
-    /// Who gets the line of that.
+    /// The recipient of the session's line about it.
     told: oneshot::Sender<Arc<str>>,
 }
 
@@ -60,7 +60,7 @@ impl Taken {
     pub fn said(self, control: &Control, said: Option<Said>) {
         if let Some(said) = said {
             let result = Result::new(control, said);
-            // Who took it may have gone; it is stored all the same.
+            // The command that took it may have gone; it is stored all the same.
             if self.told.send(Arc::clone(&result.said.line)).is_ok() {
                 result.printed();
             }
@@ -78,12 +78,12 @@ impl Held {
         state.secrets.push_back(Waiting { key, about, secret: Arc::new(secret), lent: false });
     }
 
-    /// How many there are, those included that a command is just taking.
+    /// The number of secrets, including those that a command is just taking.
     pub(super) fn count(&self) -> usize {
         self.0.look().secrets.len()
     }
 
-    /// Whether there is nothing that somebody has to come for, or that the session has to say.
+    /// True if no secret waits to be taken, or to be reported by the session.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.0.look();
         state.secrets.is_empty() && state.taken.is_empty()

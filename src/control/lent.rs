@@ -1,5 +1,4 @@
-//! What a command has and has not answered for yet: without a word it is received by others, or
-//! told to them.
+//! Lines that a command has but has not acknowledged: without a word they fall to others.
 
 use super::wire::PATIENCE;
 use super::{Control, Errand};
@@ -84,7 +83,7 @@ impl Drop for Result {
 pub(super) struct Alone {
     pub(super) line: Numbered,
     lent: Lent,
-    /// What the command has heard of its question, which its answer stands for.
+    /// The session's line about its question, for which the answer stands.
     of: Option<Result>,
 }
 

@@ -1,4 +1,4 @@
-//! Whose a session is, and whom it answers: every request says who asks, and the session judges it
+//! The owner of a session, and its visitors: each request names one, for the session to judge
 //! (EVENTS, "Whose sessions").
 
 use super::Control;

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
-/// How far a session has come.
+/// The progress of a session.
 pub(super) struct Phase {
     pub(super) number: Option<u32>,
     /// The code, to tell it from another with the same number. It is used up or on the screen.

@@ -1,5 +1,5 @@
-//! How much of what other commands have brought may be without a result: a side that takes nothing
-//! would have it fill this one's memory.
+//! The limit on unsettled things from other commands: a peer that takes nothing would fill this
+//! side's memory.
 
 use crate::files::ware::Ware;
 use pinhole_protocol::limits::{WINDOW, WINDOW_SHARE};
@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes in all: a window of the other side's (SPEC 5.3), and as much again that waits for it.
 const MOST: u64 = 2 * WINDOW;
-/// What one file or folder of an offer takes of that: its path, and what the system says of it.
+/// The share of one file or folder of an offer: its path, and the system's facts about it.
 const ITEM_SHARE: u64 = 1 << 10;
 
-/// How much there is.
+/// The bytes in use.
 #[derive(Default)]
 pub(super) struct Unsettled(Arc<AtomicU64>);
 

@@ -11,14 +11,13 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What a socket's name ends with once its session listens.
+/// Suffix of a socket's name once its session listens.
 const READY: &str = ".sock";
-/// What it ends with before: whoever connected then would be refused, and take the session for
-/// dead.
+/// Suffix before that: whoever connected then would be refused, and take the session for dead.
 const NEW: &str = ".new";
-/// What the name of a session's diagnostics ends with, if it keeps any.
+/// Suffix of the name of a session's diagnostics, if it keeps any.
 const DIAGNOSTICS: &str = ".log";
-/// What the name of its card ends with: what is known of it when it does not answer.
+/// Suffix of the name of its card: the facts known while it does not answer.
 const CARD: &str = ".card";
 /// Bytes of a card that are read: an owner has few, and there are not many.
 const LONGEST_CARD: u64 = 64 << 10;
@@ -69,7 +68,7 @@ impl Runtime {
         }
     }
 
-    /// Where it is.
+    /// The directory's path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -86,7 +85,7 @@ impl Runtime {
         Ok(bound)
     }
 
-    /// Where to connect to the session `id`.
+    /// The path at which to connect to the session `id`.
     pub(super) fn socket(&self, id: &str) -> PathBuf {
         endpoint::address(&self.held, &self.path, &format!("{id}{READY}"))
     }
@@ -112,7 +111,7 @@ impl Runtime {
         file.set_len(card.len() as u64)
     }
 
-    /// What is on the card of the session `id`, and perhaps the end of what was there before.
+    /// Reads the card of the session `id`, perhaps with the end of what was there before.
     pub(super) fn noted(&self, id: &str) -> Option<Vec<u8>> {
         let file = self.held.read_file(format!("{id}{CARD}").as_ref()).ok()?;
         let mut card = Vec::new();
@@ -175,8 +174,8 @@ impl Runtime {
     }
 }
 
-/// Where the directory belongs: in the one that the system gives each user for such things, else
-/// with this program's state.
+/// The directory's parent and name: the system's folder for such things of a user, else this
+/// program's state.
 fn place() -> Result<(PathBuf, &'static str), Failure> {
     match private::runtime() {
         Some(base) => Ok((base, "pinhole")),

@@ -32,12 +32,12 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 /// of these only wait themselves, as a `send` for the other side, so there are more than anybody
 /// starts side by side.
 const CLIENTS: usize = 64;
-/// How often the directory may be removed by other sessions that end just before this one listens.
+/// Times that sessions ending just before this one listens may remove the directory.
 const TRIES: usize = 10;
 /// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer
 /// would be no moment of the clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long the end of a session waits for its last answers to be written.
+/// Time that the end of a session leaves for its last answers to be written.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Bytes of the last lines of a session that are acknowledged together.
 const LAST_PIECE: usize = 256 << 10;
@@ -523,7 +523,7 @@ async fn follow(
             },
             parting = &mut parting => match parting {
                 Parting::Overdue => break,
-                // What it sent has not gone.
+                // The command has gone; the things that it sent have not.
                 Parting::Gone => return Ok(()),
             },
         };

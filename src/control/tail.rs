@@ -13,11 +13,11 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// How long the first new line waits for what belongs to it: a file for its offer, the result of a
-/// `send` for who prints it. Whoever is woken by what is printed is woken once.
+/// Delay of the first new line, for what belongs to it: an offer's file, the printer of a `send`'s
+/// result. Whoever is woken by the output is woken once.
 pub(super) const TOGETHER: Duration = Duration::from_millis(200);
 
-/// That another follows now.
+/// The sign that another command follows now.
 struct Newer(watch::Receiver<u64>, u64);
 
 impl Newer {
@@ -106,7 +106,7 @@ async fn taken_over(write: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     say(write, &Reply::Failed(Fault::from(&failure))).await
 }
 
-/// That a command follows, for as long as it is there.
+/// Marks that a command follows, until dropped.
 struct Followed<'a>(&'a Control);
 
 impl Drop for Followed<'_> {

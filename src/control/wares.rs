@@ -1,4 +1,4 @@
-//! What is sent through a session's socket: its bytes, never a copy that is not wiped.
+//! Things sent through a session's socket: their bytes, never a copy that is not wiped.
 
 use super::feed::{self, Feed, Input};
 use super::wire::{Bounds, Thing, ThingKind, Unsettled};
@@ -30,11 +30,11 @@ pub enum Parcel {
     Secret(Option<String>, Arc<SecretVec>),
     /// Absolute paths, and how folders are read.
     Files(Vec<PathBuf>, Options),
-    /// What this process reads while it is sent.
+    /// A stream that this process reads while it is sent.
     Stream(Input),
 }
 
-/// What follows the announcement of a parcel.
+/// The content after the announcement of a parcel.
 pub(super) enum Content {
     /// At once.
     Bytes(Zeroizing<Vec<u8>>),
@@ -42,17 +42,17 @@ pub(super) enum Content {
     Stream(Input),
 }
 
-/// What a request has brought.
+/// The things that a request has brought.
 pub(super) struct Brought {
     pub(super) wares: Vec<Ware>,
-    /// What to say of each while it is on its way.
+    /// The description of each while it is on its way.
     pub(super) about: Vec<Option<Unsettled>>,
-    /// Where the pieces of a stream go that is among them.
+    /// The destination of the pieces of a stream among them.
     pub(super) feed: Option<Feed>,
 }
 
 impl Parcel {
-    /// How it is announced, and what it is.
+    /// Returns its announcement and its content.
     pub(super) fn packed(self) -> (Thing, Content) {
         let (kind, bytes) = match self {
             Self::Text(text) => (ThingKind::Text, text.into_bytes()),
@@ -156,7 +156,7 @@ async fn ware(
                 .filter(|path| !path.is_empty())
                 .map(|path| name::from_vec(path.to_vec()).into())
                 .collect();
-            // What is relative would be another file here than there, and "-" would be another's
+            // A relative path would be another file here than there, and "-" would be another's
             // standard input.
             if let Some(relative) = paths.iter().find(|path| !path.is_absolute()) {
                 return Err(Failure::new(
@@ -182,7 +182,7 @@ async fn ware(
     }
 }
 
-/// What these paths are, of which `-` is the stream.
+/// Checks these paths, of which `-` is the stream.
 async fn selection(
     paths: Vec<PathBuf>,
     options: Options,
@@ -269,7 +269,7 @@ mod tests {
                 "{path:?}"
             );
         }
-        // Who can open it is told, too.
+        // The one who can open it is told, too.
         let server = Bounds::of(&fence(&odd).kept_by(Keeper::Server));
         let told: Bounds = serde_json::from_slice(&serde_json::to_vec(&server).unwrap()).unwrap();
         assert_eq!(told.fence().tell(), fence(&odd).kept_by(Keeper::Server).tell());

@@ -1,4 +1,4 @@
-//! What is said over a session's socket: one line with a request, what it brings along, then lines
+//! The protocol of a session's socket: a line with a request, what it brings along, then lines
 //! until the end. Both ends are this program, run by the same user, but perhaps of different
 //! versions.
 
@@ -28,7 +28,7 @@ pub(super) const LONGEST_LINE: u64 = 8 << 20;
 #[derive(Deserialize, Serialize)]
 pub(super) struct Request {
     pub(super) v: u8,
-    /// Who asks.
+    /// The visitor that asks.
     pub(super) by: Visitor,
     /// The code or number that was named, canonical.
     #[serde(default)]
@@ -37,17 +37,17 @@ pub(super) struct Request {
     pub(super) what: What,
 }
 
-/// What is wanted, its `do`.
+/// The action that is requested, its `do`.
 #[derive(Deserialize, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(super) enum What {
-    /// What this session is, and whether it is the one of the code or number.
+    /// Describes this session, and says if the code or number is its own.
     About,
-    /// That whoever asks, and has named the whole code, needs the number alone from now on.
+    /// Lets the visitor, which has named the whole code, use the number alone from now on.
     Adopt,
-    /// That it answers these never by its code: theirs is the side of this role.
+    /// Never answers these owners by its code: theirs is the side of this role.
     Oppose { role: Role, owners: Vec<Owner> },
-    /// That it ends: in peace, or at once.
+    /// Ends the session: in peace, or at once.
     Close { now: bool },
     /// The lines after the number `after`, or those that were not returned before, waiting up to
     /// `wait` milliseconds for the first. Those that arrive are acknowledged with a line, whatever
@@ -62,7 +62,7 @@ pub(super) enum What {
     /// The same until the end, without what other commands print as their results. Each line is
     /// acknowledged by itself, and so is the end.
     Follow { after: Option<u64>, only: Option<BTreeSet<LineType>> },
-    /// That it says when there is something to receive, until the end.
+    /// Reports when there is something to receive, until the end.
     Bell,
     /// The oldest secret that is held, or one that comes within `wait` milliseconds. A line, a
     /// [`Put`], says where it is then; without that it stays.
@@ -70,23 +70,22 @@ pub(super) enum What {
     /// The oldest text that no command has received, or one that comes within `wait` milliseconds,
     /// which is acknowledged as in `receive`.
     Text { wait: u64 },
-    /// That a text is sent, whose bytes follow, and what the other side says to it within `wait`
-    /// milliseconds, which is acknowledged as in `receive`.
+    /// Sends a text, whose bytes follow, and returns the peer's answer within `wait` milliseconds.
+    /// The answer is acknowledged as in `receive`.
     Ask { bytes: usize, wait: u64 },
-    /// That these things are sent, whose bytes follow; nothing is heard of them after `wait`
-    /// milliseconds.
+    /// Sends these things, whose bytes follow; nothing is heard of them after `wait` milliseconds.
     Send { things: Vec<Thing>, wait: Option<u64> },
 }
 
 /// Something to send. Its bytes follow the request, in the order of the things.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Thing {
-    /// How many bytes follow.
+    /// The number of bytes that follow.
     pub(super) bytes: usize,
     pub(super) kind: ThingKind,
 }
 
-/// What the bytes are.
+/// The kind of thing that the bytes are.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ThingKind {
@@ -103,13 +102,13 @@ pub(super) enum ThingKind {
         #[serde(default)]
         fence: Option<Bounds>,
     },
-    /// What follows all else, in pieces: each after its length in four bytes, the most significant
-    /// first, and one of length zero at the end.
+    /// A stream, which follows all else in pieces: each after its length in four bytes, the most
+    /// significant first. One of length zero ends it.
     Stream,
 }
 
-/// Where a command has put a secret that it collected: a file, a variable in one, or else a
-/// program, in a variable or on its standard input.
+/// The place of a secret that a command collected: a file, a variable in one, or else a program. A
+/// program has it in a variable or on its standard input.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Put {
     /// Absolute; what is not UTF-8 in it is spelt as EVENTS.md says.
@@ -128,7 +127,7 @@ impl From<&Stored> for Put {
                 Self { path: Some(absolute(path)), variable: Some(variable.clone()) }
             }
             Stored::Program(variable) => Self { path: None, variable: variable.clone() },
-            // Where no command puts one.
+            // No command puts a secret there.
             Stored::Shown | Stored::Held(_) | Stored::Declined => {
                 Self { path: None, variable: None }
             }
@@ -173,7 +172,7 @@ pub(super) struct Unsettled {
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
-    /// What the session is.
+    /// A description of the session.
     About(About),
     /// A numbered line of the session.
     Line(String),
@@ -187,7 +186,7 @@ pub(super) enum Reply {
     LeftOut(String),
     /// This is still on its way.
     Pending(Unsettled),
-    /// That is all; there is more to receive, or all is received of a session that is over.
+    /// The end: there is more to receive, or all is received of a session that is over.
     Done {
         more: bool,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +194,7 @@ pub(super) enum Reply {
     },
 }
 
-/// How a session has ended that had something left for other commands.
+/// The end of a session that had something left for other commands.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Over {
     /// Why it did not end well.
