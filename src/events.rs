@@ -77,7 +77,7 @@ pub enum Event {
         id: ItemId,
         /// The text.
         body: PeerText,
-        /// Where a long one was put instead of being printed, for scripts.
+        /// The file that holds a long text instead of its being printed, for scripts.
         saved_to: Option<PathBuf>,
     },
     /// A file or folder of the peer's is complete, synced and under its final name.
@@ -87,17 +87,17 @@ pub enum Event {
     Secret {
         /// The peer's number for it.
         id: ItemId,
-        /// What the peer calls it.
+        /// The peer's name for it.
         name: Option<PeerText>,
         /// Its length in bytes.
         size: u64,
-        /// Where it went.
+        /// The place where it went.
         stored: Stored,
     },
     /// The peer offers files or folders.
     Offer(Offered),
-    /// How far a transfer has come: at the sender what the receiver has written, at the receiver
-    /// what is written here.
+    /// The progress of a transfer: at the sender the bytes written by the receiver, at the receiver
+    /// those written here.
     Progress {
         /// Its number.
         id: ItemId,
@@ -114,7 +114,7 @@ pub enum Event {
     Pending {
         /// Our number for it, once the other side is there.
         id: Option<ItemId>,
-        /// What it is, as in [`Ours`].
+        /// Its description, as in [`Ours`].
         what: String,
         /// Bytes, where that means something.
         size: Option<u64>,
@@ -128,15 +128,15 @@ pub enum Event {
     /// A session of this machine, for `status`, and for the process that starts one in the
     /// background.
     Session(About),
-    /// That process leaves it to itself.
+    /// The process that started this session in the background leaves it to itself.
     Detached(About),
     /// One thing that `doctor` has looked at.
     Check(Check),
     /// The last line, once.
     End {
-        /// What went wrong, if the session or command did not end well.
+        /// The kind of failure, if the session or command did not end well.
         failed: Option<Kind>,
-        /// Whether a `receive` has left more to receive.
+        /// True if a `receive` has left more to receive.
         more: bool,
     },
 }
@@ -149,9 +149,9 @@ pub struct Channel {
     pub code: String,
     /// Its public number.
     pub number: u32,
-    /// Who finds the host by the code alone.
+    /// The machines that find the host by the code alone.
     pub reach: Reach,
-    /// What to run on the other machine: at most three, the most likely first.
+    /// Commands for the other machine: at most three, the most likely first.
     pub join: Vec<Join>,
     /// The code as a link, where a relay has an https address.
     pub link: Option<String>,
@@ -159,7 +159,7 @@ pub struct Channel {
     pub expires_at: SystemTime,
     /// The time until then, for people; beside `expires_at`, so that no renderer reads a clock.
     pub lasts: Duration,
-    /// What will be sent, in a few words ("report.pdf", "3 items"), for people.
+    /// A few words on the things to be sent ("report.pdf", "3 items"), for people.
     pub offering: Option<String>,
 }
 
@@ -170,7 +170,7 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// Who finds a host by its code alone.
+/// The machines that find a host by its code alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// This machine, which nobody else reaches.
@@ -228,25 +228,25 @@ pub enum Way {
     In,
 }
 
-/// What the peer offers.
+/// An offer of the peer's.
 #[derive(Clone, Debug)]
 pub struct Offered {
     /// The peer's number for the transfer.
     pub id: ItemId,
     /// The top-level names as they will be stored, at most [`NAMES`].
     pub names: Vec<String>,
-    /// How many more there are.
+    /// The number of further names.
     pub names_more: u32,
     /// Bytes, at least; final if `counted`.
     pub size: Option<u64>,
     /// Entries, at least; final if `counted`.
     pub count: Option<u32>,
-    /// Whether size and count are final.
+    /// True if size and count are final.
     pub counted: bool,
     /// Those of all names by which programs would act.
     pub acts: Acting,
-    /// Whether the person here is asked next: the question lists the offer, so for people the event
-    /// says nothing.
+    /// True if the person here is asked next: the question lists the offer, so the event prints
+    /// nothing for people.
     pub asked: bool,
 }
 
@@ -259,7 +259,7 @@ pub struct Arrived {
     pub name: PeerName,
     /// Its name at the peer, if that differs.
     pub original_name: Option<PeerName>,
-    /// Where it is now; nothing if it went to standard output.
+    /// Its place now; `None` if it went to standard output.
     pub saved_to: Option<PathBuf>,
     /// Bytes of content.
     pub size: u64,
@@ -267,14 +267,13 @@ pub struct Arrived {
     pub files: u32,
     /// File or folder.
     pub folder: bool,
-    /// Whether it is a folder that was joined with the one that was here.
+    /// True for a folder that was joined with one that was here.
     pub merged: bool,
     /// Files that were here and that it replaced.
     pub replaced: u32,
-    /// What of it is not here as it was there. With something missing it is not delivered whole.
+    /// Its differences from the peer's original. With something missing it is not delivered whole.
     pub differences: Differences,
-    /// What programs act on of it, by the names that these have here, each path from its own name
-    /// on.
+    /// Names in it on which programs act, as they are here, each path from its own name on.
     pub acts: Acting,
     /// Why it is in a private directory and not where things go, if it is.
     pub set_aside: Option<SetAside>,
@@ -306,7 +305,7 @@ impl SetAside {
     }
 }
 
-/// Where a received secret went.
+/// The place where a received secret went.
 #[derive(Clone, Debug)]
 pub enum Stored {
     /// To a file that only this user can read.
@@ -329,13 +328,13 @@ pub enum Stored {
 pub struct Ours {
     /// Our number for it.
     pub id: ItemId,
-    /// What it is, for people: a quoted name, "text", "secret", "3 items".
+    /// Its description for people: a quoted name, "text", "secret", "3 items".
     pub what: String,
     /// Bytes, where that means something.
     pub size: Option<u64>,
     /// Files in it, for people.
     pub files: Option<u32>,
-    /// What of it is not there as it is here. With something missing it is not delivered whole.
+    /// Differences of the peer's copy from it. With something missing it is not delivered whole.
     pub differences: Differences,
 }
 
@@ -346,24 +345,24 @@ pub const NAMES: usize = 1_000;
 pub struct Sent<'a> {
     /// Our number for it.
     pub id: ItemId,
-    /// What it is, for people.
+    /// Its description for people.
     pub what: String,
     /// Bytes, where that is known.
     pub size: Option<u64>,
-    /// What it says, if it is a text.
+    /// Its content, if it is a text.
     pub body: Option<&'a str>,
 }
 
-/// What `doctor` found out about one thing.
+/// A finding of `doctor` about one thing.
 #[derive(Clone, Debug)]
 pub struct Check {
     /// A fixed word for it.
     pub name: &'static str,
-    /// Whether it works here.
+    /// True if it works here.
     pub ok: bool,
-    /// What was found, in one sentence without a full stop.
+    /// The finding, in one sentence without a full stop.
     pub detail: String,
-    /// What would help.
+    /// The step that would help.
     pub next: Option<Advice>,
 }
 

@@ -1,4 +1,4 @@
-//! What went wrong, whose fault it is, what to do next, and the exit status that says so.
+//! Failures: the cause, whose fault it is, the next step, and the exit status that says so.
 
 mod advice;
 mod kind;
@@ -87,16 +87,16 @@ pub const fn ended(failed: Option<Kind>) -> (Exit, &'static str) {
 /// A failure as its reader needs it: a kind for programs, a sentence for people, and the next step.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What went wrong, for programs.
+    /// The kind of failure, for programs.
     pub kind: Kind,
     /// True if it ends no command: something to know, and no reason to stop.
     pub notice: bool,
-    /// What happened and whose fault it is, in one sentence without a full stop; holds no secret
-    /// and nothing unescaped of the peer's.
+    /// The event and whose fault it is, in one sentence without a full stop. Holds no secret and
+    /// nothing unescaped of the peer's.
     pub detail: String,
     /// True if `detail`, or `next`, quotes what the peer wrote.
     pub quotes_peer: bool,
-    /// What would help.
+    /// The step that would help.
     pub next: Option<Advice>,
     /// The file that holds what is not where it was to go.
     pub saved_to: Option<PathBuf>,
@@ -120,7 +120,7 @@ impl From<&str> for Detail {
     }
 }
 
-/// What a sentence is about: words of ours, or a name that the peer chose. Only here does such a
+/// The subject of a sentence: words of ours, or a name that the peer chose. Only here does such a
 /// name get into a sentence, in quotes, and it marks the whole.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -142,20 +142,20 @@ impl Subject {
         Self { text: format!("{count} items"), peers: false, many: true }
     }
 
-    /// That it is `what`.
+    /// Says that it is `what`.
     #[must_use]
     pub fn is(&self, what: impl fmt::Display) -> Detail {
         Detail { text: format!("{} is {what}", self.text), quotes_peer: self.peers }
     }
 
-    /// That it was `what`.
+    /// Says that it was `what`.
     #[must_use]
     pub fn was(&self, what: impl fmt::Display) -> Detail {
         let verb = if self.many { "were" } else { "was" };
         Detail { text: format!("{} {verb} {what}", self.text), quotes_peer: self.peers }
     }
 
-    /// That it was not `what`.
+    /// Says that it was not `what`.
     #[must_use]
     pub fn was_not(&self, what: impl fmt::Display) -> Detail {
         self.was(format_args!("not {what}"))

@@ -16,7 +16,7 @@ pub struct About {
     pub role: Role,
     /// The label that its owner gave it.
     pub label: Option<String>,
-    /// How far it has come.
+    /// The stage that it has reached.
     pub state: State,
     /// Its purpose.
     #[serde(with = "WantWord")]
@@ -52,7 +52,7 @@ impl fmt::Debug for Words {
     }
 }
 
-/// How far a session has come.
+/// The stage that a session has reached.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

@@ -1,4 +1,4 @@
-//! What to do next, for reading, and as a command that may be run unread (`report/EVENTS.md`, "What
+//! The next step, for reading, and as a command that may be run unread (`report/EVENTS.md`, "What
 //! to run").
 
 use crate::platform::file::Facts;
@@ -9,10 +9,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
 
-/// How long a `receive` that is to be run waits, in seconds: less than any tool's time limit.
+/// Seconds that a `receive` to be run waits: less than any tool's time limit.
 pub const WAIT: u64 = 45;
-/// What is for the user to decide: it loosens something, drops or overwrites something, uses a code
-/// that is still good, or chooses whom to trust.
+/// Marks of a step that is for the user to decide. Such a step loosens, drops or overwrites
+/// something, uses a code still good, or chooses whom to trust.
 const FOR_THE_USER: [&str; 31] = [
     "--allow",
     "--accept-env",

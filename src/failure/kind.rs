@@ -1,4 +1,4 @@
-//! What can go wrong: each kind with its word and its exit status. Their meanings are in
+//! The kinds of failure, each with its word and its exit status. Their meanings are in
 //! `report/EVENTS.md`, which is checked against this.
 
 use super::Exit;
@@ -6,8 +6,8 @@ use std::fmt;
 
 macro_rules! kinds {
     ($($exit:ident { $($kind:ident = $word:literal,)* })*) => {
-        /// What went wrong. Words are kebab-case and never change, nor do their statuses, once they
-        /// are published.
+        /// The kind of a failure. Words are kebab-case and never change, nor do their statuses,
+        /// once they are published.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Kind {
             $($(#[doc = concat!("`", $word, "`")] $kind,)*)*

@@ -1,11 +1,11 @@
-//! What a [`Reason`] of the wire means to the people and scripts on this side: a fixed word, a
-//! sentence, the next step, and the exit status (EVENTS.md, "Reasons"). The sentences are ours: no
-//! text of the peer's choosing travels with a reason.
+//! The meaning of each [`Reason`] of the wire for people and scripts on this side. It is a fixed
+//! word, a sentence, the next step, and the exit status (EVENTS.md, "Reasons"). The sentences are
+//! ours: no text of the peer's choosing travels with a reason.
 
 use crate::failure::{Failure, Kind};
 use pinhole_protocol::wire::Reason;
 
-/// Whose reason it is.
+/// The side that a reason belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// This side's own: it is what the peer was told.
@@ -29,7 +29,7 @@ pub fn reason(text: &str) -> Option<Reason> {
     Reason::all().find(|reason| word(*reason) == text)
 }
 
-/// What a reason means, in one sentence without a capital and a full stop.
+/// The meaning of a reason, in one sentence without a capital and a full stop.
 #[must_use]
 pub const fn sentence(reason: Reason, side: Side) -> &'static str {
     match side {

@@ -1,6 +1,6 @@
 //! The lines themselves, as EVENTS.md fixes them: a change here is a change of the promise. The
 //! core's own types are not serialisable, so that no change in them reaches a reader by accident.
-//! What is written about a field here is its description in the schema.
+//! The doc comment of a field here is its description in the schema.
 
 use super::differing::Differing;
 use crate::failure::{Advice, Exit};
@@ -266,7 +266,7 @@ pub enum Body {
 }
 
 impl Body {
-    /// Whether the line is the session's, with a number, and not one made by the process that reads
+    /// True for a line of the session's, with a number, and not one made by the process that reads
     /// it.
     pub const fn is_numbered(&self) -> bool {
         !matches!(

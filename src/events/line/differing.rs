@@ -1,4 +1,4 @@
-//! What did not arrive as it was, in a line: the first by name, the rest as counts.
+//! The differences of a transfer, in a line: the first by name, the rest as counts.
 
 use super::above_zero;
 use super::body::Trust;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// What all numbered lines have, also those of later versions.
+/// The part that all numbered lines share, including those of later versions.
 #[derive(Deserialize)]
 struct Numbered {
     seq: u64,
