@@ -1,4 +1,4 @@
-//! What a session says: one place that numbers each line of EVENTS.md, keeps it, and lets others
+//! The log of a session: one place that numbers each line of EVENTS.md, keeps it, and lets others
 //! read. Screen, JSON, transcript, diagnostics and every command that receives are its readers.
 
 mod diagnostics;
@@ -235,7 +235,7 @@ impl Log {
         self.received(&seqs);
     }
 
-    /// Who asked for these lines has not said that it has them.
+    /// Takes these lines back: the command that asked for them has not acknowledged them.
     pub fn give_back(&self, seqs: &[u64]) {
         let mut kept = self.kept.change();
         seqs.iter().for_each(|seq| kept.put(*seq, Holder::Waiting));
@@ -331,7 +331,7 @@ impl Log {
         Some((line, lent))
     }
 
-    /// What a bell is to ring for that has rung for that before.
+    /// The state for a bell to ring in; `None` if there is nothing new since it rang at `rung`.
     pub fn news(&self, rung: Option<Rung>) -> Option<Rung> {
         let kept = self.kept.look();
         let lines = || kept.after(None).filter(|line| line.is_waiting()).count() as u64;

@@ -1,6 +1,5 @@
-//! What goes wrong in a session of which nobody reads what it prints, in a file that only its owner
-//! can read: errors, its end, panics. Nothing that was received, no code and no secret gets in
-//! here.
+//! Errors, panics and the end of a session whose output nobody reads, in a file for its owner
+//! alone. Nothing that was received, no code and no secret gets in here.
 
 use crate::clock;
 use crate::events::Event;
@@ -37,7 +36,7 @@ impl Diagnostics {
     /// Notes what went wrong, and the end.
     pub fn note_event(&self, event: &Event) {
         match event {
-            // What would help may be a line with the code.
+            // The advice is left out: it may be a line with the code.
             Event::Trouble(failure) => self.note(&format!("error {}: {failure}", failure.kind)),
             Event::End { failed, .. } => {
                 let (exit, reason) = ended(*failed);

@@ -12,7 +12,7 @@ pub(super) const MOST: usize = 16 << 20;
 /// Bytes of lines that it keeps at most, read or not. What the peer begins is put off before that;
 /// what else is said adds up slowly.
 pub(super) const BOUND: usize = 2 * MOST;
-/// What each line takes beside its bytes, so that many short ones are bounded too.
+/// Bytes that each line counts beside its own, so that many short ones are bounded too.
 pub(super) const LINE_SHARE: usize = 64;
 
 /// A numbered line.
@@ -31,7 +31,7 @@ pub struct Numbered {
     pub(super) turn: u64,
 }
 
-/// Who has a line.
+/// The holder of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holder {
     /// Nobody yet.
@@ -72,11 +72,11 @@ pub(super) struct Kept {
     pub(super) bytes: usize,
     /// Bytes of those that nobody has received.
     pub(super) unreceived_bytes: usize,
-    /// How many these are.
+    /// The number of those lines.
     pub(super) unreceived: u64,
     /// The number up to which all were received.
     pub(super) received: u64,
-    /// How many are about to be printed by the commands whose results they are.
+    /// The number of lines that commands are about to print as their results.
     pub(super) soon: usize,
     /// Counts each time that a line begins to wait for a reader.
     pub(super) turns: u64,
@@ -84,7 +84,7 @@ pub(super) struct Kept {
     pub(super) receipts: u64,
     /// Questions that the other side has, in the order in which it got them: each takes a text.
     pub(super) questions: VecDeque<oneshot::Sender<Numbered>>,
-    /// What the command wants that follows, if one does.
+    /// The lines for the command that follows, if one does.
     pub(super) followed: Option<Follow>,
     /// Nothing more will be said.
     pub(super) ended: bool,
@@ -154,7 +154,7 @@ impl Kept {
         None
     }
 
-    /// Whether there is something for a bell that has rung for that before.
+    /// True if there is something new for a bell that last rang at `rung`.
     pub(super) fn news(&self, rung: Option<Rung>) -> bool {
         let nobody_follows =
             |line: &Numbered| self.followed.as_ref().is_none_or(|follow| !follow.wants(line));
@@ -201,7 +201,7 @@ pub struct Piece {
     pub more: bool,
 }
 
-/// What the command wants that follows: everything new, and some of what was received before it
+/// The lines for the command that follows: all new ones, and some that were received before it
 /// came.
 pub(super) struct Follow {
     pub(super) wanted: Wanted,
@@ -220,11 +220,11 @@ impl Follow {
     }
 }
 
-/// What a bell has rung for.
+/// The state in which a bell last rang.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rung {
     pub(super) turn: u64,
     pub(super) receipts: u64,
-    /// How many lines a `receive` would have returned.
+    /// The number of lines that a `receive` would have returned.
     pub lines: u64,
 }

@@ -18,7 +18,7 @@ fn numbers(piece: &Piece) -> Vec<u64> {
     piece.lines.iter().map(|line| line.seq).collect()
 }
 
-/// What a `receive` returns that does not say that it has it.
+/// Returns the lines for a `receive` that does not acknowledge them.
 fn look(log: &Log, wanted: impl Into<Wanted>) -> Vec<u64> {
     let (piece, _) = log.piece(&wanted.into(), usize::MAX);
     log.give_back(&piece.lent);
@@ -41,7 +41,7 @@ fn what_was_returned_is_not_returned_again_unless_asked_for() {
     assert_eq!((look(&log, None), log.unreceived()), (vec![3], 1));
     assert_eq!(look(&log, Some(0)), [1, 2, 3]);
     assert_eq!(look(&log, Some(9)), [0; 0]);
-    // What was received stays so.
+    // A received line stays so.
     log.give_back(&[1]);
     log.received(&[1]);
     assert_eq!((look(&log, None), log.unreceived()), (vec![3], 1));
@@ -187,7 +187,7 @@ async fn a_text_answers_one_question_and_is_not_returned_as_well() {
     assert!(log.take_text().unwrap().is_none());
 }
 
-/// What the command that follows gets, each line of which it acknowledges.
+/// Returns the lines for the command that follows, which acknowledges each.
 fn followed(log: &Log) -> Vec<u64> {
     std::iter::from_fn(|| log.next())
         .map(|(line, lent)| {
@@ -203,7 +203,7 @@ fn who_follows_gets_each_line_once_and_no_results_of_others() {
     log.print(2, Printed::Yes);
     log.follow(all());
     assert_eq!(followed(&log), [1, 3]);
-    // What a command has printed was received by that.
+    // A line that a command has printed was received by that.
     assert_eq!(log.unreceived(), 0);
     log.keep(4, "result", false);
     log.print(4, Printed::Soon);
@@ -273,11 +273,11 @@ fn a_bell_has_something_to_ring_for_once_until_something_is_received() {
     log.received(&[1, 2]);
     let rung = log.news(rung);
     assert_eq!(rung.unwrap().lines, 1);
-    // What is left of what it rang for is nothing new.
+    // Lines left of those that it rang for are nothing new.
     log.keep(4, "line", false);
     log.received(&[4]);
     assert!(log.news(rung).is_none());
-    // What somebody did not get is.
+    // A line that somebody did not get is.
     log.keep(5, "answer", true);
     assert_eq!(log.take_text().unwrap().unwrap().seq, 5);
     assert!(log.news(rung).is_none());

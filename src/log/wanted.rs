@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineType {
-    /// What happens to the channel.
+    /// A turn of the channel.
     Status,
     /// A text of the other side's.
     Text,
@@ -58,7 +58,7 @@ impl LineType {
     }
 }
 
-/// What a line is: its type, and the event that a `status` has.
+/// The sort of a line: its type, and the event of a `status`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub(super) struct Sort {
     #[serde(rename = "type")]
@@ -80,7 +80,7 @@ enum Turn {
 }
 
 impl Sort {
-    /// That of a line; nothing if it is no line of EVENTS.md.
+    /// The sort of a line; `None` if it is no line of EVENTS.md.
     pub(super) fn of(line: &str) -> Option<Self> {
         serde_json::from_str(line).ok()
     }

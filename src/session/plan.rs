@@ -205,7 +205,7 @@ impl Hosting {
     }
 }
 
-/// What becomes of what arrives.
+/// The rules for what arrives.
 #[derive(Clone)]
 pub struct Taking {
     /// The place that files go to.
