@@ -34,8 +34,8 @@ use transcript::Transcript;
 /// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md,
 /// `text`): what an agent reads costs.
 pub const LONGEST_TEXT_IN_A_LINE: usize = 1024;
-/// How often progress is written to what is no terminal, unless `--progress` says otherwise
-/// (EVENTS.md, `progress`).
+/// Time between lines of progress on an output that is no terminal, unless `--progress` says
+/// otherwise (EVENTS.md, `progress`).
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// For whom the output is.
@@ -47,15 +47,15 @@ pub enum Format {
     Json,
 }
 
-/// How to report.
+/// The settings of a report.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// For whom.
     pub format: Format,
-    /// What people's lines may contain.
+    /// The look of people's lines.
     pub look: Look,
-    /// Whether this process moves one thing and ends (`give`, `take`, `ask`): then a text is shown
-    /// bare, and an expected goodbye is not said.
+    /// True if this process moves one thing and ends (`give`, `take`, `ask`). Then a text is shown
+    /// bare, and an expected goodbye is not printed.
     pub once: bool,
     /// The least time between two lines about one transfer, where no bar is drawn; nothing for no
     /// such lines.
@@ -98,9 +98,9 @@ pub struct Reporter<W> {
     renderer: Renderer<W>,
     /// Every line for programs, also where people read.
     lines: Lines,
-    /// Where everything is said.
+    /// The log in which everything is said.
     log: Arc<Log>,
-    /// Where the other side's texts go, if not among the lines.
+    /// The output for the peer's texts, if they do not go among the lines.
     bare: Option<Bare>,
     transcript: Option<Transcript>,
     ended: bool,
@@ -146,13 +146,13 @@ impl<W: Write + Send + 'static> Reporter<W> {
         if let Err(error) = written
             && let Some(transcript) = self.transcript.take()
         {
-            // Where that cannot be said either, nobody reads.
+            // If that cannot be printed either, nobody reads.
             let _ = self.event(&Event::Trouble(transcript.failed(&error)), now);
         }
     }
 
-    /// What the transcript has of an event whose line is `line`: what would help may name a code,
-    /// and helps nobody afterwards.
+    /// Keeps an event and its `line` in the transcript, without advice: that may name a code, and
+    /// helps nobody afterwards.
     fn keep(&mut self, event: &Event, line: Option<&str>, now: Instant) {
         let Some(transcript) = &mut self.transcript else { return };
         let at = SystemTime::now();
@@ -173,7 +173,8 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.bare = Some(bare);
     }
 
-    /// Where they go, if they do. Whoever has an event of a text puts it there before it is said.
+    /// The output for the peer's texts, if there is one. Whoever has an event of a text puts it
+    /// there before it is said.
     #[must_use]
     pub const fn bare(&self) -> Option<&Bare> {
         self.bare.as_ref()
@@ -280,7 +281,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
     }
 
     /// Writes a line that a session of this machine has made, as it is, or for people what it says.
-    /// What is no such line is left out.
+    /// Any other line is left out.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -340,7 +341,7 @@ mod tests {
         }
     }
 
-    /// What is done to a stream.
+    /// Records the calls that are made to a stream.
     #[derive(Clone, Default)]
     struct Counting(std::sync::Arc<std::sync::Mutex<Vec<&'static str>>>);
 

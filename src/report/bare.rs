@@ -7,12 +7,12 @@ use pinhole_protocol::wire::PeerText;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where they go, for whoever writes them there: their reader may take its time, so that is not for
-/// the loop that keeps a channel alive.
+/// An output for such texts. Its reader may take its time, so it is not for the loop that keeps a
+/// channel alive.
 #[derive(Clone)]
 pub struct Bare {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
-    /// That of the terminal, if it is one.
+    /// The look of the terminal, if it is one.
     look: Option<Look>,
     /// True if nothing is added, not even the end of the last line.
     exact: bool,

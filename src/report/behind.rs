@@ -10,10 +10,10 @@ use std::time::Duration;
 /// Bytes that wait for a reader: as many as a session keeps for other commands
 /// (`log/kept.rs`).
 const MOST: usize = 16 << 20;
-/// How long one piece is waited for, so that an output that is closed is known at once. A pipe that
-/// is read takes it in microseconds.
+/// Longest wait for one piece, so that a closed output is known at once. A pipe that is read takes
+/// it in microseconds.
 const SOON: Duration = Duration::from_millis(500);
-/// How long the end waits for a reader that is behind.
+/// Longest wait of the end for a reader that is behind.
 const AT_THE_END: Duration = Duration::from_secs(10);
 
 /// An output that is written on a thread of its own. What is written in one call stays together, or

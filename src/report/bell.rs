@@ -4,7 +4,7 @@
 use crate::events::ChannelName;
 use std::fmt::Write;
 
-/// That so many lines wait.
+/// Says that so many lines wait.
 #[must_use]
 pub fn waits(lines: u64, name: ChannelName) -> String {
     let wait = if lines == 1 { "waits" } else { "wait" };
@@ -12,7 +12,7 @@ pub fn waits(lines: u64, name: ChannelName) -> String {
     format!("pinhole: {lines} {wait} in {place}; {}", receive(name))
 }
 
-/// That the channel is over.
+/// Says that the channel is over.
 #[must_use]
 pub fn over(name: ChannelName) -> String {
     let channel = name.number.map_or_else(|| "the channel".to_owned(), |number| number.to_string());

@@ -1,6 +1,6 @@
-//! What a relay's operator reads: one line for each thing that happened, as JSON or, at a terminal,
-//! as text. Only the relay's own words get in here, which hold no address, number or token; what
-//! libraries log about connections does not.
+//! The log for a relay's operator: one line for each event, as JSON or, at a terminal, as text.
+//! Only the relay's own words get in here, which hold no address, number or token. Those of
+//! libraries about connections do not.
 
 use crate::events::line::timestamp;
 use crate::failure::Failure;
@@ -103,7 +103,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-/// What one event says. `event` names it, its message is a sentence for people.
+/// The content of one event. `event` names it, its message is a sentence for people.
 #[derive(Default)]
 struct Said {
     event: String,

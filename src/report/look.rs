@@ -1,4 +1,4 @@
-//! What may be written for people: colours, cursor movement, how many columns.
+//! The abilities of an output for people: colours, cursor movement, columns.
 
 use crate::platform::terminal;
 use crate::stdio::Sink;
@@ -6,16 +6,16 @@ use std::borrow::Cow;
 use std::io;
 use unicode_width::UnicodeWidthStr;
 
-/// What stands before each line of a single text of the peer's. Pasted into a shell with it, a line
-/// does nothing.
+/// Mark before each line of a single text of the peer's. Pasted into a shell with it, a line does
+/// nothing.
 pub(super) const MARK: &str = "| ";
 
-/// What may be written for people.
+/// The abilities of an output for people.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
-    /// Whether lines may be drawn over: without it there is no bar and no control function at all.
+    /// True if lines may be drawn over: without it there is no bar and no control function at all.
     pub cursor: bool,
-    /// Whether colours are welcome.
+    /// True if colours are welcome.
     pub colour: bool,
     /// True if nothing but ASCII may be written (`LC_ALL=C`).
     pub ascii: bool,
@@ -186,13 +186,13 @@ fn columns(text: &str) -> usize {
 /// Colours by what they say, as their SGR numbers (ECMA-48, 8.3.117).
 #[derive(Clone, Copy)]
 pub(super) enum Ink {
-    /// What matters most: the code.
+    /// For the code, which matters most.
     Bold = 1,
-    /// What went wrong.
+    /// For failures.
     Red = 31,
-    /// What is done.
+    /// For things that are done.
     Green = 32,
-    /// What the peer wrote.
+    /// For the peer's words.
     Cyan = 36,
 }
 

@@ -1,5 +1,4 @@
-//! How fast the transfers go and how long they took, from the progress that is reported and the
-//! time it is reported at.
+//! The speed and duration of transfers, from the reported progress and the time of each report.
 
 use crate::events::Way;
 use pinhole_protocol::limits::TRANSFERS;
@@ -41,7 +40,7 @@ impl Meter {
             .map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
     }
 
-    /// Whether a line is due: `every` has passed since the last one, or since the transfer began.
+    /// True if a line is due: `every` has passed since the last one, or since the transfer began.
     pub fn is_due(&mut self, every: Duration, now: Instant) -> bool {
         let due = now.saturating_duration_since(self.told) >= every;
         if due {
@@ -129,7 +128,7 @@ impl Meters {
     }
 }
 
-/// How long the rest takes at this speed; nothing if that cannot be said.
+/// The time for the rest at this speed; `None` if it is unknown.
 pub fn left(done: u64, total: Option<u64>, rate: u64) -> Option<Duration> {
     total?.saturating_sub(done).checked_div(rate).map(Duration::from_secs)
 }

@@ -15,7 +15,7 @@ pub struct ErrorWord {
     pub error: String,
     /// The exit status that it leads to.
     pub exit: u8,
-    /// What has happened, in a few words.
+    /// A few words on what has happened.
     pub meaning: String,
 }
 
@@ -24,7 +24,7 @@ pub struct ErrorWord {
 pub struct Status {
     /// The number.
     pub exit: u8,
-    /// What it stands for, in a few words.
+    /// A few words on its meaning.
     pub meaning: String,
 }
 
@@ -85,7 +85,7 @@ mod tests {
         let (exits, all) = (exits(), Exit::ALL.map(Exit::code));
         assert_eq!(exits.iter().map(|status| status.exit).collect::<Vec<_>>(), all);
         assert!(all.is_sorted() && exits.iter().all(|status| !status.meaning.is_empty()));
-        // What is not listed has no number that would be reached by counting on.
+        // Counting on reaches no status that is not listed.
         assert_eq!(all.len(), usize::from(Exit::Unfinished.code()) + 2);
     }
 

@@ -21,7 +21,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
-/// What to do instead of comparing words where nobody is.
+/// Alternative to comparing words where nobody is there to do it.
 pub const WITHOUT_VERIFY: &str = "leave --verify out, or run it at a terminal";
 
 /// Words that answer a question in an open channel, each behind a slash: what is typed there is a
@@ -50,7 +50,7 @@ struct Question<'a, T> {
 /// The terminal of this process.
 pub type OwnTerminal = Terminal<Box<dyn BufRead + Send>, Box<dyn Write + Send>>;
 
-/// What to do with a file whose name is taken.
+/// The choices for a file whose name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
     /// Store it under another name.
@@ -63,7 +63,7 @@ pub enum Conflict {
     Merge,
 }
 
-/// What to do with a secret.
+/// The choices for a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretTo {
     /// Write it to a file that only this user can read.
@@ -74,9 +74,9 @@ pub enum SecretTo {
     Nowhere,
 }
 
-/// Whether somebody can be asked: one of the three standard streams is a terminal. A process may
-/// have a controlling terminal that is not for it (an agent's commands run under the terminal of
-/// the agent's user), so that alone does not count.
+/// True if somebody can be asked: one of the three standard streams is a terminal. A controlling
+/// terminal alone does not count, because it may not be for this process. Such is the terminal of
+/// an agent's user, under which the agent's commands run.
 #[must_use]
 pub fn somebody_is_there() -> bool {
     io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()

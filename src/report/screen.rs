@@ -6,7 +6,7 @@ use rustyline::ExternalPrinter;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What prints above a line that is being typed.
+/// The printer above a line that is being typed.
 type Printer = Box<dyn ExternalPrinter + Send>;
 
 /// Text that ends a line and leaves the screen as it was.

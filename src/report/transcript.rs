@@ -23,7 +23,7 @@ pub struct Transcript {
     path: String,
 }
 
-/// How it is written, which its name says.
+/// The form in which it is written, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     /// For people: `.md`.
@@ -73,7 +73,7 @@ impl Transcript {
         Ok(transcript)
     }
 
-    /// That it cannot be written any further.
+    /// The failure if it cannot be written any further.
     pub(super) fn failed(&self, error: &io::Error) -> Failure {
         Failure::new(
             Kind::Disk,
@@ -239,9 +239,9 @@ impl Transcript {
     }
 }
 
-/// What stands before each line of this side's: code, in Markdown.
+/// Mark before each line of this side's: code, in Markdown.
 const OURS: &str = "    ";
-/// What stands before each line of the peer's: quoted code.
+/// Mark before each line of the peer's: quoted code.
 const THEIRS: &str = ">     ";
 
 #[cfg(test)]

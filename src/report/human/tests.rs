@@ -54,7 +54,7 @@ fn written(look: Look, once: bool, events: &[Event]) -> String {
     out.text()
 }
 
-/// What stands on a screen of 80 columns in the end.
+/// Returns the final content of a screen of `columns` columns.
 fn on_screen(bytes: &str, columns: u16) -> String {
     let mut screen =
         vt100::Parser::new(NonZeroU16::new(60).unwrap(), NonZeroU16::new(columns).unwrap(), 0);

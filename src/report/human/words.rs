@@ -51,7 +51,7 @@ pub fn channel(look: Look, channel: &Channel) -> String {
     lines.join("\n")
 }
 
-/// Who reaches the host, and the two ways for everybody else.
+/// Sentences on the machines that reach the host, and on the two ways for everybody else.
 fn reach(reach: &Reach) -> Vec<String> {
     let first = match reach {
         Reach::Relay(relay) => return vec![format!("Through {relay}.")],
@@ -161,7 +161,7 @@ pub fn wrong_code(guesses: u32) -> String {
     }
 }
 
-/// What is offered, in one line: `3 items (report.pdf, logs, …), at least 12.3 GB, still counting`.
+/// An offer in one line: `3 items (report.pdf, logs, …), at least 12.3 GB, still counting`.
 pub fn offer(offer: &Offered) -> String {
     let what = match offer.names.as_slice() {
         [one] => name(one),
@@ -176,7 +176,7 @@ pub fn offer(offer: &Offered) -> String {
     format!("{what}, {}", total(offer))
 }
 
-/// How much is offered: `38.2 MB`, `at least 12.3 GB, still counting`, `still counting`,
+/// The size of an offer: `38.2 MB`, `at least 12.3 GB, still counting`, `still counting`,
 /// `of unknown size`.
 pub fn total(offer: &Offered) -> String {
     match (offer.size, offer.counted) {
@@ -199,7 +199,7 @@ pub fn amount(what: &str, files: Option<u32>, bytes: Option<u64>) -> String {
 
 /// A name or path of any bytes, for a terminal.
 pub fn bytes(bytes: &[u8]) -> String {
-    // What is no UTF-8 is shown as what it is, so that no two names look alike.
+    // Bytes that are no UTF-8 are shown escaped, so that no two names look alike.
     let shown: String = bytes
         .utf8_chunks()
         .flat_map(|chunk| [chunk.valid().to_owned(), chunk.invalid().escape_ascii().to_string()])
@@ -207,7 +207,7 @@ pub fn bytes(bytes: &[u8]) -> String {
     name(&shown)
 }
 
-/// What became of a folder that was joined with one that was here, as a sentence.
+/// A sentence about a folder that was joined with one that was here.
 pub fn merged(replaced: u32) -> String {
     let files = if replaced == 0 { "no file".to_owned() } else { count(replaced.into(), "file") };
     format!("it was merged into the folder that was here, and replaced {files} in it")
@@ -216,7 +216,7 @@ pub fn merged(replaced: u32) -> String {
 /// Names that act which people are told.
 const ACTING: usize = 5;
 
-/// What programs act on of something that has come, if they do.
+/// The names in something received on which programs act, if there are any.
 pub fn acting(found: &Acting) -> Option<String> {
     let told: Vec<String> = found.names().iter().take(ACTING).map(|path| name(path)).collect();
     let rest = found.names().len().saturating_sub(told.len()) as u64;
@@ -245,8 +245,8 @@ pub const fn set_aside(why: SetAside) -> &'static str {
 /// Differences that people are told by name.
 const TOLD: usize = 20;
 
-/// What did not arrive as it was, a sentence each: but for what a line says already, the name of
-/// `itself`.
+/// The differences of what arrived, a sentence each, without the name of `itself`: a line says that
+/// already.
 pub fn differing(all: &Differences, itself: Option<&[u8]>) -> impl Iterator<Item = String> {
     let renamed = all.renamed().saturating_sub(u32::from(itself.is_some()));
     let count = u64::from(renamed) + u64::from(all.missing()) + u64::from(all.left_out());

@@ -374,7 +374,7 @@ enum PromisedStored {
     Declined,
 }
 
-/// What is written when the events come one second after another.
+/// Returns the lines that are written if the events come one second after another.
 fn lines(events: &[Event], progress_every: Option<Duration>) -> Vec<String> {
     let (log, mut lines, start) = (Log::default(), Lines::new(progress_every), Instant::now());
     let mut written = String::new();

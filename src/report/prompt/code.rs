@@ -48,7 +48,7 @@ pub fn read_code<C: Fn(&str) -> Vec<String>>(
 struct Words<C>(C);
 
 impl<C: Fn(&str) -> Vec<String>> Words<C> {
-    /// Where the word begins, and what it can be. The number in front has no completion.
+    /// The start of the word, and its completions. The number in front has none.
     fn at(&self, line: &str, cursor: usize) -> (usize, Vec<String>) {
         let typed = line.get(..cursor).unwrap_or(line);
         match typed.rfind(['-', ' ']) {

@@ -145,7 +145,7 @@ fn names_that_act_are_marked_and_nothing_by_habit_takes_them() {
              unasked.\nReceive into /in? [y/N] "
         )
     );
-    // What is beyond the list is marked too.
+    // Names beyond the list of those that act are marked too.
     let several = Offered {
         acts: Acting::read(vec![".git".into()], 1),
         ..offer(&[".git", "bin", "a"], 5, 9, true)
