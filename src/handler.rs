@@ -15,14 +15,14 @@ pub use pace::{A_MINUTE, Pace};
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// How long a handler may take unless `--handler-timeout` says otherwise: an agent thinks for a
-/// minute or two (issue of the handlers, DESIGN 4).
+/// Time for a handler without `--handler-timeout`: an agent thinks for a minute or two (issue of
+/// the handlers, DESIGN 4).
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Messages of both sides together unless `--max-turns` says otherwise: ten questions with their
 /// answers. Two agents that thank each other end soon.
 pub const TURNS: u32 = 20;
 
-/// What a handler reads.
+/// The form in which a handler reads a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// The text, as it was sent.
@@ -31,32 +31,32 @@ pub enum Form {
     Json,
 }
 
-/// What the command line says of it.
+/// The handler that the command line describes.
 #[derive(Clone, Debug)]
 pub struct Handler {
     program: Program,
-    /// What it reads.
+    /// The form in which it reads a message.
     pub form: Form,
     timeout: Duration,
     /// Messages of both sides together after which the channel is closed.
     pub turns: u32,
-    /// Whether the channel is closed after the first message and its answer.
+    /// True if the channel is closed after the first message and its answer.
     pub once: bool,
     environment: Vec<(OsString, OsString)>,
 }
 
-/// How it is limited.
+/// The limits of a handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long one run may take.
+    /// Time for one run.
     pub timeout: Duration,
     /// Messages of both sides together.
     pub turns: u32,
-    /// Whether one message is enough.
+    /// True if one message is enough.
     pub once: bool,
 }
 
-/// What a handler may know of its channel, none of it a secret.
+/// The facts that a handler may know of its channel, none of them a secret.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The number of the channel, where other commands can reach it.

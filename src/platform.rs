@@ -1,4 +1,4 @@
-//! What differs between operating systems, and nothing else.
+//! The differences between operating systems, and nothing else.
 //!
 //! Each system fills the same modules with the same functions and types, cut by what pinhole needs
 //! and not by what a system calls it. Their comments tell what holds on every system. So far only

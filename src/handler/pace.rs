@@ -1,5 +1,5 @@
-//! How often something may begin that costs money, as a run of a handler does: two that answer each
-//! other would otherwise spin.
+//! A limit on how often something that costs money may begin, such as a run of a handler. Two
+//! handlers that answer each other would otherwise spin.
 
 use pinhole_protocol::time::Instant;
 use std::collections::VecDeque;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Runs that begin within a minute (DESIGN 4).
 pub const A_MINUTE: usize = 6;
-/// That minute.
+/// The minute of [`A_MINUTE`].
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// When the latest runs began.

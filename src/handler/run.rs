@@ -13,15 +13,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, Command};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long output may still come when the program has ended and all of its group with it: what is
-/// in the pipe is there at once. Only a process that has left the group could go on.
+/// Time for output when the program and all of its group have ended: the pipe's content is there at
+/// once. Only a process that has left the group could go on.
 const REST: Duration = Duration::from_secs(1);
 /// Bytes of the longest line end, which is no part of the answer.
 const LINE_END: usize = 2;
-/// What a handler does with an answer that is no text, or a long one.
+/// Advice for a handler whose answer is no text, or a long one.
 const INSTEAD: &str = "let it send a file: pinhole send \"$PINHOLE_CHANNEL\" --file PATH";
 
-/// What it came to.
+/// The outcome of a run.
 enum Came {
     /// It ended, and had printed this.
     Ended(ExitStatus, Vec<u8>),
@@ -125,7 +125,7 @@ async fn came(mut command: Command, message: Vec<u8>) -> io::Result<Came> {
             () = &mut feeding, if !fed => fed = true,
             status = child.wait(), if ended.is_none() => {
                 ended = Some((status?, Instant::now() + REST));
-                // What it has started does not outlive it.
+                // Processes that it has started do not outlive it.
                 drop(group.take());
             }
             () = late(ended) => output = None,

@@ -1,4 +1,4 @@
-//! What the system tells about the disk, or the file system, that something is on.
+//! The system's facts about the disk, or the file system, that something is on.
 
 use rustix::fs::{StatVfs, fstatfs};
 use std::io;

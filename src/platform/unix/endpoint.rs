@@ -95,7 +95,7 @@ pub fn try_out(address: &Path) -> io::Result<()> {
     net::UnixStream::connect(address).map(drop)
 }
 
-/// Who is at the other end. The system vouches for it.
+/// The process at the other end. The system vouches for it.
 ///
 /// # Errors
 /// Of the system.

@@ -20,10 +20,10 @@ use std::path::{Component, Path, PathBuf};
 /// Bytes of a path that can be opened at once, the NUL at its end counted (Linux, `limits.h`).
 pub const PATH_MAX: usize = 4_096;
 
-/// What tells a file or folder from all others that are there at the same time: device and inode.
+/// Device and inode, which tell a file or folder from all others that are there at the same time.
 pub type FileId = (u64, u64);
 
-/// What something in a file system is.
+/// The kind of something in a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -78,7 +78,7 @@ impl Kind {
     }
 }
 
-/// What the system tells about a file or folder, as it was when it was asked.
+/// The system's facts about a file or folder, as it was when they were asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts(Stat);
 
@@ -123,7 +123,7 @@ impl Facts {
         Ok(Self(rustix::fs::statat(above.as_ref().map_or(CWD, AsFd::as_fd), last, flags)?))
     }
 
-    /// What it is.
+    /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match FileType::from_raw_mode(self.0.st_mode) {
@@ -174,8 +174,8 @@ impl Facts {
         (self.0.st_ctime, u32::try_from(self.0.st_ctime_nsec).unwrap_or(0))
     }
 
-    /// Who may read, write and execute it: three bits for its owner, its group and all others
-    /// (chmod(1)), below three that have other meanings.
+    /// The permissions to read, write and execute it: three bits each for its owner, its group and
+    /// all others (chmod(1)). Above them are three bits that have other meanings.
     #[must_use]
     pub const fn permissions(&self) -> u32 {
         self.0.st_mode & 0o7777
@@ -194,7 +194,7 @@ impl Facts {
     }
 }
 
-/// How something is opened that may be anything.
+/// The way to open something that may be anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// To be read. Neither a pipe's other end is waited for nor a terminal taken over.
@@ -327,7 +327,7 @@ fn open_stepwise(above: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io::Resul
 pub const WHEREABOUTS: (&str, &str) =
     ("/proc/self/fd", "mount /proc here, or give it where that is mounted");
 
-/// Where an open file is now, by a path without links; a pipe without a name is not at an absolute
+/// The place of an open file now, as a path without links. A pipe without a name has no absolute
 /// path.
 ///
 /// # Errors
@@ -399,7 +399,7 @@ pub fn fill_at(file: impl AsHandle, bytes: &mut [u8], offset: u64) -> io::Result
     Ok(read)
 }
 
-/// What begins at a place in a file, and where it ends; [`u64::MAX`] where nothing comes after it.
+/// The content that begins at a place in a file, and its end; [`u64::MAX`] if nothing follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// Bytes that are kept; all that follow, where the file system knows no holes.
@@ -408,8 +408,8 @@ pub enum Span {
     Hole(u64),
 }
 
-/// What begins at this place in a file that may have holes. It moves the place at which the file
-/// is read in order.
+/// The content that begins at this place in a file that may have holes. Moves the place at which
+/// the file is read in order.
 #[must_use]
 pub fn span(file: &File, offset: u64) -> Span {
     match seek(file, SeekFrom::Data(offset)) {

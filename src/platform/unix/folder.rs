@@ -27,7 +27,7 @@ pub struct Folder(Dir);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group(Gid);
 
-/// Where a path below a folder leads, links on it followed.
+/// The destination of a path below a folder, links on it followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Led {
     /// To something in the folder.
@@ -139,7 +139,7 @@ impl Folder {
         Ok(rustix::fs::chmodat(&self.0, name, FOLDER_MODE, AtFlags::empty())?)
     }
 
-    /// What is in this folder, by name.
+    /// The entries of this folder, by name.
     ///
     /// # Errors
     /// Of the system.
@@ -177,7 +177,7 @@ impl Folder {
         Ok(rustix::fs::statat(&self.0, name, flags)?.into())
     }
 
-    /// What `name` is; `None` if there is nothing of that name.
+    /// The kind of `name`; `None` if there is nothing of that name.
     ///
     /// # Errors
     /// Of the system.

@@ -1,4 +1,4 @@
-//! What tells one file from another, whatever their names.
+//! The identity of a file, whatever its name.
 
 use super::file::FileId;
 use cap_std::fs::{Metadata, MetadataExt};
@@ -7,10 +7,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::SystemTime;
 
-/// What a file or folder is, whatever its name: device, inode and, where the system says it, when
-/// it was made, because an inode that is free is soon another file's. A file system in user space
-/// may give something another inode once the kernel has forgotten the last; there it is the device
-/// alone.
+/// Device, inode and, where the system says it, time of creation of a file or folder, whatever its
+/// name. The time is there because a free inode is soon another file's. A file system in user space
+/// may change an inode once the kernel forgets it: there the inode is left out.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity {
     place: FileId,
@@ -25,7 +24,7 @@ impl PartialEq for Identity {
 }
 
 impl Identity {
-    /// That of an open file.
+    /// The identity of an open file.
     ///
     /// # Errors
     /// Of the system.

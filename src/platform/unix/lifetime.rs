@@ -1,5 +1,5 @@
-//! How long processes live here: with the machine, or with the one command that a sandbox or a
-//! container was made for.
+//! The lifetime of processes here: with the machine, or with the one command of a sandbox or a
+//! container.
 
 use std::path::Path;
 
@@ -50,8 +50,8 @@ fn ends_with_it(proc: &Path, id: &[u8]) -> bool {
         return false;
     };
     let for_one = own.process == 1 || own.parent == 1 && INITS.contains(&first.name.as_str());
-    // What an agent started for this command has the agent's id; what the agent runs in has none,
-    // or is older.
+    // A process that an agent started for this command has the agent's id. One that the agent runs
+    // in has none, or is older.
     let began = || {
         std::fs::read(proc.join("1/environ"))
             .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == id))

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-/// Where what is written is lost.
+/// The device on which output is lost.
 const NULL: &str = "/dev/null";
 
 /// True if whoever started this program has closed the stream. Before anything of ours runs, the

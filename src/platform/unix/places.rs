@@ -34,8 +34,7 @@ pub const SYSTEM: &str = "/etc";
 /// The folder in which homes commonly are, for an account that is known by its name alone.
 pub const HOMES: &str = "/home";
 
-/// What helps where something is made up by the system and not meant to be sent; `None` for what
-/// is not.
+/// Advice against sending something that the system makes up; `None` for anything else.
 #[must_use]
 pub fn advice_on_made_up(path: &Path) -> Option<&'static str> {
     ["/proc", "/sys", "/dev"]

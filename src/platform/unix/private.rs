@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What helps where [`runtime`], or what stands in for it, cannot be written to.
+/// Advice if [`runtime`], or what stands in for it, cannot be written to.
 pub const ELSEWHERE: &str = "set XDG_RUNTIME_DIR to a directory of your own that is writable";
 
 /// Why a folder is not used as a private one.
@@ -22,7 +22,7 @@ pub enum Unfit {
     Failed(PathBuf, io::Error),
 }
 
-/// What helps against [`Unfit::Shared`].
+/// Advice against [`Unfit::Shared`].
 #[must_use]
 pub fn made_private(path: &Path) -> String {
     format!(
@@ -55,7 +55,7 @@ pub fn runtime() -> Option<PathBuf> {
 /// The variable that names another folder than the usual one for [`state`].
 pub const STATE_VARIABLE: &str = "XDG_STATE_HOME";
 
-/// What helps where there is no [`configuration`].
+/// Advice if there is no [`configuration`].
 pub const FOR_CONFIGURATION: &str = "set HOME, or XDG_CONFIG_HOME";
 
 /// Variables by which [`state`] and [`runtime`] are found.

@@ -30,7 +30,7 @@ pub fn is_program(name: &OsStr) -> bool {
 /// Of the system, if it does not tell.
 pub fn own_program() -> io::Result<std::path::PathBuf> {
     let own = std::env::current_exe()?;
-    // What Linux adds once the file was replaced.
+    // Linux adds this once the file was replaced.
     let path = own.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
     Ok(path.map(Into::into).unwrap_or(own))
 }
@@ -55,7 +55,7 @@ pub fn lead_group(command: &mut Command) -> &mut Command {
 pub struct Group(Pid);
 
 impl Group {
-    /// That of a program that was started by [`lead_group`] and was not waited for.
+    /// The group of a program that was started by [`lead_group`] and was not waited for.
     #[must_use]
     pub fn of(child: &Child) -> Option<Self> {
         child.id().and_then(|id| Pid::from_raw(id.cast_signed())).map(Self)
