@@ -52,7 +52,7 @@ pub fn exactly(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{grouped} {thing}s") }
 }
 
-/// How long something took: `less than 0.1 s`, `0.2 s`, `3.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`.
+/// A duration: `less than 0.1 s`, `0.2 s`, `3.4 s`, `45 s`, `3 min 20 s`, `2 h 5 min`.
 #[must_use]
 pub fn took(time: Duration) -> String {
     let tenths = (time.as_millis() + 50) / 100;

@@ -1,4 +1,4 @@
-//! Where time enters the program: one clock that goes on while the machine sleeps.
+//! The program's source of time: one clock that goes on while the machine sleeps.
 
 use crate::platform;
 use pinhole_protocol::time::Instant;

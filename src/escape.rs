@@ -36,7 +36,7 @@ pub fn push_text(shown: &mut String, text: &str) {
     }
 }
 
-/// How many times longer than the text its escaped form can be: a control byte becomes the six of
+/// Most times that escaping can lengthen a text: a control byte becomes the six characters of
 /// `\u{1b}`.
 pub const LONGEST: usize = 6;
 
@@ -76,10 +76,11 @@ fn push(shown: &mut String, c: char) {
     }
 }
 
-/// Whether a character does something other than being seen: controls (C0, DEL, C1), line and
-/// paragraph separators, annotation marks, and what Unicode calls default-ignorable
-/// (DerivedCoreProperties, Unicode 16), which holds the zero-width, bidi and tag characters. The
-/// two selectors between a sign's text and emoji form stay: they only choose how it is drawn.
+/// True for a character that does something other than being seen. These are controls (C0, DEL,
+/// C1), line and paragraph separators, annotation marks, and the set that Unicode calls
+/// default-ignorable. The last (DerivedCoreProperties, Unicode 16) holds the zero-width, bidi and
+/// tag characters. The two selectors between a sign's text and emoji form stay: they only choose
+/// how it is drawn.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -147,8 +148,8 @@ pub(super) mod tests {
         }
     }
 
-    /// What a terminal would do beside printing. The `A` at the end must be printed too: an open
-    /// sequence would swallow it.
+    /// The functions that a terminal would perform for a text beside printing it. The `A` at the
+    /// end must be printed too: an open sequence would swallow it.
     pub(crate) fn functions(text: &str) -> Vec<String> {
         let mut seen = Functions::default();
         let mut parser = vte::Parser::new();

@@ -72,7 +72,7 @@ impl Program {
         Ok(Some(Self { name: name.clone(), args: args.to_vec() }))
     }
 
-    /// What it is called.
+    /// Its name.
     #[must_use]
     pub fn name(&self) -> &OsStr {
         &self.name

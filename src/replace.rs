@@ -31,7 +31,7 @@ fn replace_after(
     mode: u32,
     meanwhile: impl FnOnce(),
 ) -> io::Result<bool> {
-    // What is taken away is the link.
+    // A removal takes away the link itself.
     let path = after.and_then(|_| path.canonicalize().ok()).unwrap_or_else(|| path.to_owned());
     if !is(&path, before)? {
         return Ok(false);
@@ -190,7 +190,7 @@ mod tests {
                 }
             }
         }
-        // What another has removed stays removed.
+        // A file that another program has removed stays removed.
         std::fs::write(&path, "one").unwrap();
         assert!(
             !replace_after(&path, Some("one"), Some("two"), 0o600, || std::fs::remove_file(&path)

@@ -55,8 +55,8 @@ pub(super) const IDS: [&str; 7] = [
     "GEMINI_SESSION_ID",
 ];
 
-/// What an agent's client itself logs in with. A handler that is such a client gets it by its name
-/// alone (`--handler-env`).
+/// Variables with which an agent's client itself logs in. A handler that is such a client gets them
+/// by name alone (`--handler-env`).
 pub(super) const LOGINS: [&str; 9] = [
     "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
     "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
