@@ -181,6 +181,12 @@ impl Control {
         }))
     }
 
+    /// A person's session for a channel, for tests.
+    #[cfg(test)]
+    pub(crate) fn sample(reading: Reading) -> Self {
+        Self::new(Role::Host, Want::Both, None, None, None, reading, Owner::Person)
+    }
+
     /// True if nobody reads what the session prints, so its lines wait for other commands.
     #[must_use]
     pub fn is_unread(&self) -> bool {

@@ -78,12 +78,9 @@ pub(super) async fn ring(
 mod tests {
     use super::super::Reading;
     use super::super::found::Found;
-    use super::super::owner::Owner;
     use super::*;
     use crate::events::Event;
     use crate::failure::Kind;
-    use crate::role::Role;
-    use pinhole_protocol::wire::Want;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -94,15 +91,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_is_heard() {
         for event in [Some(Event::End { failed: Some(Kind::Expired), more: false }), None] {
-            let control = Control::new(
-                Role::Host,
-                Want::Both,
-                None,
-                None,
-                None,
-                Reading::Detached,
-                Owner::Person,
-            );
+            let control = Control::sample(Reading::Detached);
             control.log().say(&Event::Waiting);
             let mut bell = Found::within(control.clone()).await.bell().await.unwrap();
             assert_eq!(bell.rings().await.unwrap(), Some((None, 1)));

@@ -216,24 +216,13 @@ impl Closing {
 #[cfg(test)]
 mod tests {
     use super::super::Reading;
-    use super::super::owner::Owner;
     use super::*;
     use crate::events::Event;
     use crate::log::wanted::Wanted;
-    use crate::role::Role;
-    use pinhole_protocol::wire::Want;
 
     #[test]
     fn what_another_command_is_still_printing_keeps_no_closed_session() {
-        let control = Control::new(
-            Role::Host,
-            Want::Both,
-            None,
-            None,
-            None,
-            Reading::Detached,
-            Owner::Person,
-        );
+        let control = Control::sample(Reading::Detached);
         control.hand_over();
         control.log().say(&Event::Waiting);
         let (lent, _) = control.0.log.piece(&Wanted::default(), 1_000);

@@ -139,25 +139,14 @@ impl Drop for Expected {
 #[cfg(test)]
 mod tests {
     use super::super::Reading;
-    use super::super::owner::Owner;
     use super::*;
     use crate::events::Event;
     use crate::log::wanted::Wanted;
-    use crate::role::Role;
-    use pinhole_protocol::wire::Want;
     use std::time::Duration;
     use tokio::time::{pause, sleep};
 
     fn session() -> (Control, Lent) {
-        let control = Control::new(
-            Role::Host,
-            Want::Both,
-            None,
-            None,
-            None,
-            Reading::Detached,
-            Owner::Person,
-        );
+        let control = Control::sample(Reading::Detached);
         control.log().say(&Event::Waiting);
         let lent = Lent::new(&control, control.0.log.piece(&Wanted::default(), 1_000).0.lent);
         (control, lent)

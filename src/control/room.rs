@@ -55,15 +55,12 @@ fn share(ware: &Ware) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::owner::Owner;
     use crate::control::{Control, Reading};
     use crate::failure::Kind;
-    use crate::role::Role;
-    use pinhole_protocol::wire::Want;
     use std::time::Duration;
 
     fn channel() -> Control {
-        Control::new(Role::Host, Want::Both, None, None, None, Reading::Detached, Owner::Person)
+        Control::sample(Reading::Detached)
     }
 
     #[tokio::test]

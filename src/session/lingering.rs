@@ -87,18 +87,15 @@ pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
 mod tests {
     use super::*;
     use crate::control::Reading;
-    use crate::control::owner::Owner;
     use crate::report::look::Look;
     use crate::report::{Format, Reporter, Settings};
-    use crate::role::Role;
     use pinhole_protocol::secret::SecretVec;
-    use pinhole_protocol::wire::{ItemId, Want};
+    use pinhole_protocol::wire::ItemId;
 
     /// The end of a session with so many secrets that nobody takes, after a conversation that ended
     /// so.
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
-        let control =
-            Control::new(Role::Host, Want::Both, None, None, None, Reading::Printed, Owner::Person);
+        let control = Control::sample(Reading::Printed);
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
         let settings =
             Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
@@ -127,15 +124,7 @@ mod tests {
     /// A session in the background that has ended so, and whether the command that started it was
     /// told of its channel before.
     fn left(failed: Option<Kind>, told: bool) -> Control {
-        let control = Control::new(
-            Role::Host,
-            Want::Both,
-            None,
-            None,
-            None,
-            Reading::Detached,
-            Owner::Person,
-        );
+        let control = Control::sample(Reading::Detached);
         if told {
             control.hand_over();
         }
