@@ -58,7 +58,7 @@ pub use stream::Available;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What of the named folders is sent.
+/// Choice of what is sent from the named folders.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Patterns of what is left out, in the syntax of a `.gitignore`: one without a slash inside
@@ -66,17 +66,17 @@ pub struct Options {
     /// `**` crosses folders, a slash at the end matches folders only. A folder that is left out is
     /// not entered. What is named on the command line itself is always sent.
     pub exclude: Vec<String>,
-    /// Whether the `.gitignore` files hold: those in the folder, and those above it up to the root
+    /// True if the `.gitignore` files hold: those in the folder, and those above it up to the root
     /// of its repository. `.git` is then left out too.
     pub gitignore: bool,
-    /// What becomes of links found inside folders.
+    /// Treatment of links found inside folders.
     pub links: Links,
-    /// What keeps things in, if anything does. What is named itself is refused, what lies in
-    /// folders is left out.
+    /// Fence around what is sent, if there is one. Things that it keeps in are refused if named,
+    /// and left out if in folders.
     pub fence: Option<Fence>,
 }
 
-/// What becomes of symbolic links found inside folders. Links named on the command line are always
+/// Treatment of symbolic links found inside folders. Links named on the command line are always
 /// followed. A peer that is not faithful gets none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,7 +84,7 @@ pub enum Links {
     /// Those that stay inside their folder are sent as links, the others left out, and said to be.
     #[default]
     Keep,
-    /// What they point to is sent in their place.
+    /// Their targets are sent in their place.
     Follow,
     /// They are left out, and said to be.
     Skip,

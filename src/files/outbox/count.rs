@@ -10,7 +10,7 @@ use pinhole_protocol::wire::EntryKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// What the folders of a selection hold, as far as they are counted.
+/// Count of what the folders of a selection hold, so far.
 #[derive(Debug, Default)]
 pub struct Counted {
     bytes: AtomicU64,
@@ -33,7 +33,8 @@ impl Counted {
         self.entries.load(Ordering::Relaxed)
     }
 
-    /// Whether that is all. Ask this first: what is read after it was true is the whole.
+    /// True once the count is complete. Ask this first: numbers read after it was true are the
+    /// whole.
     #[must_use]
     pub fn done(&self) -> bool {
         self.done.load(Ordering::Acquire)
@@ -60,7 +61,7 @@ impl Counted {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was ended: nothing more comes of it.
+    /// True once it was ended: nothing more comes of it.
     #[must_use]
     pub fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
@@ -72,7 +73,7 @@ impl Counted {
 
     fn count(&self, mut walk: Walk) {
         let skips = SkipList::default();
-        // What ends the walk early will be said when it is walked for sending.
+        // An error that ends the walk early is reported when it is walked for sending.
         while let Ok(found) = walk.next(&skips, &self.stop) {
             let Some(found) = found else {
                 self.done.store(!self.stop.load(Ordering::Relaxed), Ordering::Release);

@@ -1,4 +1,4 @@
-//! What a named file was when it was offered, as far as that tells later whether it has only grown.
+//! Fingerprint of a named file at its offer, which tells later whether it has only grown.
 
 use super::source::{Seen, Stamp};
 use crate::platform::file::{AsHandle, Facts, fill_at};

@@ -24,13 +24,13 @@ pub enum SourceFailure {
     Unreadable {
         /// Which.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         error: String,
     },
     /// So many files were sent, or are empty, and are not to be had: more than the peer can be told
     /// by name, to take them back.
     Many {
-        /// How many.
+        /// Number of those files.
         count: u32,
     },
     /// Something that the fence keeps in has come in its place.
@@ -38,7 +38,7 @@ pub enum SourceFailure {
 }
 
 impl SourceFailure {
-    /// What an error of the operating system about `path` means.
+    /// The failure that an error of the operating system about `path` means.
     pub(super) fn of(path: &Path, error: &io::Error) -> Self {
         let path = path.to_owned();
         match error.kind() {
@@ -50,7 +50,7 @@ impl SourceFailure {
         }
     }
 
-    /// What the peer is told. To it a removed file is a changed one.
+    /// The reason sent to the peer. A removed file is a changed one to it.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
@@ -61,8 +61,8 @@ impl SourceFailure {
         }
     }
 
-    /// What the user here is told. The path is quoted and escaped: names in a folder may be of a
-    /// stranger's making.
+    /// The failure shown to the user here. The path is quoted and escaped: names in a folder may be
+    /// of a stranger's making.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let changed = |detail| Failure::new(Kind::SourceChanged, detail);

@@ -1,8 +1,8 @@
 //! The sending fence: what an agent's commands may send (DESIGN 5).
 //!
-//! What is to be sent is opened first; then the system is asked where the open handle really is,
-//! and only through that handle is it read. So it does not matter what links and `..` a path
-//! goes through, or what is put in its place meanwhile.
+//! Anything to be sent is opened first. Then the system is asked where the open handle really is,
+//! and only through that handle is it read. So links and `..` in a path do not matter, nor what is
+//! put in its place meanwhile.
 
 use super::sensitive;
 use super::skipped::Why;
@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Who can open the fence of an MCP server, and how.
+/// Advice for a person on opening the fence of an MCP server.
 const STARTED: &str = "a person can have the server started as: pinhole mcp";
 
-/// What may be sent: what lies in one of its roots and does not commonly hold secrets.
+/// Limits on sending: only things that lie in one of its roots and do not commonly hold secrets.
 #[derive(Clone, Debug)]
 pub struct Fence {
     /// Files and folders: absolute, links resolved.
@@ -29,7 +29,7 @@ pub struct Fence {
     /// Those of them that were named, so without the working directory: what is received may be
     /// written there.
     named: Vec<PathBuf>,
-    /// Whether what commonly holds secrets may be sent too.
+    /// True if things that commonly hold secrets may be sent too.
     sensitive: bool,
     /// Environment variables that may be sent.
     variables: Vec<String>,
@@ -38,11 +38,11 @@ pub struct Fence {
     keeper: Keeper,
     /// The command line that it is opened with, if it is a command's.
     typed: Typed,
-    /// What holds besides: a channel's own fence, where another command brings this one.
+    /// Fence that holds besides: a channel's own, if another command brings this one.
     around: Option<Box<Fence>>,
 }
 
-/// Whose fence it is, and so who can open it.
+/// Owner of a fence, and so the one who can open it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keeper {
@@ -91,7 +91,7 @@ impl Fence {
         })
     }
 
-    /// That of a command in another process, as it was told.
+    /// Restores the fence of a command in another process, as that process described it.
     #[must_use]
     pub fn told(roots: Vec<PathBuf>, sensitive: bool, why: String) -> Self {
         let (named, variables, typed) = (Vec::new(), Vec::new(), Typed::default());
@@ -113,7 +113,7 @@ impl Fence {
         Self { typed, ..self }
     }
 
-    /// What was typed.
+    /// The command line that was typed.
     #[must_use]
     pub const fn typed(&self) -> &Typed {
         &self.typed
@@ -149,7 +149,7 @@ impl Fence {
         self.roots.is_empty()
     }
 
-    /// Whether this folder, at which relative paths begin, is inside.
+    /// Admits this folder, at which relative paths begin, if it is inside.
     ///
     /// # Errors
     /// `fenced` if it is not; exit 2 if it is no folder.
@@ -208,15 +208,15 @@ impl Fence {
         Self { around: around.map(Box::new), ..self }
     }
 
-    /// What is allowed, to tell another process: roots, whether what is sensitive may be sent, why
-    /// it is on, and whose it is.
+    /// Description for another process: roots, permission to send sensitive things, why it is on,
+    /// and its keeper.
     #[must_use]
     pub fn tell(&self) -> (&[PathBuf], bool, &str, Keeper) {
         (&self.roots, self.sensitive, &self.why, self.keeper)
     }
 
-    /// Whether what is open at `handle` may be sent. `named` is the path that led there. A pipe
-    /// without a name is what a shell has opened, as it does standard input.
+    /// Admits the thing that is open at `handle` if it may be sent; `named` is the path that led
+    /// there. A pipe without a name is one that a shell has opened, as it does standard input.
     ///
     /// # Errors
     /// [`Barred`].
@@ -238,7 +238,7 @@ impl Fence {
         self.judge(&handle, named, Some(content))
     }
 
-    /// Whether something at this path is kept in, whatever is in it.
+    /// True if something at this path is kept in, whatever its content.
     pub fn keeps_in(&self, path: &Path) -> bool {
         let bars = |fence: &Self| fence.slip(path, path, || false, false).bars();
         bars(self) || self.around.as_deref().is_some_and(bars)
@@ -266,7 +266,7 @@ impl Fence {
         let linked = kind.is_file() && facts.has_other_names();
         let key = || match content {
             Some(content) => sensitive::is_in(content),
-            // What cannot be read is sent by nobody.
+            // Nobody can send a file that cannot be read.
             None => kind.is_file() && sensitive::by_content(handle).unwrap_or(false),
         };
         let slip = |fence: &Self| fence.slip(&path, named, key, linked);
@@ -287,7 +287,7 @@ impl Fence {
         }
     }
 
-    /// What is against sending what is open at `path`; `key` says whether a private key is in it.
+    /// Objections to sending the thing open at `path`; `key` tells if a private key is in it.
     fn slip(&self, path: &Path, named: &Path, key: impl FnOnce() -> bool, linked: bool) -> Slip {
         let outside = !self.roots.iter().any(|root| path.starts_with(root));
         let telling = if self.sensitive {
@@ -301,10 +301,10 @@ impl Fence {
         Slip { outside, telling, linked: linked && !self.sensitive }
     }
 
-    /// Where something received is written that is to be at `path`. Its folder is opened once, then
-    /// the system is asked where that really is, and through that handle alone it is written. It is
-    /// in a place that was allowed by name, holds no secrets of others, and is no file by which
-    /// programs act. It may not be there yet, nor be a link.
+    /// Finds the spot for something received that is to be at `path`. Its folder is opened once,
+    /// then the system is asked where that really is. Through that handle alone it is written. Its
+    /// place was allowed by name and does not commonly hold secrets, and it is no file by which
+    /// programs act. It need not be there yet, and must not be a link.
     ///
     /// # Errors
     /// `fenced` if it may not be written there; exit 8 if its folder cannot be found.
@@ -399,7 +399,7 @@ impl Fence {
             Keeper::Channel => format!("with a code of its own: pinhole {flags} give {typed}"),
             Keeper::Server => format!("{STARTED} {flags}"),
         };
-        // What the system makes up there is opened by nobody for one thing to send.
+        // Nobody opens the fence to the made-up files of the system for one thing to send.
         let next = advice_on_made_up(path).map(str::to_owned).unwrap_or_else(|| {
             format!("if you want to send it, and not only because the other side asked: {opens}")
         });
@@ -411,7 +411,7 @@ impl Fence {
         Barred { why, detail, next }
     }
 
-    /// That the system does not say where something is.
+    /// The refusal if the system does not tell where something is.
     fn unknown(&self, named: &Path, error: &io::Error) -> Barred {
         let (from, next) = WHEREABOUTS;
         let detail = format!(
@@ -434,11 +434,11 @@ impl Keeper {
     }
 }
 
-/// What is against sending something.
+/// Objections to sending something.
 struct Slip {
     /// It is in none of the roots.
     outside: bool,
-    /// What says that it commonly holds secrets.
+    /// Sign that it commonly holds secrets, if there is one.
     telling: Option<String>,
     /// It has another name. One in a root can have been made by whoever may write there, for a file
     /// that they may not name.
@@ -454,14 +454,14 @@ impl Slip {
 /// Why the fence keeps something in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Barred {
-    /// What is said of it inside of a folder.
+    /// Reason to list for it inside of a folder.
     pub(super) why: Why,
     detail: String,
     next: String,
 }
 
 impl Barred {
-    /// What the user here is told.
+    /// The failure shown to the user here.
     #[must_use]
     pub fn failure(&self) -> Failure {
         Failure::new(Kind::Fenced, self.detail.clone()).next(self.next.clone())
@@ -473,7 +473,7 @@ fn listed(words: &[Option<String>], between: &str) -> String {
     words.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(between)
 }
 
-/// What lets files out of this folder, or this file, through an MCP server.
+/// Advice to let files out of this folder, or this file, through an MCP server.
 #[must_use]
 pub fn allowing(place: &Path) -> String {
     format!("{STARTED} --allow {}", typed(place))

@@ -20,12 +20,12 @@ use std::time::{Duration, Instant};
 
 /// Bytes of such a file at most: it is kept in memory.
 const MOST: usize = 16 << 20;
-/// How long one may be read.
+/// Longest time for reading one.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long one may have nothing to be read, and no end.
+/// Longest time in which one has nothing to be read, and no end.
 const NOTHING: Duration = Duration::from_millis(500);
-/// How long such a one is left alone before it is asked again, and how long a read is waited for
-/// before it is asked whether to stop.
+/// Pause before such a one is asked again, and time between two checks whether to stop waiting for
+/// a read.
 const STEP: Duration = Duration::from_millis(20);
 /// Bytes read at once: some made-up files have their end after the first read, whether that
 /// took all or not.
@@ -95,7 +95,7 @@ impl FileSystems {
     }
 }
 
-/// What a file was when it was read, and all that is in it.
+/// Facts of a file when it was read, and all that is in it.
 #[derive(Clone)]
 pub(super) struct Content {
     pub facts: Facts,
@@ -113,7 +113,7 @@ pub(super) enum Unread {
 }
 
 impl Unread {
-    /// What it means for what was named itself, at `path`.
+    /// The failure of a thing that was named itself, at `path`.
     pub fn failure(self, path: &Path) -> SourceFailure {
         match self {
             Self::Other => SourceFailure::Changed { path: path.to_owned() },
@@ -126,7 +126,7 @@ impl Unread {
         }
     }
 
-    /// What it means before a code is made.
+    /// The refusal of such a thing before a code is made.
     pub fn refusal(self, path: &Path) -> Failure {
         match self {
             Self::Failed(error) if is_endless(&error) => {
@@ -354,15 +354,14 @@ mod tests {
         std::fs::write(dir.path().join("file"), "x").unwrap();
         assert!(!lie(&dir.path().join("file")));
         let kinds = [Lengths::True, Lengths::MadeUp, Lengths::TrueButForZero, Lengths::Beneath];
-        // What is on another machine, or made by a program, is not looked into; nor is what a
-        // kernel makes up.
+        // Files on another machine, or made by a program or a kernel, are not looked into.
         let near = |lengths: Lengths| {
             let facts = Facts::at(dir.path()).unwrap();
             FileSystems([(facts.disk(), lengths)].into()).are_near(&facts, || None::<File>)
         };
         assert_eq!(kinds.map(near), [true, false, false, true]);
         assert!(!FileSystems::default().are_near(&Facts::at(dir.path()).unwrap(), || None::<File>));
-        // Where nothing is known of the file system, an empty file is read and another is not.
+        // On an unknown file system, an empty file is read and another is not.
         let facts = |path: &Path| Facts::at(path).unwrap();
         let unknown = || None::<File>;
         std::fs::write(dir.path().join("empty"), "").unwrap();

@@ -1,5 +1,5 @@
-//! Where a link inside a named folder leads: kept are those that do not lead out of it, neither by
-//! their text nor by what is there.
+//! Links inside a named folder. Kept are those that lead out of it neither by their text nor by
+//! what is there.
 
 use crate::platform::folder::{Folder, Led};
 use std::path::{Component, Path};

@@ -22,7 +22,7 @@ pub(super) struct Listing {
     spans: Vec<(u32, u16)>,
     /// The name that was visited last.
     last: Vec<u8>,
-    /// Whether others come after these.
+    /// True if others come after these.
     more: bool,
 }
 
@@ -116,12 +116,12 @@ impl Listing {
         }
     }
 
-    /// Whether all were visited.
+    /// True if all were visited.
     pub const fn is_empty(&self) -> bool {
         self.spans.is_empty() && !self.more
     }
 
-    /// Whether some are not read yet.
+    /// True if some are not read yet.
     pub const fn has_more(&self) -> bool {
         self.more
     }
@@ -170,7 +170,7 @@ mod tests {
             assert_eq!(listing.next(), Some(OsStr::new(&name(n))));
         }
         assert!(listing.is_empty() && listing.next().is_none());
-        // What is short stays as it is.
+        // A short listing stays as it is.
         let short = tempfile::tempdir().unwrap();
         File::create(short.path().join("a")).unwrap();
         let mut listing = Listing::read(&Folder::open(short.path()).unwrap()).unwrap();

@@ -15,7 +15,7 @@ enum Kind {
     Stream(Stream),
 }
 
-/// What [`Outgoing::next_part`] comes to.
+/// Outcome of [`Outgoing::next_part`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// The entries of the next part, at least one.
@@ -31,7 +31,7 @@ pub enum Next {
     Stopped,
 }
 
-/// What [`Outgoing::read`] has put at the start of the buffer.
+/// Content that [`Outgoing::read`] has put at the start of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// Bytes.
@@ -40,7 +40,7 @@ pub enum Read {
         entry: u32,
         /// Their place in the entry.
         offset: u64,
-        /// How many, at least 1.
+        /// Their number, at least 1.
         len: usize,
     },
     /// None, up to a position: zeros, or not to be had and why.
@@ -111,12 +111,12 @@ impl Outgoing {
     pub fn finish(&self) -> Result<Differences, SourceFailure> {
         match &self.0 {
             Kind::Tree(tree) => tree.finish(),
-            // What was read from a stream is what it was.
+            // Bytes that were read from a stream cannot change any more.
             Kind::Stream(_) => Ok(Differences::default()),
         }
     }
 
-    /// What was left out of folders so far.
+    /// Things left out of folders so far.
     #[must_use]
     pub fn skipped(&self) -> Skips {
         match &self.0 {

@@ -1,5 +1,5 @@
-//! What is left out of folders because the user said so: `--exclude` and `--gitignore`, and what
-//! the fence keeps in.
+//! Rules that leave things out of folders: `--exclude` and `--gitignore` of the user, and the
+//! fence.
 
 use super::{Barred, Fence, Links, Options};
 use crate::failure::{Failure, Kind};
@@ -64,7 +64,8 @@ impl Rules {
         })
     }
 
-    /// Whether the fence lets out what is open at `handle`; `named` is the path that led there.
+    /// Admits the thing open at `handle` if the fence lets it out; `named` is the path that led
+    /// there.
     pub fn admit(&self, handle: impl AsHandle, named: &Path) -> Result<(), Barred> {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit(handle, named))
     }
@@ -80,14 +81,14 @@ impl Rules {
         self.fence.as_ref().map_or(Ok(()), |fence| fence.admit_read(handle, named, content))
     }
 
-    /// Whether the fence keeps in what is at this path, whatever is in it.
+    /// True if the fence keeps in a thing at this path, whatever its content.
     pub fn keeps_in(&self, path: &Path) -> bool {
         self.fence.as_ref().is_some_and(|fence| fence.keeps_in(path))
     }
 
-    /// Whether something is left out. `path` is absolute, `below` the same from the named folder
-    /// on, and `folder` whether it is one, if that is known; of `ignores` the last that has an
-    /// opinion decides, as with git, and before them the patterns of `--exclude`.
+    /// True if something is left out. `path` is absolute, `below` the same from the named folder
+    /// on. `folder` tells if it is one, if that is known. The last of `ignores` that has an opinion
+    /// decides, as with git; the patterns of `--exclude` come first.
     pub fn leave_out(
         &self,
         ignores: &[Gitignore],

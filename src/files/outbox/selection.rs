@@ -1,4 +1,4 @@
-//! What was named on the command line, looked at before a code is shown.
+//! Things named on the command line, looked at before a code is shown.
 
 use super::count::Counted;
 use super::edges::Edges;
@@ -35,9 +35,9 @@ const OFFER_BYTES: usize = 64;
 const IN_MEMORY: usize = 64 << 20;
 /// Named files that may grow until they are accepted: so many are looked into for an offer.
 const MAY_GROW: usize = 100;
-/// How long reading them may take for one offer.
+/// Longest time for reading them for one offer.
 const READING: Duration = Duration::from_secs(15);
-/// How long it may take to look into those that may grow: a disk may be asleep, and the peer waits.
+/// Longest time for looking into those that may grow: a disk may be asleep, and the peer waits.
 const LOOKING: Duration = Duration::from_secs(1);
 
 /// Why a file is not read that has to be.
@@ -54,9 +54,9 @@ enum What {
         rules: Arc<Rules>,
         /// For a peer that is not faithful, and for one that is, to which more can be sent.
         counted: Mutex<[Arc<Counted>; 2]>,
-        /// What was read of each before there was a code, until it is offered.
+        /// Content of each that was read before there was a code, until it is offered.
         read: Mutex<Vec<Option<Content>>>,
-        /// What the last offer said of each thing.
+        /// Facts of each thing in the last offer.
         offered: Mutex<Vec<Offered>>,
     },
     Stream {
@@ -71,23 +71,23 @@ type Input = Box<dyn io::Read + Send>;
 /// A named file or folder.
 #[derive(Clone)]
 pub(super) struct Chosen {
-    /// What the peer hears it called.
+    /// Its name for the peer.
     pub name: OsString,
-    /// Where it is: absolute and without links.
+    /// Its path: absolute and without links.
     pub path: PathBuf,
     pub folder: bool,
     /// A file's bytes when it was checked.
     pub size: u64,
 }
 
-/// What an offer said of a thing.
+/// Facts of a thing in an offer.
 #[derive(Clone, Default)]
 pub(super) struct Offered {
     /// A file's bytes.
     pub size: u64,
     /// Those of them that are in holes.
     pub holes: u64,
-    /// What was read for that.
+    /// Content that was read for that.
     pub read: Option<Content>,
     /// By what it is known again if it grows.
     pub edges: Option<Edges>,
@@ -96,7 +96,7 @@ pub(super) struct Offered {
     pub lost: Option<SourceFailure>,
 }
 
-/// How much an offer is, as far as that is counted.
+/// Size of an offer, as far as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Bytes so far.
@@ -188,7 +188,7 @@ impl Selection {
         }))
     }
 
-    /// What it is, in a few words for people, such as `report.pdf`, `3 items` or `standard input`.
+    /// Describes it in a few words for people, such as `report.pdf`, `3 items` or `standard input`.
     /// Unprintable characters are escaped.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -202,7 +202,7 @@ impl Selection {
         }
     }
 
-    /// How many things were named.
+    /// Number of things that were named.
     #[must_use]
     pub fn items(&self) -> usize {
         match &self.0 {
@@ -224,7 +224,7 @@ impl Selection {
         Some(counted)
     }
 
-    /// Whether [`Selection::offer`] looks at files, which may take as long as a disk does, or a
+    /// True if [`Selection::offer`] looks at files, which may take as long as a disk does, or a
     /// network.
     #[must_use]
     pub fn reads(&self) -> bool {
@@ -295,7 +295,7 @@ impl Selection {
         Ok(Offer { item, items, bytes, entries, counted, allocated })
     }
 
-    /// How much the last offer is, as far as that is counted by now.
+    /// Size of the last offer, as far as it is counted by now.
     #[must_use]
     pub fn totals(&self, faithful: bool) -> Totals {
         let What::Things { chosen, counted, offered, .. } = &self.0 else {
@@ -341,7 +341,7 @@ impl Selection {
     ) -> Result<Outgoing, Failure> {
         match &self.0 {
             What::Things { chosen, rules, offered, .. } => {
-                // What was read is let go as it is sent.
+                // Content that was read is let go as it is sent.
                 let said =
                     |thing: &mut Offered| Offered { read: thing.read.take(), ..thing.clone() };
                 let said = held(offered).iter_mut().map(said).collect();
@@ -360,7 +360,7 @@ impl Selection {
         }
     }
 
-    /// Whether it can still be opened: always for files, for a stream as long as nothing of it was
+    /// True if it can still be opened: always for files, for a stream until something of it was
     /// asked for.
     #[must_use]
     pub fn reusable(&self) -> bool {
@@ -373,7 +373,7 @@ impl Selection {
 
 #[cfg(test)]
 impl Selection {
-    /// What a walk is made of, for tests of the walk.
+    /// The parts of a walk, for tests of the walk.
     pub(super) fn things(&self) -> Option<(Arc<[Chosen]>, Arc<Rules>)> {
         match &self.0 {
             What::Things { chosen, rules, .. } => Some((Arc::clone(chosen), Arc::clone(rules))),
@@ -391,7 +391,7 @@ impl Drop for Selection {
 }
 
 impl Chosen {
-    /// What it is now, if the fence of `rules` lets it out.
+    /// The edges of the file as it is now, if the fence of `rules` lets it out.
     fn edges(&self, rules: &Rules) -> Option<Edges> {
         let file = readable(&self.path, false).ok()?;
         let facts = Facts::of(&file).ok().filter(|facts| facts.kind().is_file())?;
@@ -425,7 +425,7 @@ impl Chosen {
 }
 
 enum Look {
-    /// What was read of it, if it has to be.
+    /// With the content that was read of it, if it has to be.
     Thing(Chosen, Option<Content>),
     /// A stream's name, and what to read if it is not standard input.
     Stream(String, Option<Input>),
@@ -447,7 +447,7 @@ impl<'a> Looking<'a> {
         Self { rules, systems, reader, begun: Instant::now(), in_memory: 0, may_grow: MAY_GROW }
     }
 
-    /// Whether one more may be read.
+    /// True if one more may be read.
     fn has_room(&self) -> bool {
         self.in_memory < IN_MEMORY && self.begun.elapsed() < READING
     }
@@ -519,8 +519,8 @@ impl<'a> Looking<'a> {
         Ok(Look::Thing(Chosen { name, path: resolved, folder, size }, content))
     }
 
-    /// What an offer says of a named file now, of which `before` was read already, if it has to be.
-    /// What is wrong with it otherwise will be said by the walk.
+    /// Facts of a named file for an offer now; `before` was read of it already, if it has to be.
+    /// Anything else that is wrong with it is reported by the walk.
     fn as_it_is(&mut self, thing: &Chosen, before: Option<Content>) -> Offered {
         let path = &thing.path;
         // Without opening it: that alone may fetch it from another machine.
@@ -579,7 +579,7 @@ fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted>
     Arc::clone(if faithful { full } else { plain })
 }
 
-/// What an offer says of each thing, of which `read` was read already.
+/// Facts of each thing for an offer; `read` was read of them already.
 fn as_they_are(chosen: &[Chosen], read: Vec<Option<Content>>, rules: &Rules) -> Vec<Offered> {
     let (mut looking, read) =
         (Looking::new(rules), read.into_iter().chain(std::iter::repeat_with(|| None)));

@@ -1,5 +1,5 @@
-//! What commonly holds secrets: by where it is, by its name, and by the private key in its first
-//! bytes.
+//! Things that commonly hold secrets, known by their place, their name, or the private key in their
+//! first bytes.
 
 use crate::files::acting::{among, names};
 use crate::platform::file::{AsHandle, fill_at};
@@ -312,14 +312,13 @@ const FILES: [&str; 22] = [
     ".vault_pass",
 ];
 
-/// What of the `.env` files is written to be shared.
+/// Those of the `.env` files that are written to be shared.
 const EXAMPLES: [&str; 4] = [".env.example", ".env.sample", ".env.template", ".env.dist"];
 
 /// Bytes in which a private key is looked for: room for a chain of certificates before it.
 const FIRST: usize = 16 << 10;
 
-/// What at this path commonly holds secrets, as a few words, if its name or that of a folder around
-/// it says so.
+/// The name or place in this path that commonly holds secrets: its own, or of a folder around it.
 pub(super) fn by_path(path: &Path) -> Option<String> {
     place(path).or_else(|| names(path).into_iter().find(|name| is_telling(name)))
 }
@@ -330,7 +329,7 @@ pub(super) fn place(path: &Path) -> Option<String> {
     among(PLACES, path).or_else(|| among(SECRETS, path))
 }
 
-/// Whether a name alone says that secrets are in it.
+/// True if a name alone shows that secrets are in it.
 fn is_telling(name: &str) -> bool {
     let environment = name.starts_with(".env") && !EXAMPLES.contains(&name);
     let history = name.starts_with('.') && name.ends_with("_history");
@@ -342,7 +341,7 @@ fn is_telling(name: &str) -> bool {
         || ENDS.iter().any(|end| name.ends_with(end))
 }
 
-/// Whether the file holds a private key near its beginning.
+/// True if the file holds a private key near its beginning.
 ///
 /// # Errors
 /// It cannot be read.
@@ -357,9 +356,9 @@ pub(super) fn is_in(content: &[u8]) -> bool {
     holds_key(content.get(..FIRST).unwrap_or(content))
 }
 
-/// Whether there is a private key in these bytes, in a form that says so: PEM with a body
-/// (RFC 7468, OpenSSH, OpenPGP; also inside a JSON string), PuTTY's, age's. Source code that only
-/// names the forms has none.
+/// True if there is a private key in these bytes, in a form that says so. The forms are PEM with a
+/// body (RFC 7468, OpenSSH, OpenPGP; also inside a JSON string), PuTTY's, age's. Source code that
+/// only names them has none.
 fn holds_key(bytes: &[u8]) -> bool {
     let pem = |rest: &[u8]| {
         let label = rest
@@ -380,7 +379,7 @@ fn holds_key(bytes: &[u8]) -> bool {
         || after(bytes, b"AGE-SECRET-KEY-1").any(age)
 }
 
-/// Whether a line ends here, perhaps as an escape, and the next one begins with a letter or digit.
+/// True if a line ends here, perhaps as an escape, and the next one begins with a letter or digit.
 fn has_body(mut rest: &[u8]) -> bool {
     let mut ended = false;
     loop {
@@ -396,7 +395,7 @@ fn has_body(mut rest: &[u8]) -> bool {
     }
 }
 
-/// What follows each `mark` in `bytes`.
+/// The bytes after each `mark` in `bytes`.
 fn after<'a>(bytes: &'a [u8], mark: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
     (0..bytes.len()).filter_map(move |at| bytes.get(at..)?.strip_prefix(mark))
 }
@@ -503,7 +502,7 @@ mod tests {
         for other in ["PUBLIC KEY", "CERTIFICATE", "PRIVATE KEYS"] {
             assert!(!holds_key(pem(other, "\n").as_bytes()), "{other}");
         }
-        // What names a key's form and is none.
+        // Text that names a key's form and is none.
         for text in [
             "lines of -----BEGIN PRIVATE KEY----- and so on",
             "\"-----BEGIN PRIVATE KEY-----\\n\" + body",

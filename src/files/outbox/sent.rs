@@ -1,5 +1,4 @@
-//! What was sent of a file, in as little memory as it needs to be known again: whether the same is
-//! there later.
+//! Record of what was sent of a file, in as little memory as tells whether the same is there later.
 
 use twox_hash::XxHash3_128;
 
@@ -45,7 +44,7 @@ impl Sent {
         }
     }
 
-    /// What tells it from another, once all of a file of `size` bytes was read.
+    /// The digest that tells it from another, once all of a file of `size` bytes was read.
     pub fn whole(&self, size: u64) -> Option<u128> {
         (self.upto >= size).then_some(self.digest)
     }

@@ -1,20 +1,20 @@
-//! What a walk leaves out although nobody asked for that.
+//! Things that a walk leaves out although nobody asked for that.
 
 use super::held;
 use pinhole_protocol::wire::{Differences, Fate, Reason};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-/// How many are named, and the bytes of their paths; the others are only counted, so that a folder
-/// of a million links costs no memory.
+/// Most that are named. The others are only counted, so that a folder of a million links costs no
+/// memory.
 pub const NAMED: usize = 1_000;
-/// See [`NAMED`].
+/// Most bytes of the paths of those that are named.
 pub const NAMED_BYTES: usize = 8 << 10;
 
 /// Something in a named folder that is not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
     /// Why not.
     pub why: Why,
@@ -88,12 +88,12 @@ impl Why {
 }
 
 impl Why {
-    /// Whether the peer hears the name.
+    /// True if the peer gets the name.
     pub(super) fn is_told(self) -> bool {
         self.fate().is_some()
     }
 
-    /// What the peer is told of it; nothing where it hears the count alone.
+    /// Its fate as sent to the peer; `None` if the peer gets the count alone.
     const fn fate(self) -> Option<Fate> {
         match self {
             Self::Link | Self::Outward | Self::Loop => Some(Fate::LeftOut(Reason::Link)),
@@ -113,7 +113,7 @@ impl Why {
 pub struct Skips {
     /// The first 1,000, as long as their paths are at most 8 KiB.
     pub first: Vec<Skipped>,
-    /// How many there are in all.
+    /// Number of all of them.
     pub count: u64,
 }
 
@@ -126,14 +126,14 @@ struct Noted {
     skips: Skips,
     /// Bytes of the paths that are named.
     bytes: usize,
-    /// What the peer takes back by its name alone: no gap in what was sent tells of it.
+    /// Those that the peer takes back by name alone: no gap in what was sent shows them.
     needed: Differences,
     differences: Differences,
-    /// How many more there are of which the peer hears the count alone.
+    /// Number of others, of which the peer gets the count alone.
     unnamed: Differences,
 }
 
-/// What the peer hears of what is kept back.
+/// Fate that the peer gets for things kept back.
 const KEPT_BACK: Fate = Fate::LeftOut(Reason::Declined);
 
 impl Noted {
@@ -150,7 +150,7 @@ impl Noted {
 }
 
 impl SkipList {
-    /// What is at `path`, and has the names `said` for the peer, is left out.
+    /// Notes that the thing at `path`, with the names `said` for the peer, is left out.
     pub fn add(&self, path: &Path, said: &[u8], why: Why) {
         self.add_to(|noted| &mut noted.differences, path, said, why);
     }
@@ -184,10 +184,10 @@ impl SkipList {
         held(&self.0).skips.clone()
     }
 
-    /// What the peer is told of it, what it needs before the rest.
+    /// Differences for the peer, beginning with those that it needs.
     ///
     /// # Errors
-    /// How much it needs, where that is more than can be named.
+    /// The number of those that it needs, if they are more than can be named.
     pub fn differences(&self) -> Result<Differences, u32> {
         let noted = held(&self.0);
         let mut differences = noted.needed.clone();

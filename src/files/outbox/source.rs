@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// What tells a file from another and from itself after a change.
+/// Marks that tell a file from another and from itself after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// Bytes.
@@ -35,7 +35,7 @@ impl Stamp {
         }
     }
 
-    /// What a file is now that was this.
+    /// Compares a file that was this with its `facts` now.
     pub fn seen(&self, facts: &Facts) -> Seen {
         let now = Self::of(facts);
         if (now.size, now.modified, now.changed) == (self.size, self.modified, self.changed) {
@@ -56,29 +56,29 @@ pub(super) struct Source {
     pub stamp: Stamp,
     /// Bytes of its entry; the file may have more.
     pub size: u64,
-    /// What was read of it already, because nothing else says how long it is.
+    /// Content that was read already, because nothing else tells how long it is.
     pub content: Option<Arc<[u8]>>,
     pub links: Links,
-    /// Whether it may have holes, and its peer takes them.
+    /// True if it may have holes, and its peer takes them.
     pub sparse: bool,
-    /// Whether it was named itself.
+    /// True if it was named itself.
     pub named: bool,
     /// The position of its first byte.
     pub start: u64,
     pub state: Mutex<State>,
 }
 
-/// What has become of a file since its walk.
+/// Fate of a file since its walk.
 #[derive(Default)]
 pub(super) struct State {
     /// Why it is not to be had any more.
     pub lost: Option<Reason>,
-    /// Whether it was larger when it was read.
+    /// True if it was larger when it was read.
     pub grown: bool,
     pub sent: Sent,
 }
 
-/// What a file is, compared with what it was at its walk.
+/// A file as it is, compared with what it was at its walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Same,
@@ -90,7 +90,7 @@ pub(super) enum Seen {
     Other,
 }
 
-/// What is at a place in a file.
+/// Content at a place in a file.
 pub(super) enum Piece {
     /// So many bytes were read.
     Bytes(usize),
@@ -132,17 +132,17 @@ impl Source {
         }
     }
 
-    /// What the open file is now.
+    /// Compares the open file, as it is now, with the one of the walk.
     pub fn seen(&self, file: &File) -> io::Result<Seen> {
         Ok(self.stamp.seen(&Facts::of(file)?))
     }
 
-    /// What is at the path now.
+    /// Compares the file at the path now with the one of the walk.
     pub fn seen_there(&self) -> io::Result<Seen> {
         Ok(self.stamp.seen(&Facts::far(&self.trail.path(), self.links == Links::Follow)?))
     }
 
-    /// Whether what is at the path is the file of the walk, unchanged.
+    /// Checks that the file of the walk is still at the path, unchanged.
     pub fn still_there(&self) -> Result<(), SourceFailure> {
         match self.seen_there() {
             Ok(Seen::Same) => Ok(()),

@@ -15,18 +15,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What standard input is called.
+/// Name of standard input as an entry.
 pub(super) const STDIN: &str = "stdin";
 /// Bytes that may wait to be written at the receiver. More could not be under way, and they all
 /// stay for a link that is lost.
 const AHEAD: usize = limits::CREDIT as usize;
 
-/// How far a stream is read. The latest counts, so a channel that keeps only one is enough.
+/// Progress of reading a stream. The latest counts, so a channel that keeps only one is enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Available {
     /// Positions below this can be read.
     pub bytes: u64,
-    /// Whether that is the whole stream.
+    /// True if that is the whole stream.
     pub ended: bool,
 }
 
@@ -43,7 +43,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// What is read and not yet released.
+    /// Bytes that are read and not yet released.
     buffer: VecDeque<u8>,
     /// The position of its first byte.
     start: u64,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Files looked at again before the end is said.
 const RECENT_FILES: usize = 10_000;
-/// How many entries back they lie at most, because each is kept with the folders above it.
+/// Most entries that they lie back, because each is kept with the folders above it.
 const RECENT_ENTRIES: u32 = 40_000;
 
 /// The parts, their files, and the files found last.
@@ -49,7 +49,7 @@ impl Table {
         };
         let sources: Vec<_> = sources.into_iter().map(|source| source.map(&mut placed)).collect();
         for (entry, source) in (first..).zip(&sources) {
-            // What is sent from memory is what it was.
+            // A file that is sent from memory cannot change.
             if let Some(source) = source.as_ref().filter(|source| source.content.is_none()) {
                 self.recent.push_back((entry, Arc::clone(source)));
             }
@@ -66,7 +66,7 @@ impl Table {
         Ok(())
     }
 
-    /// Where `position` lies, if in a part that is still kept.
+    /// Place of `position`, if in a part that is still kept.
     pub fn locate(&self, position: u64) -> Option<(Place, Arc<Source>)> {
         let place = self.layout.locate(position)?;
         let (first, sources) = self.parts.iter().rev().find(|(first, _)| *first <= place.entry)?;
@@ -89,7 +89,7 @@ impl Table {
         self.recent.iter().map(|(_, source)| Arc::clone(source)).collect()
     }
 
-    /// Whether there was no part yet.
+    /// True if there was no part yet.
     pub const fn is_empty(&self) -> bool {
         self.layout.entries() == 0
     }
@@ -163,7 +163,7 @@ mod tests {
             (recent.len(), recent[0].to_str(), recent[9_999].to_str()),
             (RECENT_FILES, Some("30000"), Some("39999"))
         );
-        // What keeps as many folders as there are entries between.
+        // Files are forgotten once many folders come after them.
         table.push(folders(39_000).collect()).unwrap();
         assert_eq!(names(&table)[0].to_str(), Some("39000"));
         table.push(folders(1_000).collect()).unwrap();

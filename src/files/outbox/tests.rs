@@ -1,4 +1,5 @@
-//! What the tests share: a directory of their own, and a look at everything a selection sends.
+//! Things that the tests share: a directory of their own, and a look at everything a selection
+//! sends.
 
 mod fencing;
 mod gaps;
@@ -94,8 +95,8 @@ fn parts(outgoing: &Outgoing) -> Result<(Vec<Vec<Entry>>, u32, u64), SourceFailu
     }
 }
 
-/// What the entries of a selection are, in a line each: the path, a slash for a folder, an arrow
-/// and its target for a link.
+/// The entries of a selection, in a line each: its path, a slash for a folder, an arrow and target
+/// for a link.
 fn lines_of(selection: &Selection, parts: &[Vec<Entry>]) -> Vec<String> {
     let items = selection.offer(ItemId(1), true).unwrap().items;
     let mut paths: Vec<String> = Vec::new();

@@ -13,7 +13,7 @@ pub(super) struct Trail {
     above: Option<Arc<Trail>>,
     /// Its name there; its absolute path if it was named.
     name: Box<OsStr>,
-    /// What the peer hears it called, if it was named.
+    /// Its name for the peer, if it was named.
     said: Box<OsStr>,
 }
 

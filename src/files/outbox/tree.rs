@@ -52,9 +52,9 @@ const AGAIN: usize = 256 << 10;
 pub(super) struct Tree {
     ahead: Mutex<Ahead>,
     faithful: bool,
-    /// How many things were named.
+    /// Number of things that were named.
     items: usize,
-    /// How many of them are not to be had.
+    /// Number of those that are not to be had.
     lost: AtomicUsize,
     table: Mutex<Table>,
     open: Mutex<OpenFiles>,
@@ -228,7 +228,7 @@ impl Tree {
         })
     }
 
-    /// Whether a file that has grown is sent on, to be read a second time at the end. Behind a
+    /// True if a file that has grown is sent on, to be read a second time at the end. Behind a
     /// fence it is not: that has judged what was there before.
     fn may_grow(&self, source: &Arc<Source>) -> bool {
         if !self.faithful || self.rules.fence.is_some() {
@@ -308,7 +308,7 @@ impl Tree {
         self.skips.differences().map_err(|count| SourceFailure::Many { count })
     }
 
-    /// Whether what was sent of a file is what was there.
+    /// Checks that what was sent of a file is what was there.
     fn last_look(&self, source: &Arc<Source>) -> Result<(), SourceFailure> {
         let grown = held(&source.state).grown;
         // Removed after it was read to its end as it was, or another put in its place.

@@ -38,20 +38,20 @@ const HELD: usize = 64;
 /// A walk on its way.
 pub(super) struct Walk {
     chosen: Arc<[Chosen]>,
-    /// What the offer said of each, if one was made.
+    /// Facts of each in the offer, if one was made.
     offered: Vec<Offered>,
     rules: Arc<Rules>,
-    /// Whether it is for a peer that is faithful, and takes everything.
+    /// True if it is for a peer that is faithful, and takes everything.
     faithful: bool,
-    /// How many of `chosen` were begun.
+    /// Number of `chosen` that were begun.
     begun: usize,
     /// The directories from the current named folder down.
     levels: Vec<Level>,
     /// The ignore rules that hold in the last of them, outermost first.
     ignores: Vec<Gitignore>,
-    /// What was found last, or the directory whose names come next.
+    /// Path of the thing found last, or of the directory whose names come next.
     path: PathBuf,
-    /// Whether `path` names something that is no level and is left at the next step.
+    /// True if `path` names something that is no level and is left at the next step.
     visiting: bool,
     entries: u32,
     /// Bytes of the names of the folders among them.
@@ -74,28 +74,28 @@ struct Level {
     identity: FileId,
     /// Bytes of the path up to here, as a peer is told it that is not faithful.
     bytes: usize,
-    /// How many rules held before this directory added its own.
+    /// Number of rules that held before this directory added its own.
     ignores_before: usize,
 }
 
-/// What the walk has come to; [`Walk::entry`] and [`Walk::source`] say the rest until the next
-/// step.
+/// A thing that the walk has found; [`Walk::entry`] and [`Walk::source`] give the rest until the
+/// next step.
 pub(super) struct Found {
     pub kind: EntryKind,
     pub stamp: Stamp,
     /// Bytes that are sent of it.
     pub size: u64,
-    /// What was read of a file already.
+    /// Content that was read of a file already.
     pub content: Option<Arc<[u8]>>,
     /// The number of the entry of the folder that it lies in; nothing if it was named itself.
     folder: Option<u32>,
     /// Nothing for a link.
     mode: Option<u16>,
-    /// What a link says.
+    /// Text of a link.
     target: Option<PeerName>,
     /// Bytes of it that are kept, where those are fewer than it has: the others are in holes.
     pub allocated: Option<u64>,
-    /// What was named and is not to be had.
+    /// Failure of a thing that was named and is not to be had.
     pub lost: Option<SourceFailure>,
 }
 
@@ -132,7 +132,7 @@ impl Walk {
     ///
     /// # Errors
     /// A named file or folder that is gone or cannot be opened, for a peer that is not faithful.
-    /// What lies inside a folder is left out instead, and listed in `skips`.
+    /// Things inside a folder are left out instead, and listed in `skips`.
     pub fn next(
         &mut self,
         skips: &SkipList,
@@ -181,7 +181,7 @@ impl Walk {
             return Err(lost);
         }
         if let Some(read) = read {
-            // What was offered is what was there then.
+            // The content read for the offer is what was there then.
             return Ok(Found::read(read, None));
         }
         let failed = |error: io::Error| SourceFailure::of(&self.path, &error);
@@ -237,7 +237,7 @@ impl Walk {
         };
         self.path.push(name);
         self.visit(skips, stop).unwrap_or_else(|why| {
-            // What the fence would not let out anyway has no name for the peer.
+            // A thing that the fence would not let out anyway has no name for the peer.
             let why =
                 if why.is_told() && self.rules.keeps_in(&self.path) { Why::Sensitive } else { why };
             skips.add(&self.path, &self.said(), why);
@@ -268,7 +268,7 @@ impl Walk {
             }
             while let Some(name) = level.names.next() {
                 let path = self.path.join(name);
-                // What they were, and what is in them, nobody can say any more.
+                // Nobody can tell any more what they were, and what is in them.
                 if self.rules.leave_out(&self.ignores, &path, past(&path, named), None) {
                     skips.keep_back();
                 } else if self.rules.fence.is_some() {
@@ -311,7 +311,7 @@ impl Walk {
             return Ok(None);
         }
         let facts = facts?;
-        // What a peer is told that is not faithful.
+        // The length of the name for a peer that is not faithful.
         let told = name.to_string_lossy().len();
         let bytes = level.bytes.saturating_add(1).saturating_add(told);
         match kind {
@@ -334,7 +334,7 @@ impl Walk {
             return Err(Why::TooDeep);
         }
         let names = if folder { self.folder_names.saturating_add(name.len()) } else { 0 };
-        // What was named and is still to come has room.
+        // Things that were named and are still to come have room.
         let named = u32::try_from(self.chosen.len().saturating_sub(self.begun)).unwrap_or(u32::MAX);
         if self.entries.saturating_add(named) >= limits::ENTRIES || names > limits::FOLDER_NAMES {
             return Err(Why::TooMany);
@@ -414,7 +414,7 @@ impl Walk {
         }
     }
 
-    /// What the link of this name in the current directory says, if it is to be sent. It is not
+    /// The text of the link of this name in the current directory, if it is to be sent. It is not
     /// followed, so a fence has nothing to ask.
     fn link(&self, dir: &Folder, name: &OsStr) -> Result<PeerName, Why> {
         let target = dir.link_text(name).map_err(|error| match Cause::of(&error) {
@@ -433,9 +433,9 @@ impl Walk {
         if stays { Ok(PeerName::new(target)) } else { Err(Why::Outward) }
     }
 
-    /// Whether the link at `path` leads nowhere out of the named folder by what is there: from its
-    /// handle on or, where a path from there would be longer than the system takes, from that of a
-    /// folder further down.
+    /// True if the link at `path` leads nowhere out of the named folder by what is there. It is
+    /// followed from that folder's handle. If the path from there would be too long for the system,
+    /// that of a folder further down serves.
     fn stays_beneath(&self) -> bool {
         let path = raw(&self.path);
         let from = |level: &Level| {
@@ -484,7 +484,7 @@ impl Walk {
         self.chosen.get(self.begun.checked_sub(1)?)
     }
 
-    /// Where what was found last is.
+    /// Path of the thing that was found last.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -506,7 +506,7 @@ impl Walk {
         self.thing().map_or(0, |thing| thing.path.as_os_str().len().saturating_add(1))
     }
 
-    /// What the peer is told of what was found last.
+    /// Entry of the thing that was found last, for the peer.
     pub fn entry(&self, found: &Found) -> Entry {
         let name = || PeerName::new(raw(self.path.file_name().unwrap_or_default()).to_vec());
         let placed = match found.folder {
@@ -542,7 +542,7 @@ impl Walk {
         })
     }
 
-    /// What the bytes of the file that was found last are read from; nothing for a folder.
+    /// Source of the bytes of the file that was found last; `None` if it is no file.
     pub fn source(&self, found: &Found) -> Option<Source> {
         let trail = || match self.levels.last() {
             Some(level) => {
@@ -615,7 +615,7 @@ impl Found {
         }
     }
 
-    /// What was named, offered with this size, and is not to be had.
+    /// A named thing, offered with this size, that is not to be had.
     fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
         let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };

@@ -9,7 +9,7 @@ use pinhole_protocol::wire::Reason;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What must never get out.
+/// Content that must never get out.
 const CANARY: &str = "canary";
 
 /// A fence around these.
@@ -97,7 +97,7 @@ fn no_way_leads_around_it() {
             .unwrap()
             .ends_with("/home/bell\\u{7}\" give x")
     );
-    // What is said of a link names both, and the flag.
+    // The failure for a link names both, and the flag.
     let failure = kept_in(place.path("work/notes"), &options);
     let (link, target) = (format!("{:?}", place.path("work/notes")), format!("{absolute:?}"));
     assert!(failure.detail.contains(&link) && failure.detail.contains(&target), "{failure}");
@@ -336,7 +336,7 @@ fn what_is_written_lands_in_the_folder_that_was_judged() {
     assert!(
         place.path("allowed/moved/key").is_file() && place.path("allowed/moved/.env").is_file()
     );
-    // What was not named is no place for it, the working directory of the test neither.
+    // A place that was not named takes nothing, nor does the working directory of the test.
     for outside in [place.path("home/key"), within.join("key"), "key".into()] {
         assert_eq!(fence.landing(&outside).unwrap_err().kind, Kind::Fenced, "{outside:?}");
     }

@@ -1,4 +1,4 @@
-//! What a faithful peer gets where a file is not as it was: the rest.
+//! A faithful peer gets the rest of files that are not as they were.
 
 use super::*;
 use crate::files::outbox::{Fence, Links};
@@ -29,7 +29,7 @@ fn read_all(outgoing: &Outgoing, piece: usize) -> Result<(Vec<u8>, Gaps), Source
     Ok((all, gaps))
 }
 
-/// What is missing, as it is said at the end.
+/// Missing files, as they are reported at the end.
 fn missing(differences: &Differences) -> Vec<(String, Reason)> {
     let each = differences.first().iter().filter_map(|one| match one.fate {
         Fate::Missing(reason) => {

@@ -98,7 +98,7 @@ impl Named {
     }
 }
 
-/// What the selection offers and sends now.
+/// Bytes that the selection offers and sends now.
 fn sent(selection: &Selection) -> Vec<u8> {
     let offer = selection.offer(ItemId(1), true).unwrap();
     let outgoing = open(selection);
@@ -219,7 +219,7 @@ fn a_part_ends_where_it_would_hold_much() {
         (parts.iter().map(Vec::len).collect::<Vec<_>>(), entries, bytes),
         (vec![2, 1, 1], 4, 3 * symbols)
     );
-    // What is written there is let go, and the rest is not.
+    // Content that the peer has written is let go, and the rest is not.
     outgoing.release(symbols);
     assert_eq!(outgoing.read(0, &mut [0; 9]).unwrap(), None);
     assert!(outgoing.read(symbols, &mut [0; 9]).unwrap().is_some());
@@ -259,7 +259,7 @@ fn a_fence_judges_them_as_others() {
     assert_eq!(left_out(&with(vec!["/".into()], true)), []);
     let refused = select_with(&[environ], &with(vec!["/".into()], false)).err().unwrap();
     assert_eq!(refused.kind, Kind::Fenced);
-    // What was read of it is looked at, and not the file again.
+    // Content that was read of it is looked at, and not the file again.
     let fence = Fence::told(vec!["/".into()], false, "a test".into());
     let file = fs::File::open(place.path("work/report")).unwrap();
     let key = format!("-----BEGIN PRIVATE KEY-----{}bm9ib2R5cyBrZXk", '\n');

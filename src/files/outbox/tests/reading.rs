@@ -17,8 +17,7 @@ fn change(path: &Path, act: impl FnOnce(&mut fs::File) -> io::Result<()>) {
     act(&mut fs::File::options().write(true).open(path).unwrap()).unwrap();
 }
 
-/// That reading and the last look both say that the file changed, or only the last look if
-/// everything is read already.
+/// Asserts that reading at `position` and the last look both report the file as changed.
 fn assert_changed(path: &Path, outgoing: &Outgoing, position: u64) {
     let changed = SourceFailure::Changed { path: path.to_owned() };
     assert_eq!(outgoing.read(position, &mut [0; 4]), Err(changed.clone()));

@@ -202,7 +202,7 @@ fn the_offer_says_what_is_there_now_and_what_is_counted() {
         std::thread::yield_now();
     }
     assert_eq!((counted.bytes(), counted.entries()), (5, 4));
-    // What is said of it later is of the offer: the file has grown since.
+    // Later answers are about the offer: the file has grown since.
     fs::write(place.path("file"), "longer").unwrap();
     assert_eq!(mixed.totals(true), Totals { bytes: 6, entries: 5, counted: true });
     assert!(!mixed.differs(true, 5, 6) && mixed.differs(true, 5, 7) && !files.differs(true, 1, 7));

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What of these paths is left out and listed: the name and why.
+/// Things of these paths that are left out and listed: the name and why.
 fn left_out(paths: &[PathBuf], options: &Options) -> Vec<(String, Why)> {
     left_out_of(&open(&select_with(paths, options).unwrap()))
 }
@@ -358,7 +358,7 @@ impl Deep {
 
 impl Drop for Deep {
     fn drop(&mut self) {
-        // What is deepest comes up a level at a time.
+        // The deepest folder comes up a level at a time.
         let (inner, aside) = (self.0.join("folder"), self.0.join("aside"));
         while inner.is_dir() {
             let deeper = fs::rename(inner.join("folder"), &aside);
@@ -616,7 +616,7 @@ fn gitignore_files_hold_where_they_are_and_below() {
     assert_eq!(lines_with(&[place.path("repo")], &options).len(), expected.len() + 2);
     assert_eq!(lines(&top).len(), 16);
     assert_eq!(left_out(&top, &options), []);
-    // What lies above a repository has no say in it either.
+    // Ignore files above a repository have no say in it either.
     place.folder(".git");
     place.file(".gitignore", "z.tmp\nabove");
     assert_eq!(lines_with(&top, &options), expected);
