@@ -50,7 +50,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// What happens when something already has an item's name (`--conflict`).
+/// Treatment of an item whose name is taken (`--conflict`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
     /// The new one is stored as `name (1).ext`.
@@ -67,7 +67,7 @@ pub enum Conflict {
     Ask,
 }
 
-/// What becomes of the permissions that a sender says. Nothing gets one that it did not have there.
+/// Treatment of the permissions that a sender gives. Nothing gets one that it did not have there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Modes {
     /// Less the umask, or what the folder's default access list says.
@@ -87,10 +87,10 @@ pub enum Links {
     All,
 }
 
-/// What may be received, and how.
+/// Limits of what may be received, and ways to store it.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// What happens when something already has an item's name.
+    /// Treatment of an item whose name is taken.
     pub conflict: Conflict,
     /// Bytes that one channel may bring, a block at least for each file and folder (`--max-size`).
     pub max_size: Option<u64>,
@@ -98,7 +98,7 @@ pub struct Policy {
     pub max_entries: Option<u64>,
     /// The fraction of the disk that stays free, of its bytes and its inodes, 0 to 1.
     pub keep_free: f64,
-    /// What becomes of the permissions that a sender says.
+    /// Treatment of the permissions that a sender gives.
     pub modes: Modes,
     /// Which links are made.
     pub links: Links,
@@ -131,8 +131,8 @@ pub struct Inbox(Arc<Place>);
 struct Place {
     folder: Folder,
     path: PathBuf,
-    /// What of the machine it is. Nothing of a private directory: nobody looks into those of
-    /// others.
+    /// Kind of place that it is on the machine. `None` for a private directory: nobody looks into
+    /// those of others.
     machine: Option<acting::Place>,
     /// Names, folded, of folders that would be something of it here.
     ahead: HashSet<String>,
@@ -146,16 +146,16 @@ struct Place {
     probe: OnceLock<Probe>,
 }
 
-/// What a directory does with what is made in it, found out by making something.
+/// Abilities of a directory, found out by making something in it.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     /// The permissions that a new file or folder can have.
     permissions: u32,
     /// Bytes of the longest name.
     longest_name: usize,
-    /// Whether dots at the end of a name are dropped without a word.
+    /// True if dots at the end of a name are dropped without a word.
     drops_dots: bool,
-    /// Whether a name has to be UTF-8.
+    /// True if a name has to be UTF-8.
     only_text: bool,
 }
 
@@ -171,7 +171,7 @@ impl Place {
             Modes::Private => 0o700,
         };
         let longest = self.folder.space().map_or(0, |space| space.longest_name);
-        // Where the file system does not say, it is believed to hold what others do.
+        // A file system that does not tell is believed to hold as much as others do.
         let longest = usize::try_from(longest)
             .ok()
             .filter(|longest| (1..NAME_BYTES).contains(longest))
@@ -186,7 +186,7 @@ impl Place {
         }))
     }
 
-    /// What was found out; before that, what is so almost everywhere.
+    /// The abilities found out; before that, those that almost every directory has.
     fn known(&self) -> Probe {
         self.probe.get().copied().unwrap_or(Probe {
             permissions: 0o700,
@@ -278,7 +278,7 @@ impl Inbox {
         Self::open_among(&made, Policy { acting: true, modes: Modes::Private, ..policy }, None)
     }
 
-    /// What of the machine it is, if programs act on what lies there.
+    /// The kind of place that it is on the machine, if programs act on what lies there.
     #[must_use]
     pub fn machine(&self) -> Option<acting::Place> {
         self.0.machine
@@ -356,14 +356,14 @@ impl Inbox {
         })
     }
 
-    /// Where the files go.
+    /// The directory that the files go to.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 }
 
-/// Where one transfer's bytes go.
+/// Destination of the bytes of one transfer.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -376,7 +376,7 @@ pub enum Receiving {
     Output(Output),
 }
 
-/// What became of a chunk.
+/// Outcome of writing a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
     /// These positions are written; empty for a chunk that was not wanted any more.

@@ -1,5 +1,5 @@
-//! What is done last of a transfer, beneath its hidden folders: what came to nothing goes, links
-//! are made, folders get what they had.
+//! The last steps of a transfer, beneath its hidden folders. Things that came to nothing go, links
+//! are made, folders get their modes and times.
 
 use super::folder::Folder;
 use super::incoming::{Link, Registering};
@@ -67,7 +67,7 @@ impl Incoming {
             at = Some(id);
         }
         let (Some(at), Ok(parsed)) = (at, FileName::parse(name)) else { return Ok(None) };
-        // What was lost on its way is not here; something else may have its name.
+        // A file that was lost on its way is not here; something else may have its name.
         if self.tree().is_lost(at, name) {
             return Ok(None);
         }
@@ -103,7 +103,7 @@ impl Incoming {
                 None => leave_out(&link),
             }
         }
-        // Where one leads depends on those that were made after it. Without some of them fewer lead
+        // Links that were made after one decide where it leads. Without some of them fewer lead
         // anywhere.
         let mut kept = Vec::with_capacity(made.len());
         for (link, name) in made {
@@ -175,7 +175,7 @@ impl Incoming {
     }
 }
 
-/// Whether a path of the sender's is an item's, or lies in it.
+/// True if a path of the sender's is an item's, or lies in it.
 pub(super) fn is_in(path: &[u8], item: &[u8]) -> bool {
     let below = path.strip_prefix(item);
     below.is_some_and(|below| below.is_empty() || below.starts_with(b"/"))

@@ -27,7 +27,7 @@ const LONGEST: u64 = 1 << 20;
 /// The longest name of a variable that a peer may choose, in bytes.
 const LONGEST_NAME: usize = 128;
 
-/// How long others are waited for that change the file, while the session stands still.
+/// Longest wait for others that change the file, while the session stands still.
 const LOCK: Duration = Duration::from_secs(2);
 
 /// A dotenv file, and the variable in it if one was named.
@@ -77,7 +77,7 @@ impl EnvFile {
         }
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.spot.path()
@@ -247,7 +247,7 @@ pub(crate) fn unfit(why: &str) -> Refusal {
     Refusal { reason: Reason::Failed, failure }
 }
 
-/// What is in the file now; nothing if it is not there.
+/// The content of the file now; empty if it is not there.
 fn old(folder: &Folder, name: &OsStr) -> io::Result<Zeroizing<Vec<u8>>> {
     let other = |what: &str| Err(io::Error::other(what.to_owned()));
     match folder.kind(name)? {

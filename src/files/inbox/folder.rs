@@ -1,6 +1,6 @@
-//! What is done to one name in a folder that is held, beside what the system itself does: looking
-//! before and after whose it is, the ways around file systems that lack something, and hidden
-//! names.
+//! Work on one name in a folder that is held, beyond what the system does itself. It looks before
+//! and after whose the name is, finds ways around file systems that lack something, and makes
+//! hidden names.
 
 use super::making::cannot_hold;
 use crate::files::name::FileName;
@@ -21,8 +21,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-/// What of one transfer has its name in a folder. Where nothing tells one file from another, it is
-/// known by its name.
+/// Things of one transfer that have their names in a folder. If nothing tells one file from
+/// another, each is known by its name.
 #[derive(Debug, Default)]
 pub(super) struct Ours {
     places: HashSet<FileId>,
@@ -47,7 +47,7 @@ impl Ours {
     }
 }
 
-/// What a folder or file gets once it is complete.
+/// Mode and time that a folder or file gets once it is complete.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finish {
     pub(super) mode: u32,
@@ -74,8 +74,8 @@ impl Finish {
 const LOCK_LOOK: Duration = Duration::from_millis(5);
 /// Levels of a folder that are removed with their handles open.
 const AT_ONCE: u32 = 32;
-/// How often a folder that is removed is listed: others may put something there meanwhile, but not
-/// for ever.
+/// Most listings of a folder that is removed: others may put something there meanwhile, but not for
+/// ever.
 const LISTINGS: u32 = 16;
 
 impl Folder {
@@ -151,7 +151,7 @@ impl Folder {
         levels: u32,
         roots: &mut Vec<OsString>,
     ) -> io::Result<()> {
-        // Where a listing passes over names while others go, they are in the next one.
+        // Names that a listing passes over, while others go, are in the next one.
         for _ in 0..LISTINGS {
             let Err(error) = self.remove_empty(name) else { return Ok(()) };
             if !matches!(Cause::of(&error), Some(Cause::NotEmpty | Cause::Taken)) {
@@ -176,12 +176,12 @@ impl Folder {
         self.remove_empty(name)
     }
 
-    /// Whether what a link says that lies, or would lie, in the folder at a path leads out of this
-    /// one, links on its way followed. What leads nowhere does not, unless it goes up behind what
-    /// is not there: that may come with another transfer and be anything. What the system gives up
-    /// because there are too many links, others may follow further: it stays if all links here have
-    /// come together (`alone`) and it goes up at its beginning alone, for then each step is from a
-    /// folder or link here to what is below that.
+    /// True if a link that lies, or would lie, in the folder at `path` leads out of this one. Links
+    /// on its way are followed. A link to nowhere stays, unless it goes up behind something
+    /// missing. That may come with another transfer and be anything. If the system gives up because
+    /// there are too many links, others may follow further. Such a link stays only if all links
+    /// here have come together (`alone`) and it goes up at its beginning alone. Each step is then
+    /// from a folder or link here to what is below that.
     pub(super) fn leads_out(
         &self,
         path: &Path,
@@ -214,7 +214,7 @@ impl Folder {
         self.permissions_of_new(hidden_name()?.as_ref())
     }
 
-    /// Whether this file system drops dots at the end of a name without a word, as FAT does.
+    /// True if this file system drops dots at the end of a name without a word, as FAT does.
     pub(super) fn drops_dots(&self) -> io::Result<bool> {
         let hidden = hidden_name()?;
         let dotted = format!("{hidden}.");
@@ -224,7 +224,7 @@ impl Folder {
         Ok(dropped)
     }
 
-    /// Whether this file system refuses a name that is no UTF-8.
+    /// True if this file system refuses a name that is no UTF-8.
     pub(super) fn holds_only_text(&self) -> io::Result<bool> {
         let no_text = from_vec([hidden_name()?.as_bytes(), b"\xff"].concat());
         match self.create_file(&no_text) {

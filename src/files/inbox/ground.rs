@@ -1,4 +1,4 @@
-//! How what is joined with a folder that is there is judged by the names that it gets there:
+//! Judgement of things that are joined with an existing folder, by the names that they get there:
 //! whether programs act on them in that place.
 
 use super::Place;
@@ -12,11 +12,11 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// How names are judged in a folder that is there.
+/// Rules for names in a folder that is there.
 pub(super) struct Ground {
     /// True if a person has said yes to what programs act on there.
     kept: bool,
-    /// Whether it is the home of an account.
+    /// True if it is the home of an account.
     home: bool,
     /// The last two names of its path, if programs act on some names only there.
     end: Option<PathBuf>,
@@ -56,7 +56,7 @@ pub(super) fn is_closed(ground: Option<Machine>, said: Option<Machine>) -> bool 
     ground.is_some_and(Machine::takes_all) && ground != said
 }
 
-/// What programs act on of an item, and what of that has got another name there.
+/// Paths in an item on which programs act, and the new names that parts of them have there.
 pub(super) struct Acts {
     all: Acting,
     /// All names in those paths.
@@ -105,15 +105,15 @@ impl Acts {
 }
 
 impl Place {
-    /// What of the machine a folder is that something called `name` is joined with, and which place
-    /// of it a person has said yes to.
+    /// The kind of place that `folder` is, and the kind that a person has said yes to. Something
+    /// called `name` is joined with it.
     pub(super) fn grounds(
         &self,
         folder: &Folder,
         name: &FileName,
     ) -> (Option<Machine>, Option<Machine>) {
         let ground = self.places.as_ref().and_then(|places| places.place(folder));
-        // Who was asked about its name, or about where all goes, was asked about this; but not
+        // A person asked about its name, or about where all goes, was asked about this; but not
         // about what comes into a home.
         let said = if self.acts_on(name, true) { ground } else { self.machine };
         (ground, said.filter(|said| self.acting && said.takes_all()))

@@ -29,13 +29,13 @@ pub struct Incoming {
     pub(super) place: Arc<Place>,
     pub(super) items: Vec<Item>,
     counted: Option<(u32, u64)>,
-    /// Whether the sender takes the news of what differs (SPEC 7.8).
+    /// True if the sender takes news of what differs (SPEC 7.8).
     pub(super) faithful: bool,
-    /// Where a folder goes in which something acts, if not where the others do.
+    /// Place for a folder in which something acts, if not that of the others.
     pub(super) aside: Option<Arc<Place>>,
-    /// Whether no such folder is taken.
+    /// True if no such folder is taken.
     pub(super) strict: bool,
-    /// The whole as a sentence names it.
+    /// Name of the transfer in messages: `report.pdf`, `3 items`.
     pub(super) what: Subject,
     // Locked in this order; the first across the making of a part's folders.
     registering: Mutex<Registering>,
@@ -56,7 +56,7 @@ pub(super) struct Item {
     /// Its name until it is complete.
     pub(super) hidden: String,
     pub(super) identity: Identity,
-    /// Where it is until it is known that nothing acts in it, if that is not where it is to go.
+    /// Its place until it is known that nothing acts in it, if not its final one.
     pub(super) apart: Option<Apart>,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Apart {
     pub(super) left: OnceLock<()>,
 }
 
-/// What registering counts.
+/// Counts and links that registering gathers.
 #[derive(Debug, Default)]
 pub(super) struct Registering {
     pub(super) totals: Vec<Total>,
@@ -83,14 +83,14 @@ pub(super) struct Link {
     pub(super) target: Box<[u8]>,
 }
 
-/// What is known of an item.
+/// Facts known of an item.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Total {
-    /// Whether its own entry has come.
+    /// True once its own entry has come.
     pub(super) seen: bool,
     pub(super) files: u32,
     pub(super) bytes: u64,
-    /// What it gets when it is complete, if it is a file.
+    /// Mode and time that it gets when it is complete, if it is a file.
     pub(super) finish: Option<Finish>,
     /// Under its final name, or removed.
     pub(super) settled: bool,
@@ -123,7 +123,7 @@ impl Checked {
 /// Parts that may be unwritten at once. The conversation allows [`PARTS_AHEAD`]; this only keeps
 /// memory bounded whatever it does.
 const UNWRITTEN_PARTS: u32 = 4 * PARTS_AHEAD;
-/// What a file gets whose sender does not say, before the umask: of a folder, all.
+/// Mode of a file whose sender gives none, before the umask; a folder gets [`ALL`].
 const PLAIN: u16 = 0o666;
 const ALL: u16 = 0o777;
 
@@ -307,7 +307,7 @@ impl Incoming {
                 item.named.was_not("saved: its size has changed since it was offered"),
             ));
         }
-        // What the operating system counts in is signed.
+        // The operating system counts in signed numbers.
         if entry.size.is_some_and(|size| i64::try_from(size).is_err()) {
             return Err(Refusal::too_large(
                 item.named.was_not("accepted: no disk can hold a file of its size"),

@@ -1,4 +1,4 @@
-//! What an entry needs on the disk, under its name or, where the folder cannot hold that, under
+//! Makes on the disk what an entry needs, under its name or, if the folder cannot hold that, under
 //! another.
 
 use super::folder::Folder;
@@ -28,16 +28,16 @@ pub(super) enum Unmade {
 }
 
 impl Probe {
-    /// Whether a name is worth trying as it is. Where none but text is held, what is no text is not
-    /// tried at all: halves of surrogate pairs are refused late by some and end the driver of exFAT
-    /// in FUSE.
+    /// True if a name is worth trying as it is. If only text is held, other names are not tried at
+    /// all. Some file systems refuse halves of surrogate pairs late, and these end the driver of
+    /// exFAT in FUSE.
     pub(super) fn may_hold(self, name: &FileName) -> bool {
         !(self.drops_dots && name.bytes().ends_with(b".")
             || self.only_text && std::str::from_utf8(name.bytes()).is_err())
     }
 }
 
-/// Whether a file system says so that it cannot hold a name. exFAT in FUSE takes a reserved
+/// True if a file system reports that it cannot hold a name. exFAT in FUSE takes a reserved
 /// character for a file that is not there.
 pub(super) fn cannot_hold(error: &io::Error) -> bool {
     matches!(Cause::of(error), Some(Cause::BadName | Cause::Missing))
@@ -58,7 +58,7 @@ impl Incoming {
         let Some((within, wanted)) = &spot.within else {
             return Err(Unmade::Disk(io::ErrorKind::NotFound.into()));
         };
-        // Who cannot hear of another name is told that there is none (SPEC 7.9).
+        // A sender that cannot be told of another name is told that there is none (SPEC 7.9).
         let mut tries = if self.faithful { SAME } else { 0 };
         let probe = self.place.known();
         let plain = || wanted.plain(probe.longest_name);
@@ -122,7 +122,7 @@ impl Incoming {
             || tree.manner(within) == Manner::Leads && below()
     }
 
-    /// What the name of a folder that is made says of those in it.
+    /// The meaning of a new folder's name for the names in it.
     pub(super) fn manner(
         &self,
         tree: &Tree,

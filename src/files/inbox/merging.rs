@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
 
-/// What lies in each item that is a folder.
+/// Folders and links in each item that is a folder.
 #[derive(Debug)]
 pub(super) struct Contents {
     /// Its folders, itself first and each before what is in it.
@@ -41,10 +41,10 @@ struct Kept {
     target: Box<[u8]>,
 }
 
-/// What came of an item that was joined.
+/// Outcome of joining an item.
 #[derive(Debug)]
 pub(super) struct Joined {
-    /// What of it is not there as it was sent.
+    /// Things of it that are not there as they were sent.
     pub(super) differences: Differences,
     /// Files of it that are not there, and their bytes.
     pub(super) lost: (u32, u64),
@@ -52,11 +52,11 @@ pub(super) struct Joined {
     pub(super) replaced: u32,
     /// The folder that was there.
     pub(super) folder: Identity,
-    /// What programs act on of it, by the names that these have there.
+    /// Paths in it on which programs act, by the names there.
     pub(super) acts: Acting,
 }
 
-/// How a folder goes where it belongs.
+/// Way in which a folder goes where it belongs.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     /// One by one what is in it, because it is there; what of the machine that is.
@@ -67,7 +67,7 @@ enum Way {
     Blocked(Reason),
 }
 
-/// What became of a file, or would.
+/// Outcome of placing a file, or of looking what it would be.
 enum Placed {
     /// It is there, under this name.
     New(FileName),
@@ -83,7 +83,7 @@ struct Joining<'a> {
     tree: &'a Tree,
     contents: &'a [FolderId],
     links: &'a [Kept],
-    /// What its sender calls it.
+    /// Its name at the sender.
     offered: &'a [u8],
     /// Its name here.
     called: &'a FileName,
@@ -99,8 +99,8 @@ struct Joining<'a> {
     underway: Option<FolderId>,
     /// Links that have been seen to.
     linked: usize,
-    /// What has another name there than where it comes from, as hashes of paths at the sender: no
-    /// link goes by them.
+    /// Things with another name there than where they come from, as hashes of paths at the sender.
+    /// No link goes by them.
     renamed: HashSet<u64>,
     /// Names at the sender of what has another where it comes from, if there are links that may go
     /// by them.
@@ -128,7 +128,7 @@ struct There<'a> {
 }
 
 impl Incoming {
-    /// What lies in the items that may be joined; nothing if none may.
+    /// The contents of the items that may be joined; `None` if none may.
     pub(super) fn contents(&self, links: Vec<(Link, FileName)>) -> Option<Contents> {
         let joins = |item: &super::incoming::Item| {
             item.planned.conflict == Conflict::Merge && item.planned.kind == ItemKind::Folder
@@ -238,7 +238,7 @@ impl Joining<'_> {
     /// Moves everything.
     ///
     /// # Errors
-    /// What ends it where it is: of something of its own that fails, that alone is missing.
+    /// A failure that ends it where it is. If one thing of its own fails, that alone is missing.
     fn all(&mut self, ground: Option<Machine>) -> io::Result<()> {
         if !self.only_look {
             self.take_links()?;
@@ -269,7 +269,7 @@ impl Joining<'_> {
             self.tree.parent(id).map(|parent| (parent, self.there.ways.get(&parent).copied()));
         let mut way = match above {
             None => Way::Joined(ground),
-            // What could not be made has been told.
+            // A folder that could not be made has been noted.
             Some(_) if !self.tree.is_there(id) => Way::Whole,
             Some((parent, Some(Way::Joined(above)))) => self.enter(parent, above, id)?,
             Some((_, Some(blocked @ Way::Blocked(_)))) => blocked,
@@ -446,7 +446,7 @@ impl Joining<'_> {
         }
     }
 
-    /// How names are judged in a folder that is there.
+    /// The rules for names in a folder that is there.
     fn ground(&self, id: FolderId, machine: Option<Machine>) -> Ground {
         let end = self.tree.end_of_path(id, self.called.as_os_str(), |id| self.there.name(id));
         Ground::new(
@@ -510,7 +510,7 @@ impl Joining<'_> {
             }
             self.linked = self.linked.saturating_add(1);
         }
-        // Where one leads depends on those that were made after it. Without some of them fewer lead
+        // Links that were made after one decide where it leads. Without some of them fewer lead
         // anywhere.
         let mut removed = Ok(());
         for (link, name) in made {
@@ -599,7 +599,7 @@ impl Joining<'_> {
             .filter(|id| self.tree.finish(*id).is_some_and(|finish| finish.mode & 0o700 != 0o700))
         {
             let opened = self.there.open(&mut self.reach, id);
-            // What leads there is left out then.
+            // A link that leads there is left out then.
             let _closed = own_matter(opened)?;
         }
         Ok(())
@@ -632,7 +632,7 @@ impl Joining<'_> {
 
     /// Nothing more can be moved: the rest is missing.
     fn give_up(&mut self, reason: Reason) {
-        // What is held may be what is lacking.
+        // Handles that are held may be what is lacking.
         (self.hidden, self.reach) = (Reach::default(), Reach::default());
         let mut uncounted =
             self.underway.take().is_some_and(|id| self.lose_files(id, reason).is_err());
@@ -679,18 +679,18 @@ impl There<'_> {
         })
     }
 
-    /// What a folder of the item is called.
+    /// The name there of a folder of the item.
     fn name(&self, id: FolderId) -> &OsStr {
         self.aside.get(&id).map_or_else(|| self.tree.name(id), FileName::as_os_str)
     }
 
-    /// Where it is, below the one that is there.
+    /// The path of such a folder, below the one that is there.
     fn path(&self, id: FolderId) -> PathBuf {
         self.tree.path_by(id, |id| self.name(id))
     }
 }
 
-/// What became of a link that was to be made.
+/// Outcome of making a link.
 enum LinkFate {
     /// It is there, under this name.
     Made(FileName),
@@ -698,8 +698,8 @@ enum LinkFate {
 }
 
 impl Place {
-    /// Whether what comes may be joined with the folder `name` that is there, as far as that is
-    /// known before; a reason if not.
+    /// Checks that an item may be joined with the existing folder `name`, as far as that is known
+    /// before. Gives a reason if not.
     pub(super) fn may_join(&self, within: &Folder, name: &FileName) -> Result<(), Reason> {
         let there = within.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
         there.takes_from(within).map_err(|error| reason(&error))?;
@@ -745,7 +745,7 @@ fn go(from: &Folder, name: &OsStr, there: &Folder, to: &OsStr, only_look: bool) 
     }
 }
 
-/// Whether another of the same transfer has a name in the folder that it comes from.
+/// True if another of the same transfer has this name in the folder that it comes from.
 fn is_taken(from: &Folder, name: &FileName) -> bool {
     from.kind(name.as_os_str()).is_ok_and(|kind| kind.is_some())
 }
@@ -798,7 +798,7 @@ fn place_one(
     Ok(Placed::Not(Reason::Exists))
 }
 
-/// What fails for something is its own matter, unless nothing else could be done either.
+/// Takes a failure for one thing's own matter, unless nothing else could be done either.
 fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
     match done {
         Ok(done) => Ok(Ok(done)),

@@ -28,24 +28,23 @@ pub struct Saved {
     pub name: FileName,
     /// Its name at the peer, if that differs.
     pub original: Option<PeerName>,
-    /// Where it is; nothing if it went to standard output, or if nothing of it is here.
+    /// Its path; `None` if it went to standard output, or if nothing of it is here.
     pub path: Option<PathBuf>,
     /// Bytes of content.
     pub size: u64,
     /// Files in it, 1 for a file.
     pub files: u32,
-    /// Whether it is a folder.
+    /// True if it is a folder.
     pub folder: bool,
-    /// Whether it was dropped: `path` is what was there before.
+    /// True if it was dropped: `path` is what was there before.
     pub skipped: bool,
-    /// Whether it is a folder that was joined with the one that was there.
+    /// True if it is a folder and was joined with the one that was there.
     pub merged: bool,
     /// Files that were there and that it replaced.
     pub replaced: u32,
-    /// What of it is not here as it was there, itself included.
+    /// Things of it that are not here as they were there, itself included.
     pub differences: Differences,
-    /// What programs act on of it, by the names that these have here, each path from its own name
-    /// on.
+    /// Paths in it on which programs act, by the names here, each from its own name on.
     pub acts: Acting,
     /// True if it is in the private directory beside, because of that.
     pub set_aside: bool,
@@ -71,16 +70,16 @@ impl Saved {
     }
 }
 
-/// What came of a transfer.
+/// Outcome of a transfer.
 #[derive(Clone, Debug)]
 pub struct Committed {
     /// Its items.
     pub items: Vec<Saved>,
-    /// What its sender is told: what differs by this side's doing, but for what was here before.
+    /// Differences to tell its sender: those by this side's doing, but for what was here before.
     pub told: Differences,
 }
 
-/// What became of something that was to get its name.
+/// Outcome of giving something its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Given {
     /// It has it, or a numbered one.
@@ -91,7 +90,7 @@ pub(super) enum Given {
     Dropped,
     /// It is a folder, and so is what has it: they are to be joined.
     Met,
-    /// What has it is in the way.
+    /// The thing that has it is in the way.
     InTheWay(Reason),
 }
 
@@ -135,7 +134,8 @@ impl Incoming {
         let (mut names, mut given) = (HashSet::new(), Ours::default());
         let mut committed =
             Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
-        // What the sender counts and does not name is in its folders, if there are any.
+        // Differences that the sender counts and does not name are in its folders, if there are
+        // any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
         let (mut unnamed, mut in_the_way) = (Some(theirs.unnamed()), None);
         let each = self
@@ -201,8 +201,8 @@ impl Incoming {
                     (size.saturating_sub(joined.lost.1), files.saturating_sub(joined.lost.0));
                 replaced = joined.replaced;
                 acts = joined.acts;
-                // What stays of it was in the way. It is not ours to fail for if that cannot be
-                // removed: all else is where it belongs.
+                // The rest of it was in the way. If that cannot be removed, it is not ours to fail
+                // for: all else is where it belongs.
                 let _ = self.place.folder.remove_own(item.hidden.as_ref(), item.identity);
             }
             let original = (name.bytes() != offered).then(|| item.planned.offered.clone());
@@ -242,7 +242,7 @@ impl Incoming {
         {
             return Err(Refusal::blocked(&self.what, reason));
         }
-        // What was joined has changed in any number of folders.
+        // An item that was joined has changed in any number of folders.
         let joined = committed.items.iter().any(|saved| saved.merged);
         let synced = if joined { self.place.folder.sync_all() } else { self.place.folder.sync() };
         synced.map_err(|error| Refusal::disk(&self.what, &error))?;
@@ -463,7 +463,7 @@ impl Drop for Incoming {
 }
 
 impl Item {
-    /// What to do if its name is taken: only a file can replace one, and never another item of the
+    /// The rule if its name is taken: only a file can replace one, and never another item of the
     /// same transfer.
     fn rule(&self, given: &HashSet<Vec<u8>>) -> Conflict {
         match self.planned.conflict {
@@ -628,7 +628,7 @@ pub(super) fn set_aside(name: &FileName, acts_on: impl Fn(&FileName) -> bool) ->
     if acts_on(&aside) { aside.closed() } else { aside }
 }
 
-/// What programs act on of an item that is called `name`: on all of it, or on what is in it.
+/// The paths in an item called `name` on which programs act: all of it, or those in it.
 fn found(place: &Place, name: &FileName, folder: bool, inside: &Acting) -> Acting {
     if !place.acts_on(name, folder) {
         return inside.below(&name.text());
@@ -638,7 +638,7 @@ fn found(place: &Place, name: &FileName, folder: bool, inside: &Acting) -> Actin
     itself
 }
 
-/// What the sender says that differs, as far as it is in an item.
+/// The differences reported by the sender, as far as they are in an item.
 fn of_item(all: &Differences, item: &[u8]) -> Differences {
     let mut own = Differences::default();
     for one in all.first().iter().filter(|one| is_in(one.path.raw(), item)) {

@@ -29,16 +29,16 @@ pub struct Output {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What has come and not gone yet.
+/// Bytes that have come and not gone yet.
 struct State {
-    /// Where the bytes end that the thread has been given, and the way to it.
+    /// End of the bytes that the thread has been given, and the way to it.
     next: u64,
     queue: Option<Sender<Run>>,
     /// Bytes that came before those in front of them, by their offset.
     early: BTreeMap<u64, Run>,
     /// Bytes held here or by the thread, at most [`CREDIT`].
     held: u64,
-    /// How much may come, once the entry is registered.
+    /// Bytes that may come, once the entry is registered.
     size: Option<u64>,
     /// Bytes of a stream counted against `--max-size`.
     taken: u64,
@@ -305,7 +305,7 @@ impl Run {
     }
 }
 
-/// What the thread does: writes each run, flushes it, and says so of bytes.
+/// Body of the thread: writes each run, flushes it, and reports those of bytes.
 fn drain(
     runs: &Receiver<Run>,
     mut sink: impl Write,

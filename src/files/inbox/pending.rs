@@ -1,4 +1,4 @@
-//! What of a transfer is under way: which files are open, and which positions are written.
+//! The part of a transfer that is under way: which files are open, and which positions are written.
 
 use super::folder::{Finish, Identity};
 use super::room::Cost;
@@ -33,13 +33,13 @@ pub(super) struct Pending {
     pub(super) writers: u32,
     /// Bytes for which the disk has been asked ahead.
     pub(super) allocated: u64,
-    /// Whether some of it are holes.
+    /// True if some of it are holes.
     pub(super) holes: bool,
     /// True if it will not be whole: what still comes of it is not written.
     pub(super) lost: bool,
 }
 
-/// Where an entry is.
+/// Place of an entry.
 #[derive(Clone, Debug)]
 pub(super) struct Spot {
     /// The top-level item it belongs to.
@@ -96,7 +96,7 @@ impl Underway {
         }
     }
 
-    /// Whether every position of `range` is written.
+    /// True if every position of `range` is written.
     pub(super) fn covers(&self, range: &Range<u64>) -> bool {
         range.is_empty()
             || self

@@ -11,41 +11,41 @@ use pinhole_protocol::wire::{ItemKind, Offer, PeerName, Reason};
 use std::collections::{HashMap, HashSet};
 use std::ops::Add;
 
-/// What an offer would become. It names everything to a person or a policy, and [`Inbox::begin`]
+/// Preview of an offer's outcome. It names everything to a person or a policy, and [`Inbox::begin`]
 /// carries it out.
 #[derive(Debug)]
 pub struct Plan {
     pub(super) items: Vec<Planned>,
     /// The folder in the directory that the items go into, made if it is not there.
     pub(super) folder: Option<FileName>,
-    /// What the sender has counted, and may not exceed: entries and bytes.
+    /// Entries and bytes that the sender has counted, and may not exceed.
     pub(super) counted: Option<(u32, u64)>,
-    /// Whether the sender takes the news of what differs here (SPEC 7.8).
+    /// True if the sender takes news of what differs here (SPEC 7.8).
     pub(super) faithful: bool,
-    /// Where a folder goes in which something acts, if not where the others do.
+    /// Inbox for a folder in which something acts, if not that of the others.
     pub(super) aside: Option<Inbox>,
-    /// Whether no such folder is taken.
+    /// True if no such folder is taken.
     pub(super) strict: bool,
 }
 
 /// A top-level item of a plan.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    /// What the peer calls it.
+    /// Its name at the peer.
     pub offered: PeerName,
-    /// What it will be called here.
+    /// The name that it will have here.
     pub name: FileName,
-    /// Whether the user here has chosen that.
+    /// True if the user here has chosen that name.
     pub chosen: bool,
     /// File, folder or stream.
     pub kind: ItemKind,
     /// A file's size in bytes.
     pub size: Option<u64>,
-    /// Whether something has that name now.
+    /// True if something has that name now.
     pub taken: bool,
-    /// Whether that is a folder as this is, so that the two may be joined.
+    /// True if that is a folder as this is, so that the two may be joined.
     pub joins: bool,
-    /// What happens if something has it when the item is complete.
+    /// Treatment if something has that name when the item is complete.
     pub conflict: Conflict,
 }
 
@@ -98,7 +98,7 @@ impl Inbox {
                 (Some(_), None) => Ok(None),
                 _ => within.kind(name.as_os_str()),
             };
-            // What the directory cannot hold is not in it; it gets another name in the end.
+            // A name that the directory cannot hold is not in it; the item gets another in the end.
             let there =
                 there.or_else(|error| if cannot_hold(&error) { Ok(None) } else { Err(error) });
             let there = there.map_err(|error| Refusal::disk(&name, &error))?;
@@ -200,7 +200,7 @@ impl Plan {
         self.items.iter().filter(|item| item.taken && item.conflict == Conflict::Ask)
     }
 
-    /// What to do about the item called `name` here.
+    /// Decides on the conflict of the item called `name` here.
     pub fn resolve(&mut self, name: &FileName, conflict: Conflict) {
         if let Some(item) = self.items.iter_mut().find(|item| item.name == *name) {
             item.conflict = conflict;

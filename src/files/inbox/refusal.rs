@@ -11,13 +11,13 @@ use std::io;
 /// Something offered or sent that is not received.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// What the peer is told.
+    /// The reason sent to the peer.
     pub reason: Reason,
-    /// What the user here is told.
+    /// The failure shown to the user here.
     pub failure: Failure,
 }
 
-/// What helps when the disk is full.
+/// Advice for a full disk.
 pub(super) const FREE_SPACE: &str = "free some space, or take into another folder with -o DIR";
 
 impl Refusal {
@@ -56,7 +56,7 @@ impl Refusal {
         Self { reason: Reason::TooLarge, failure: Failure::new(Kind::TooLarge, detail).next(next) }
     }
 
-    /// What arrives is not what was offered.
+    /// The things that arrive are not those that were offered.
     pub(super) fn changed(detail: impl Into<Detail>) -> Self {
         let next = "ask the other side to send it again";
         Self {
@@ -170,10 +170,10 @@ fn nothing_more(what: &str) -> String {
     format!("the other side {what}, so nothing more of this transfer is accepted")
 }
 
-/// What helps against a peer that does not keep to the protocol.
+/// Advice for a peer that does not keep to the protocol.
 const SAME_VERSION: &str =
     "check that both sides run the same version of pinhole, and try again with a new code";
-/// What helps against a disk that fails.
+/// Advice for a disk that fails.
 pub(super) const OTHER_FOLDER: &str =
     "check that the folder can be written to, or take into another with -o DIR";
 

@@ -1,5 +1,5 @@
-//! How much may be received: `--max-size` and `--max-entries` for all of a channel, and the free
-//! space and inodes of the disk that are never used up (DESIGN 5).
+//! Limits of what may be received (DESIGN 5). `--max-size` and `--max-entries` hold for all of a
+//! channel; some free space and inodes of the disk are never used up.
 
 use super::folder::Folder;
 use super::refusal::Refusal;
@@ -18,8 +18,8 @@ const LOOK_AGAIN: u64 = 64 << 20;
 /// is not free here.
 pub(super) const BLOCK: u64 = 4096;
 
-/// What something costs the disk that it is received on. One unit alone could be chosen to be small
-/// by who sends it.
+/// Cost of something to the disk that it is received on. With one unit alone, a sender could choose
+/// things that cost little of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
     /// A block at least for each entry.
@@ -70,7 +70,7 @@ pub(super) struct Most {
     pub(super) entries: Option<u64>,
 }
 
-/// What one channel has taken and may take.
+/// Account of one channel: what it has taken and may take.
 #[derive(Debug)]
 pub(super) struct Room {
     most: Most,

@@ -115,7 +115,7 @@ fn offer(items: &[Item]) -> Offer {
 }
 
 thread_local! {
-    /// What the sender of this test has said: its items, and the numbers of its folders.
+    /// Items that the sender of this test has named, and the numbers of its folders.
     static SAID: RefCell<Said> = RefCell::default();
 }
 

@@ -27,14 +27,14 @@ pub(super) struct Tree {
     originals: HashMap<FolderId, Box<[u8]>>,
     /// The folders that items are.
     of_items: HashMap<u32, FolderId>,
-    /// What else has another name here: in which folder, its name at the sender, and the name here.
+    /// Other things with another name here: the folder, the name at the sender, and the name here.
     stored: HashMap<(FolderId, Box<[u8]>), FileName>,
     /// The last number that something in a folder got because names are one there, by the folded
     /// name.
     numbered: HashMap<(FolderId, Box<[u8]>), u32>,
     /// Bytes of the names that are kept here and by others for the transfer.
     kept: usize,
-    /// What has another name here, as hashes of paths at the sender.
+    /// Things with another name here, as hashes of paths at the sender.
     renamed: HashSet<u64>,
     /// Files that were lost on their way, likewise.
     lost: HashSet<u64>,
@@ -60,7 +60,7 @@ struct Node {
     finish: Finish,
 }
 
-/// What a folder's name says of the names in it.
+/// Meaning of a folder's name for the names in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     /// Nothing.
@@ -146,7 +146,7 @@ impl Tree {
         }
     }
 
-    /// What a folder's name says of those in it.
+    /// The meaning of a folder's name for those in it.
     pub(super) fn manner(&self, id: FolderId) -> Manner {
         self.node(id).map_or(Manner::Plain, |node| node.manner)
     }
@@ -247,12 +247,12 @@ impl Tree {
         self.folders.iter().zip(0..).map(|(node, index)| (node.hash, FolderId(index))).collect()
     }
 
-    /// What stands for a folder.
+    /// The hash that stands for a folder.
     pub(super) fn hash_of(&self, id: FolderId) -> u64 {
         self.node(id).map_or(0, |node| node.hash)
     }
 
-    /// What stands for something of this name at the sender in a folder.
+    /// The hash that stands for something of this name at the sender in a folder.
     pub(super) fn hash_in(&self, folder: FolderId, original: &[u8]) -> u64 {
         self.hash(Some(folder), 0, original)
     }
@@ -263,7 +263,7 @@ impl Tree {
         self.lost.insert(hash);
     }
 
-    /// Whether that was said of it.
+    /// True if it was lost on its way.
     pub(super) fn is_lost(&self, folder: FolderId, original: &[u8]) -> bool {
         self.lost.contains(&self.hash_in(folder, original))
     }
@@ -273,7 +273,7 @@ impl Tree {
         self.of_items.get(&u32::try_from(item).ok()?).copied()
     }
 
-    /// What a folder gets once it is complete.
+    /// The mode and time that a folder gets once it is complete.
     pub(super) fn finish(&self, id: FolderId) -> Option<Finish> {
         self.node(id).map(|node| node.finish)
     }
@@ -335,7 +335,8 @@ impl Tree {
         self.node(id).is_some_and(|node| node.parent.is_none())
     }
 
-    /// Whether what a link in a folder says stays in its item by its text alone, at every point.
+    /// True if the target of a link in a folder stays in its item by its text alone, at every
+    /// point.
     pub(super) fn is_inside(&self, folder: FolderId, target: &[u8]) -> bool {
         let mut level = self.node(folder).map_or(0, |node| u32::from(node.level));
         !target.starts_with(b"/")
@@ -352,13 +353,12 @@ impl Tree {
             })
     }
 
-    /// Whether what a link in a folder says, by its text, goes by something that has another name
-    /// here.
+    /// True if a link in a folder, by its text, goes by something that has another name here.
     pub(super) fn goes_by_renamed(&self, folder: FolderId, target: &[u8]) -> bool {
         self.goes_by(folder, target, &self.renamed)
     }
 
-    /// Whether it goes by something of these, by [`Tree::hash_of`] and [`Tree::hash_in`].
+    /// True if it goes by something of these, by [`Tree::hash_of`] and [`Tree::hash_in`].
     pub(super) fn goes_by(&self, folder: FolderId, target: &[u8], these: &HashSet<u64>) -> bool {
         let mut at = vec![];
         let mut up = self.up(folder);

@@ -16,19 +16,19 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How far the disk is asked for space ahead of what is written (DESIGN 3.5).
+/// Bytes for which the disk is asked ahead of what is written (DESIGN 3.5).
 const AHEAD: u64 = 256 << 20;
 /// A chunk's most bytes, as a size.
 const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
 
-/// What is to be done with a chunk.
+/// Decision on a chunk.
 enum Chunk {
     Write(Turn),
     /// Nothing; these are the positions to answer.
     Ignore(Range<u64>),
 }
 
-/// What became of a chunk's bytes.
+/// Outcome of storing a chunk's bytes.
 enum Stored {
     Here,
     /// No file can be so large there, as none of 4 GiB on FAT: that is its own matter.
@@ -42,10 +42,10 @@ struct Turn {
     range: Range<u64>,
     /// Those of its bytes that are not written yet: what is written stays (SPEC 7.2).
     new: Ranges,
-    /// Where to ask the disk for space first, and whether the file is sure to fill it.
+    /// Range to ask the disk for first, and true if the file is sure to fill it.
     allocate: Option<(Range<u64>, bool)>,
     item: usize,
-    /// Whether it may be missing among others, and its sender be told.
+    /// True if it may be missing among others, and its sender be told.
     may_miss: bool,
 }
 
@@ -110,7 +110,7 @@ impl Incoming {
         if underway.over {
             return Ok(());
         }
-        // What the layout has forgotten is written.
+        // Positions that the layout has forgotten are written.
         let mut at = range.start.max(underway.layout.end_of(0));
         while let Some(place) = underway.layout.locate(at).filter(|_| at < range.end) {
             let (start, end) = (at, at.saturating_add(place.left).min(range.end));
@@ -278,7 +278,7 @@ impl Incoming {
             &self.place.path,
         )?;
         if let Some((range, sure)) = &turn.allocate {
-            // Where a file system cannot be asked, or asked for more than there may be, the write
+            // If a file system cannot be asked, or is asked for more than there may be, the write
             // itself will tell.
             if let Err(error) = allocate(&turn.file, range)
                 && Cause::of(&error) == Some(Cause::Full)

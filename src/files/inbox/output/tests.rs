@@ -115,7 +115,7 @@ fn a_reader_that_pauses_holds_nobody_up_and_at_most_the_credit_in_memory() {
     for number in 0..chunks {
         output.write(0, number * 65_536, &chunk).unwrap();
     }
-    // What a lost link sends again is no more than there was.
+    // Bytes that are sent again after a lost link are no more than there were.
     output.write(0, 0, &chunk).unwrap();
     output.write(0, CREDIT - 100, &chunk[..100]).unwrap();
     assert!(reports.try_recv().is_err());

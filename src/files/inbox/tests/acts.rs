@@ -40,7 +40,7 @@ impl Machine {
         .unwrap()
     }
 
-    /// What lies in a folder, by name.
+    /// The names in a folder, sorted.
     fn names(&self, folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(self.0.path().join(folder)).unwrap();
         let mut names: Vec<_> =

@@ -200,7 +200,7 @@ fn max_size_holds_for_all_of_a_channel_and_at_each_byte() {
     assert_eq!(reason(desk.begin(&[item("g", ItemKind::File, Some(0))])), Reason::TooLarge);
     drop(discarded);
 
-    // What an offer does not say shows when the entries come, and of a stream when its bytes do.
+    // Sizes that an offer leaves out show when the entries come, and of a stream when its bytes do.
     let folder_of = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
     assert_eq!(
         reason(folder_of.register(&part(0, [folder("t"), file("t/f", 4 * BLOCK)]))),
@@ -236,7 +236,8 @@ fn names_without_bytes_cost_what_they_take() {
             "{flag}"
         );
         drop(incoming);
-        // What was discarded is given back, and a channel's transfers count together.
+        // The share of a discarded transfer is given back, and a channel's transfers count
+        // together.
         let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
         incoming.register(&part(0, [folder("t")].into_iter().chain(files(0, 499)))).unwrap();
         incoming.commit_all(500, 0).unwrap();

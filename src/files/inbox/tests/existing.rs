@@ -1,5 +1,5 @@
-//! What is already at the final name: never followed, and never replaced but by leave (TESTPLAN
-//! C4).
+//! Things that are already at the final name: never followed, and never replaced but by leave
+//! (TESTPLAN C4).
 
 use super::*;
 use crate::failure::Exit;

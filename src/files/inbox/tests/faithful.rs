@@ -1,5 +1,5 @@
-//! What arrives is what was sent: permissions, times, links, holes, depth, and what of a folder
-//! cannot be had (SPEC 7.3, 7.5, 7.8).
+//! Everything arrives as it was sent (SPEC 7.3, 7.5, 7.8): permissions, times, links, holes, depth,
+//! and gaps in a folder.
 
 use super::*;
 use crate::failure::{Exit, Kind};
@@ -257,7 +257,7 @@ fn what_is_not_to_be_had_costs_that_file_alone() {
     incoming.write(2, 0, b"half").unwrap();
     incoming.gap(8..12, Some(Reason::SourceChanged)).unwrap();
     incoming.gap(12..20, Some(Reason::SourceUnreadable)).unwrap();
-    // What still comes of them goes nowhere.
+    // Bytes that still come of them go nowhere.
     assert_eq!(incoming.write(3, 0, b"late").unwrap(), 12..16);
     incoming.write(4, 0, b"bb").unwrap();
     let mut theirs = Differences::default();

@@ -354,8 +354,8 @@ proptest! {
     }
 }
 
-/// Where a link leads, however many there are on the way: false once that is above `root` or
-/// absolute. What is not there leads nowhere.
+/// Follows a link, however many there are on the way: false once that is above `root` or absolute.
+/// A missing target leads nowhere.
 fn stays_inside(root: &Path, link: &Path) -> bool {
     let mut at = link.parent().unwrap().to_owned();
     let names = |target: &Path| {
@@ -394,7 +394,7 @@ fn whatever_links_are_sent_none_that_is_kept_leads_out() {
             3 => target.prop_map(|target| Some(format!("./{}", target.join("/")))),
         ],
     );
-    // Where every commit is synced, a disk takes its time.
+    // Every commit is synced, which takes its time on a disk.
     let memory = Path::new("/dev/shm");
     let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(400));

@@ -69,7 +69,7 @@ impl Desk {
     }
 }
 
-/// What of a transfer differs, as pairs of a path and what became of it.
+/// Differences of a transfer, as pairs of a path and its fate.
 fn told(differences: &Differences) -> Vec<(String, Fate)> {
     let mut told: Vec<_> = differences
         .first()
@@ -340,7 +340,7 @@ fn names_that_act_are_set_aside_in_a_folder_that_is_there_where_nobody_is_asked(
     let expected = [
         ("t", None),
         ("t/Makefile", Some("old")),
-        // What comes beside it under that name keeps it.
+        // A file that comes beside it under that name keeps it.
         ("t/_Makefile", Some("")),
         ("t/_Makefile (1)", Some("x")),
         ("t/_.vscode", None),
@@ -366,7 +366,7 @@ fn names_that_act_are_set_aside_in_a_folder_that_is_there_where_nobody_is_asked(
         (told(&committed.told), told(&committed.items[0].differences)),
         (expected.to_vec(), expected.to_vec())
     );
-    // What has another name is not acted on any more.
+    // A file with another name is not acted on any more.
     assert_eq!(committed.items[0].acts.names(), ["t/d/new/Makefile"]);
 
     let desk = Desk::with(Policy { acting: true, ..policy() });
@@ -388,7 +388,7 @@ fn what_is_set_aside_is_not_joined_with_what_comes_under_that_name() {
         let committed = desk.merge(&entries.collect::<Vec<_>>()).unwrap();
         let tree = desk.tree();
         assert_eq!(tree["t/_.idea/f"].as_deref(), Some("x"), "{tree:?}");
-        // Where it finds no name it is missing, and never in the other.
+        // A folder that finds no name is missing, and never in the other.
         let aside =
             tree.get("t/_ (1).idea/f").or_else(|| tree.get("t/_.idea (1)/f")).cloned().flatten();
         assert_eq!(aside.is_some(), committed.told.missing() == 0, "{tree:?} {:?}", committed.told);
@@ -415,7 +415,7 @@ fn a_link_that_would_lead_out_by_way_of_what_was_there_is_left_out() {
     fs::write(outside.path().join("secret"), "s").unwrap();
     let out = format!("-> {}", outside.path().display());
     let there = [("t", None), ("t/out", Some(out.as_str())), ("t/d", None)];
-    // Where it comes from there is no `out`, so that it leads nowhere.
+    // The folder that comes has no `out`, so that the link leads nowhere in it.
     let entries = [
         link("t/public", "out/secret"),
         folder("t/d"),
@@ -766,8 +766,7 @@ fn no_two_transfers_make_a_link_that_leads_out() {
         }
         let outside = desk.dir.path().join("zz");
         fs::write(outside, "s").unwrap();
-        // What goes up behind a name that is not there is not kept: what comes under that name may
-        // be anything.
+        // A link that goes up behind a missing name is not kept: anything may come under that name.
         assert_eq!(desk.merge(&near).unwrap().told.left_out(), 1);
         assert_eq!(desk.merge(&far).unwrap().told.left_out(), 0);
         assert!(fs::read(desk.dir.path().join("t/a/b/x")).is_err());

@@ -1,4 +1,4 @@
-//! What an honest peer sends arrives.
+//! Everything that an honest peer sends arrives.
 
 use super::*;
 use pinhole_protocol::limits::OPEN_FILES;
@@ -99,7 +99,7 @@ fn a_stream_is_as_long_as_what_came() {
     assert_eq!(saved.size, bytes.len() as u64);
     let path = desk.dir.path().join("stdin");
     assert!(fs::read(&path).unwrap() == bytes);
-    // What was asked for ahead is given back: at most a block more than the bytes.
+    // Space that was asked for ahead is given back: at most a block more than the bytes.
     assert!(fs::metadata(&path).unwrap().blocks() * 512 <= bytes.len() as u64 + 8_192);
 
     let nothing = desk.begin(&[item("none", ItemKind::Stream, None)]).unwrap();
@@ -203,7 +203,7 @@ fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
     assert!(!desk.is_empty());
     incoming.discard();
     assert!(desk.is_empty());
-    // What still comes is ignored, and makes nothing anew.
+    // Entries and bytes that still come are ignored, and make nothing anew.
     for entry in [2, 3, 99] {
         assert_eq!(incoming.write(entry, 0, b"12").unwrap(), 0..0);
     }
@@ -260,7 +260,7 @@ fn several_items_make_a_new_name_a_folder() {
         (saved[0].name.as_str(), saved[0].path.clone()),
         ("a", Some(desk.inbox.path().join("mine/a")))
     );
-    // What is there is seen in the folder, and all that comes is counted together.
+    // Files that are there are seen in the folder, and all that comes is counted together.
     assert!(desk.inbox.plan(&two, Some(name()), true).unwrap().items()[0].taken);
     assert_eq!(receive().unwrap()[1].path, Some(desk.inbox.path().join("mine/b (1)")));
     assert_eq!(reason(receive()), Reason::TooLarge);
