@@ -100,7 +100,7 @@ const ENDS: &[&str] = &[
     ".scf",
     ".library-ms",
     ".searchconnector-ms",
-    // What an editor opens as a project, with its tasks.
+    // Projects that an editor opens, with their tasks.
     ".code-workspace",
     ".sublime-project",
     ".xcodeproj",
@@ -118,8 +118,8 @@ const ENDS: &[&str] = &[
     ".agent.md",
 ];
 
-/// What configurations that are programs have in their names, and the ends of these:
-/// `vite.config.ts`, `webpack.config.prod.js`.
+/// Part of the names of configurations that are programs, and the ends of these: `vite.config.ts`,
+/// `webpack.config.prod.js`.
 const CONFIG: &str = ".config.";
 const SCRIPTS: &[&str] = &[".js", ".cjs", ".mjs", ".ts", ".cts", ".mts"];
 
@@ -155,7 +155,7 @@ pub fn leads(name: &OsStr) -> bool {
     LEADING.contains(folded(&name.to_string_lossy()).as_str())
 }
 
-/// What of the lists a folded name is, or is another name of on FAT and NTFS.
+/// The listed name that a folded name is, or stands for on FAT and NTFS.
 fn known(name: String) -> Option<String> {
     let begins = |begin: &&str| {
         name.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
@@ -250,7 +250,7 @@ pub(super) fn names(path: &Path) -> Vec<String> {
 /// behind a name: `.ſSH`, `.ss\u{200d}h`, `.ssh. ` and `.ssh::$INDEX_ALLOCATION` each open `.ssh`
 /// somewhere.
 fn folded(name: &str) -> String {
-    // What most names are made of needs no tables.
+    // Names in ASCII, which most are, need no tables.
     let folded = if name.is_ascii() {
         name.to_ascii_lowercase()
     } else {

@@ -9,8 +9,8 @@
 use std::ops::Range;
 use zeroize::Zeroizing;
 
-/// What any reader takes as it is, without quotes. `~` is not among it: sh puts a home directory in
-/// its place.
+/// Characters that any reader takes as they are, without quotes. `~` is not among them: sh puts a
+/// home directory in its place.
 const BARE: &[u8] = b"_-./:@%+,=";
 
 /// The value that a secret has as a variable: without the line end that most files and `echo` put
@@ -93,14 +93,14 @@ pub fn set(old: &[u8], name: &str, quoted: &str) -> Zeroizing<Vec<u8>> {
     new
 }
 
-/// Whether the file assigns anything to `name`.
+/// True if the file assigns anything to `name`.
 #[must_use]
 pub fn has(old: &[u8], name: &str) -> bool {
     assignments(old).any(|assignment| old.get(assignment.name) == Some(name.as_bytes()))
 }
 
-/// Whether every quoted value of the file ends: behind one that does not, nothing can be added that
-/// would not be taken for its rest.
+/// True if every quoted value of the file ends. Anything added behind an open one would be taken
+/// for its rest.
 #[must_use]
 pub fn is_closed(old: &[u8]) -> bool {
     assignments(old).all(|assignment| assignment.closed)
@@ -110,7 +110,7 @@ pub fn is_closed(old: &[u8]) -> bool {
 struct Assignment {
     whole: Range<usize>,
     name: Range<usize>,
-    /// Whether a quote that begins its value is closed.
+    /// True if a quote that begins its value is closed.
     closed: bool,
 }
 

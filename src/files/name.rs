@@ -22,7 +22,7 @@ pub struct FileName(OsString);
 pub struct Parsed {
     /// The safe name.
     pub name: FileName,
-    /// Whether it differs from what the peer said.
+    /// True if it differs from what the peer sent.
     pub changed: bool,
 }
 
@@ -188,12 +188,13 @@ impl FileName {
 /// one is no extension that anyone means.
 const LONGEST_EXTENSION: usize = 32;
 
-/// What Windows reserves: <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>. FAT,
-/// exFAT and NTFS refuse it elsewhere too.
+/// Characters that Windows reserves:
+/// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>. FAT, exFAT and NTFS refuse
+/// them elsewhere too.
 const RESERVED: [char; 8] = ['<', '>', ':', '"', '\\', '|', '?', '*'];
 
-/// Where the name of a device ends that Windows has for a name, with its extension or without. NTFS
-/// refuses those elsewhere too.
+/// The end of the stem, if Windows takes the name for a device's, with its extension or without.
+/// NTFS refuses such names elsewhere too.
 fn device(name: &[u8]) -> Option<usize> {
     let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default().trim_ascii_end();
     let upper = stem.to_ascii_uppercase();
@@ -215,7 +216,7 @@ fn rewritten(raw: &[u8], is_bad: impl Fn(char) -> bool) -> Vec<u8> {
     name
 }
 
-/// Whether a character must not be in a name: it moves a cursor (C0, DEL, C1), or changes the order
+/// True if a character must not be in a name: it moves a cursor (C0, DEL, C1), or changes the order
 /// of what is seen (UAX #9).
 const fn is_unsafe(c: char) -> bool {
     matches!(c,

@@ -1,4 +1,4 @@
-//! Where one thing goes that no file of its own keeps: standard output, or the pipe or device that
+//! Way out for one thing without a file of its own: standard output, or the pipe or device that
 //! `-o` names. It is opened once, before a code is used, and nothing is made beside it.
 
 use crate::failure::{Failure, Kind};

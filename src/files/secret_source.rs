@@ -1,5 +1,5 @@
-//! Where a secret to be sent comes from: never from the command line, which other users of the
-//! machine can read.
+//! Sources of a secret to be sent: never the command line, which other users of the machine can
+//! read.
 
 use super::outbox::Fence;
 use super::typed_secret::ask;
@@ -30,8 +30,8 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
-    /// What the secret is called if nothing else is said: a variable's name, or that of a file that
-    /// has one of its own.
+    /// The label of the secret if no other is given: the name of a variable, or of a file with its
+    /// own.
     #[must_use]
     pub fn label(&self) -> Option<String> {
         match self {
@@ -106,7 +106,7 @@ impl SecretSource {
     }
 }
 
-/// Whether a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and
+/// True if a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and
 /// `_`, no digit first (POSIX XBD 3.216).
 #[must_use]
 pub fn is_variable(name: &str) -> bool {

@@ -1,5 +1,4 @@
-//! Where a small file is to be written: at a path, or in a folder that was judged and has been held
-//! since.
+//! Place of a small file to be written: at a path, or in a folder judged before and held since.
 
 use crate::platform::folder::Folder;
 use std::path::{Path, PathBuf};
@@ -32,7 +31,7 @@ impl Spot {
 }
 
 impl From<PathBuf> for Spot {
-    /// What the user has named, found when it is written.
+    /// The path that the user has named, found when it is written.
     fn from(path: PathBuf) -> Self {
         Self { path, folder: None }
     }

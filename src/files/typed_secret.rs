@@ -10,15 +10,15 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long a terminal is silent when all of a paste has come, in the tenths of a second that it
-/// counts: over a slow line pieces come apart.
+/// Silence of a terminal after which all of a paste has come, in the tenths of a second that it
+/// counts. Over a slow line pieces come apart.
 const SILENCE: u8 = 3;
-/// What makes a terminal mark where a paste begins and ends, and what ends that (xterm control
-/// sequences: bracketed paste).
+/// Bracketed paste (xterm control sequences): makes a terminal mark where a paste begins and ends,
+/// and ends that.
 const MARKED: (&[u8], &[u8]) = (b"\x1b[?2004h", b"\x1b[?2004l");
 /// Those marks; true for the one that begins a paste.
 const MARKS: [(&[u8], bool); 2] = [(b"\x1b[200~", true), (b"\x1b[201~", false)];
-/// How the first and the last line of a key or certificate begin (RFC 7468).
+/// Beginnings of the first and the last line of a key or certificate (RFC 7468).
 const BLOCK: (&[u8], &[u8]) = (b"-----BEGIN ", b"-----END ");
 
 /// Asks at the terminal of this process. The end of a single line is not part of it.
@@ -75,7 +75,7 @@ fn summary(secret: &[u8]) -> String {
     }
 }
 
-/// What was typed so far.
+/// Input that was typed so far.
 struct Typed {
     /// It never grows beyond what it was made for, so no copy of it is left behind.
     bytes: Zeroizing<Vec<u8>>,
@@ -85,7 +85,7 @@ struct Typed {
     pasting: bool,
     /// There was one with marks.
     pasted: bool,
-    /// What comes now is no part of it.
+    /// True if later input is no part of it.
     ended: bool,
     /// A line has ended that is too long.
     over: bool,
@@ -211,7 +211,7 @@ impl Typed {
 mod tests {
     use super::*;
 
-    /// What comes of these keys, and whether all is there when the terminal is silent then.
+    /// The secret that these keys give, and true if all is there when the terminal is silent then.
     fn typed(keys: &[u8]) -> (Vec<u8>, bool) {
         let mut typed = Typed::default();
         keys.iter().for_each(|byte| typed.take(*byte));

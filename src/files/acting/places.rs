@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
-/// What of the machine a folder is.
+/// Kind of place that a folder is on the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The home of an account.
@@ -33,7 +33,7 @@ impl Place {
         !matches!(self, Self::Home)
     }
 
-    /// What to call it in a sentence.
+    /// The words for it in a sentence.
     #[must_use]
     pub const fn named(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ pub struct Places {
 #[derive(Clone, Debug)]
 struct Account {
     home: PathBuf,
-    /// Whether it is that of whoever runs the program. In the home of another a link leads wherever
+    /// True if it is that of whoever runs the program. In the home of another a link leads wherever
     /// that other likes, and is not followed.
     own: bool,
 }
@@ -89,7 +89,7 @@ impl Places {
         homes.sort_by(|one, other| one.home.cmp(&other.home).then(other.own.cmp(&one.own)));
         homes.dedup_by(|other, one| other.home == one.home);
         let path = variable("PATH").unwrap_or_default();
-        // What is empty there is the folder that one is in.
+        // An empty entry there is the current folder.
         let programs = std::env::split_paths(&path)
             .map(|folder| if folder.as_os_str().is_empty() { ".".into() } else { folder });
         Self {
@@ -99,9 +99,9 @@ impl Places {
         }
     }
 
-    /// What of the machine this folder is, if it is one in which programs act on whatever lies
-    /// there. The folder is held open, and found by itself and not by its path. It reads the homes,
-    /// and no more than the names in them.
+    /// The kind of place that this folder is, if programs act on whatever lies there. The folder is
+    /// held open, and found by itself and not by its path. It reads the homes, and no more than the
+    /// names in them.
     #[must_use]
     pub fn place(&self, folder: impl AsHandle) -> Option<Place> {
         let marked = self.marked();
@@ -145,7 +145,7 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// What of the machine a folder is that lies in one that is `above`.
+    /// The kind of place of a folder that lies in one of the kind `above`.
     #[must_use]
     pub fn below(&self, above: Option<Place>, folder: impl AsHandle) -> Option<Place> {
         self.step(above, Facts::of(folder).ok()?.id())

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// What sh has in `$NAME` after it has read `file`.
+/// The value of `$NAME` in sh after it has read `file`.
 fn sh_reads(file: &[u8], name: &str) -> Vec<u8> {
     // The file is made a pipe, so that no path of a test's own has to be quoted.
     let script = format!(". /dev/stdin; printf %s \"${name}\"");
