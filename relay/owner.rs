@@ -16,7 +16,7 @@ const STAMP: usize = 16;
 pub const KEY: usize = 32;
 /// Bytes that HMAC-SHA256 takes a shorter key as, zeros after it (RFC 2104).
 const BLOCK: usize = 64;
-/// How far the clock of an earlier life may have been ahead.
+/// Most that the clock may have been ahead in an earlier life of the relay.
 const AHEAD: Duration = Duration::from_secs(300);
 /// Begins what a MAC is of.
 const LABEL: &[u8] = b"pinhole relay owner";

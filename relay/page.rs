@@ -1,7 +1,7 @@
-//! What a person sees who opens a link, or the relay's address, in a browser. The words of a code
-//! stand after the `#` of a link and stay in the browser; but whatever page a server sends could
-//! read them there. So this one holds nothing that can: no script, no event handler, no form,
-//! nothing from anywhere else, and a policy under which the browser would refuse them.
+//! The page for a person who opens a link, or the relay's address, in a browser. The words of a
+//! code stand after the `#` of a link and stay in the browser. But whatever page a server sends
+//! could read them there. So this one holds nothing that can: no script, no event handler, no form,
+//! nothing from anywhere else. Its policy would have the browser refuse them.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -64,7 +64,7 @@ mod tests {
         ("footer", &["class"]),
     ];
 
-    /// What a page is made of that is not allowed.
+    /// Elements and attributes of a page that are not allowed.
     fn strange(page: &str) -> Vec<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut strange = Vec::new();

@@ -7,7 +7,7 @@ use pinhole_protocol::rendezvous::{Refusal, Request, WEBSOCKET_VERSION};
 /// An upgrade request that can be answered.
 #[derive(Debug)]
 pub struct Asked {
-    /// What for, and what was shown for it.
+    /// The verb, and the tokens shown for it.
     pub request: Request,
     /// `Sec-WebSocket-Accept` of the answer (RFC 6455, 4.2.2).
     pub accept: String,

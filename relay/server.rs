@@ -296,8 +296,8 @@ impl Relay {
         Instant::now().checked_add(delay.min(FOREVER))
     }
 
-    /// Whether the pairing has to hear again that a connection is alive, `told` being when it last
-    /// did.
+    /// True if the pairing is due to learn again that a connection is alive. `told` is the time of
+    /// the last report, and is set to now if one is due.
     pub(crate) fn is_time(&self, told: &mut Instant) -> bool {
         let due = told.elapsed() >= self.inactivity.checked_div(BEATS).unwrap_or_default();
         if due {

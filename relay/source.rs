@@ -25,10 +25,10 @@ impl Proxies {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
     }
 
-    /// Whose request this is that came from `peer`. Each proxy appends to the header whom it has
-    /// the request from, so what is true is read from the right, up to the first that is not a
-    /// proxy of ours; what stands left of that, anybody may have written. If what is read is no
-    /// address, it is the proxy that last made sense.
+    /// The source of a request that came from `peer`. Each proxy appends to the header the address
+    /// that it has the request from. So the truth is read from the right, up to the first address
+    /// that is not a proxy of ours. Anybody may have written the rest, to the left. If an entry is
+    /// no address, the source is the proxy that last made sense.
     #[must_use]
     pub fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut source = peer.to_canonical();

@@ -149,7 +149,7 @@ async fn a_buffer_is_held_only_while_something_is_in_it() {
     };
     idle(&mut frames, &mut near).await;
     assert_eq!(pool.held(), 0);
-    // What is small takes a small one.
+    // A short message takes a small buffer.
     far.write_all(&whole(0x82, [1; 4], b"small")).await.unwrap();
     frames.fill(&mut near).await.unwrap();
     assert_eq!(

@@ -256,8 +256,8 @@ impl Pairing {
     ) {
         let Some(host) = self.hosts.get(&nameplate) else { return };
         match host.stage {
-            // That joiner's connection has ended meanwhile. Its host has nothing left to judge
-            // with; they meet as a link (SPEC 3.7).
+            // The connection of that attempt's joiner has ended meanwhile. Its host has nothing
+            // left to judge with; they meet as a link (SPEC 3.7).
             _ if attempt < host.attempt => self.retire(now, nameplate, CloseReason::Gone, actions),
             Stage::Held { by, .. } if attempt == host.attempt && by.answered => {
                 self.release(now, nameplate, actions);

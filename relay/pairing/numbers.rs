@@ -19,8 +19,8 @@ const SPACES: [RangeInclusive<u32>; 5] = [
     10_000_000..=99_999_999,
     100_000_000..=999_999_999,
 ];
-/// How much larger a space is than the hosts that wait, so that a number named at random meets one
-/// of them once in a hundred tries.
+/// Fewest numbers of a space per waiting host: a number named at random meets one once in a hundred
+/// tries.
 const SPARSE: usize = 100;
 /// Numbers tried of one space. Half of it taken, all of these fail once in 2^32.
 const TRIES: u32 = 32;

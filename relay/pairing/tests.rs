@@ -26,7 +26,7 @@ fn waiting(world: &mut World, host: u64) -> pinhole_protocol::code::Nameplate {
     nameplate
 }
 
-/// That host's joiner has answered message 1.
+/// Registers a host and a joiner that has answered its message 1; returns the number.
 fn answered(world: &mut World, host: u64, joiner: u64) -> pinhole_protocol::code::Nameplate {
     let nameplate = waiting(world, host);
     world.join(joiner, joiner, nameplate);
@@ -36,7 +36,7 @@ fn answered(world: &mut World, host: u64, joiner: u64) -> pinhole_protocol::code
     nameplate
 }
 
-/// What it looks like from a number that is no longer, or not, to be had.
+/// Asserts the one answer for a number that is gone or was never there.
 fn is_unavailable(world: &mut World, nameplate: pinhole_protocol::code::Nameplate, stranger: u64) {
     world.join(stranger, stranger, nameplate);
     assert_eq!(world.heard(stranger), [Heard::Closed(CloseReason::Unavailable)]);

@@ -1,5 +1,5 @@
-//! How fast each source, and each connection, may send: what comes is charged, and whoever owes is
-//! not read until it does not. Nothing is ever dropped.
+//! Rates at which each source, and each connection, may send. Traffic is charged as it comes, and a
+//! sender in debt is not read until it owes nothing. Nothing is ever dropped.
 
 use super::Source;
 use super::sources::{Account, Sources};

@@ -33,7 +33,7 @@ fn request(changes: &[(&str, Option<&str>)]) -> Parts {
     request.into_parts().0
 }
 
-/// What a request asks for, in words.
+/// Says in words which verb a request asks for, and if it shows a token.
 fn asks(changes: &[(&str, Option<&str>)]) -> Result<String, Refusal> {
     parse(&request(changes)).map(|asked| {
         let shown = if asked.request.host_token.is_some() { ", with a token" } else { "" };

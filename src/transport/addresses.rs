@@ -92,7 +92,7 @@ fn host_name() -> Option<String> {
     (sayable && name != "localhost").then_some(name)
 }
 
-/// How far away the peer of a connection is.
+/// The path of a connection: how far away its peer is.
 #[must_use]
 pub fn path(local: SocketAddr, peer: SocketAddr) -> Path {
     let (local, peer) = (local.ip().to_canonical(), peer.ip().to_canonical());

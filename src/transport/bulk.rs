@@ -74,7 +74,7 @@ impl Tables {
     }
 }
 
-/// What a link tells the driver.
+/// An event on a link, for the driver.
 pub enum News {
     /// A control record was opened.
     Control(Zeroizing<Vec<u8>>),

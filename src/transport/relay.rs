@@ -32,11 +32,11 @@ use dial::{Stream, Trust, dial, dial_directly};
 pub struct Access {
     /// Which relay, and who said so.
     pub choice: RelayChoice,
-    /// Whom it is believed to be.
+    /// Certificates that we trust for it.
     pub trust: Trust,
     /// Which addresses may be dialled.
     pub network: Network,
-    /// What a relay that wants one has to see from hosts (SPEC 10.1).
+    /// Token for a relay that wants one from hosts (SPEC 10.1).
     pub host_token: Option<HostToken>,
 }
 

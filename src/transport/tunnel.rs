@@ -20,11 +20,10 @@ use std::io;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How long a program may take to say its address: those that ask an account or fall back to
-/// another protocol first take some ten seconds.
+/// Time limit for a program to print its address. Those that ask an account or fall back to another
+/// protocol first take some ten seconds.
 const ADDRESS_TIME: Duration = Duration::from_secs(30);
-/// What is shown of a program's last line, in characters: enough for its reason, too little to fill
-/// a screen.
+/// Characters shown of a program's last line: enough for its reason, too little to fill a screen.
 const SHOWN: usize = 300;
 
 /// A tunnel to a port of this machine, as long as its program runs. Dropped, its program is killed.
@@ -68,7 +67,7 @@ impl Tunnel {
         Err(failure)
     }
 
-    /// What the program is called.
+    /// Name of the program.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -130,7 +129,7 @@ fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process)
     Err(Failure::new(Kind::TunnelFailed, detail).next(next))
 }
 
-/// What there is besides a tunnel.
+/// The ways besides a tunnel.
 const OTHER_WAYS: &str =
     "without a tunnel: a relay of your own (--relay URL), or nothing at all on the same network";
 

@@ -1,5 +1,5 @@
-//! How long another command takes at a session that runs: from its start to its end, with what it
-//! does in between.
+//! Time that another command takes at a session that runs: from its start to its end, with
+//! everything in between.
 
 use crate::options::Control;
 use crate::program::{Program, Session};

@@ -88,8 +88,8 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// What anybody would do on one machine, and then a sync, because pinhole says nothing before it
-/// either.
+/// Copies as anybody would on one machine, and then syncs, because pinhole reports nothing before
+/// its sync either.
 fn by_tar(source: &Path, target: &Path) -> io::Result<(Duration, f64)> {
     let (folder, name) = (source.parent(), source.file_name());
     let (folder, name) = folder.zip(name).ok_or(io::ErrorKind::InvalidInput)?;

@@ -47,7 +47,7 @@ struct Round {
 }
 
 impl Round {
-    /// How much of the plain copy's speed pinhole reaches.
+    /// Share of the plain copy's speed that pinhole reaches.
     fn ratio(&self) -> f64 {
         self.plain.as_secs_f64() / self.pinhole.as_secs_f64()
     }
@@ -99,7 +99,7 @@ fn transfers(options: &Options, program: &Program, place: &Path) -> io::Result<(
         report::median(pinhole),
         report::median(all(Round::ratio))
     );
-    // What others on the machine do only ever makes a round slower.
+    // Other work on the machine only ever makes a round slower.
     println!(
         "  fastest: plain {plain_best:.2} s, pinhole {pinhole_best:.2} s, ratio {:.2}",
         plain_best / pinhole_best

@@ -18,7 +18,7 @@ Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room 
 #[derive(clap::Parser)]
 #[command(name = "pinhole-bench", max_term_width = 100, after_help = HELP)]
 pub struct Options {
-    /// What is measured; transfers and starts unless given
+    /// Measurement to run; transfers and starts unless given
     #[command(subcommand)]
     pub what: Option<What>,
     /// Bytes of the file that is moved; K, M, G for powers of 1024
@@ -30,7 +30,7 @@ pub struct Options {
     /// Go on with rounds for at least so many seconds
     #[arg(long)]
     pub seconds: Option<u64>,
-    /// Where the files are; a temporary directory unless given
+    /// Directory of the files; a temporary one unless given
     #[arg(long, value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
     /// The pinhole to measure; the release build of this workspace, which is built first, unless
@@ -51,7 +51,7 @@ pub struct Options {
     pub no_start: bool,
 }
 
-/// What else can be measured.
+/// Other measurements.
 #[derive(clap::Subcommand)]
 pub enum What {
     /// One relay, in a process of its own, with thousands of connections
@@ -62,7 +62,7 @@ pub enum What {
     Folder(Folder),
 }
 
-/// What is in it, and what else it is compared with.
+/// Contents of the folder, and another pinhole to compare with.
 #[derive(clap::Args)]
 pub struct Folder {
     /// Files in it
@@ -76,7 +76,7 @@ pub struct Folder {
     pub against: Option<PathBuf>,
 }
 
-/// How many of everything.
+/// Counts and times of the relay's measurements.
 #[derive(clap::Args)]
 pub struct Relay {
     /// Measure only these
@@ -111,7 +111,7 @@ pub struct Relay {
     pub flood: u64,
 }
 
-/// How many.
+/// Count of commands.
 #[derive(clap::Args)]
 pub struct Control {
     /// Commands of each kind

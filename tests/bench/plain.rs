@@ -1,5 +1,5 @@
-//! What pinhole is compared with: the same file over a TCP connection on loopback, read and written
-//! in the same steps, without a handshake, encryption or protocol.
+//! The standard for pinhole: the same file over a TCP connection on loopback. It is read and
+//! written in the same steps, without a handshake, encryption or protocol.
 
 use rustix::fs::FallocateFlags;
 use std::fs::File;
@@ -19,7 +19,7 @@ const BATCH: usize = 4;
 const BATCHES: usize = 5;
 /// One read of the socket.
 const BUFFER: usize = 512 << 10;
-/// How far the disk is asked for space ahead of what is written.
+/// Bytes of space that the disk is asked for ahead of what is written.
 const AHEAD: u64 = 256 << 20;
 
 type Batch = Vec<(Vec<u8>, usize)>;

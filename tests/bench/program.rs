@@ -10,8 +10,8 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a process is looked at. The kernel keeps the peak, so only what it grows by in its
-/// last moment is missed.
+/// Time between two looks at a process. The kernel keeps the peak, so only its growth in the last
+/// moment is missed.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The program.
@@ -24,7 +24,7 @@ pub struct Moved {
     pub taker: Used,
 }
 
-/// What a process has used.
+/// Memory and processor time that a process has used.
 #[derive(Clone, Copy, Default)]
 pub struct Used {
     /// Resident memory now, in KiB.
@@ -130,7 +130,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// What it has used so far.
+    /// Memory and processor time that it has used so far.
     pub fn used(&self) -> io::Result<Used> {
         Used::of(self.child.id()).ok_or_else(|| io::Error::other("the relay has ended"))
     }
@@ -186,7 +186,7 @@ impl Drop for Session {
     }
 }
 
-/// What names the relay to both sides.
+/// The variable that names the relay to both sides.
 fn by_relay(url: &str) -> (&'static str, &str) {
     ("PINHOLE_RELAY", url)
 }
@@ -216,7 +216,7 @@ impl Program {
         path.canonicalize().map(Self)
     }
 
-    /// Where it is.
+    /// Path of the program.
     pub fn path(&self) -> &Path {
         &self.0
     }

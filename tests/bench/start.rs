@@ -1,4 +1,4 @@
-//! How soon the code is there, whatever is given, and how much was read by then.
+//! Time until the code is there, whatever is given, and the amount read by then.
 
 use crate::options::Options;
 use crate::program::Program;

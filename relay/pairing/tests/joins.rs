@@ -1,4 +1,4 @@
-//! Who holds a number, who waits for it, and for how long.
+//! The holder of a number, the joiners that wait for it, and their times.
 
 use super::*;
 use pinhole_protocol::limits::RELAY_MESSAGE;

@@ -99,7 +99,7 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     let mut world = again();
     let (early, late) =
         (issued(&world, &KEPT, number(417), 7200), issued(&world, &KEPT, number(417), 60));
-    // Who had the number long ago comes first, has a joiner, and another waits in line.
+    // The host that had the number long ago comes first, has a joiner, and another waits in line.
     world.back(1, 1, number(417), early);
     assert_eq!(world.heard(1), [Heard::Number(number(417), 1)]);
     world.first(1, 1, 1);
@@ -117,7 +117,7 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     assert_eq!(world.heard(3), [Heard::Frame(one(2))]);
     world.back(5, 1, number(417), early);
     assert_eq!((world.heard(5), world.heard(4)), (UNAVAILABLE.into(), vec![]));
-    // What the earlier one gives up, burned or used, was not his any more.
+    // A number that the earlier host burned or used up was no longer its own to give up.
     for used in [false, true] {
         let mut world = again();
         world.back(1, 1, number(417), early);

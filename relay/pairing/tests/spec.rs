@@ -64,7 +64,7 @@ fn limits_are_those_of_the_table() {
 fn nothing_that_is_sent_to_or_by_a_relay_has_a_word_of_the_list_in_it() {
     let section = section();
     let list = read("wordlists/eff-short-2.txt");
-    // What is spelled out: examples, tokens, reasons.
+    // The parts that are spelled out: examples, tokens, reasons.
     let examples = section.lines().filter_map(|line| line.strip_prefix("    "));
     let spelled = examples
         .chain(section.split('`').skip(1).step_by(2))

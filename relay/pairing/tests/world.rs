@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{CryptoRng, RngCore, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one connection has heard.
+/// A message or an event as one connection received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Number(Nameplate, u32),
@@ -84,7 +84,7 @@ pub(super) struct World {
     pub(super) wake_at: Option<Instant>,
     pub(super) open: BTreeMap<Connection, Seat>,
     heard: BTreeMap<u64, Vec<Heard>>,
-    /// What waits for each connection if it has never read.
+    /// The outbox of each connection, as if it had never read.
     unread: BTreeMap<Connection, Outbox<()>>,
     numbers: BTreeMap<Nameplate, Known>,
     handed: BTreeSet<Vec<u8>>,
@@ -212,7 +212,7 @@ impl World {
         self.tell(Input::Gone(Connection(connection)));
     }
 
-    /// What a connection has heard since it was last asked for.
+    /// Takes everything that a connection has received since the last call.
     pub(super) fn heard(&mut self, connection: u64) -> Vec<Heard> {
         self.heard.remove(&connection).unwrap_or_default()
     }
@@ -443,7 +443,7 @@ impl World {
         }
     }
 
-    /// What must hold between any two steps.
+    /// Asserts the invariants between any two steps.
     fn check(&mut self) {
         assert_eq!(
             self.pairing.seats.len(),

@@ -8,10 +8,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// How long anything may take that has to happen.
+/// Longest wait for anything that has to happen.
 pub(super) const SOON: Duration = Duration::from_secs(20);
 
-/// What a side hears.
+/// A message that a side receives, or the end of its connection.
 #[derive(Debug, PartialEq, Eq, Clone)]
 pub(super) enum Heard {
     Text(Value),

@@ -1,4 +1,4 @@
-//! How pairs, waiting sides and the relay itself end, and what outlives them.
+//! Ends of pairs, of waiting sides and of the relay itself, and what outlives them.
 
 use super::Running;
 use super::client::{BINARY, CLOSE, Client, Heard, SOON, dial};

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 const LINK: &str = "link-host-00112233445566778899aabbccddeeff";
 
-/// What no side may send, whatever it is.
+/// Bytes that no side may send, whatever its part.
 fn broken() -> Vec<Vec<u8>> {
     let mut all: Vec<Vec<u8>> = (0..=255)
         .filter(|first| ![BINARY, TEXT, CLOSE, PING, 0x8a].contains(first))

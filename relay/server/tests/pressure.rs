@@ -1,4 +1,4 @@
-//! What is held for a side that does not read, and what a rate does.
+//! Data held for a side that does not read, and the effect of a rate.
 
 use super::Running;
 use super::client::{BINARY, Client, Heard, PING, SOON, frame};
@@ -153,7 +153,7 @@ async fn the_13th_ping_of_a_connection_within_a_minute_waits_and_nothing_behind_
         assert_eq!(pings.hear().await, Heard::Pong(b"mine".to_vec()));
     }
     relay.until(|relay| relay.counters.delayed.get() >= 2).await;
-    // What is for a side that is not read reaches it all the same, and others go on.
+    // A side that is not read still receives, and others go on.
     other.send(BINARY, b"to who floods").await;
     loop {
         match paired.hear().await {

@@ -18,7 +18,7 @@ fn limited(change: impl FnOnce(&mut Limits)) -> Settings {
     settings
 }
 
-/// What is answered to this, to the end of the connection.
+/// The relay's answer to these bytes, to the end of the connection.
 async fn answer(relay: &Running, request: &[u8]) -> String {
     let mut stream = dial(relay.address, 3).await;
     // The relay may have answered and closed before all was said.
@@ -407,7 +407,7 @@ async fn with_a_certificate_it_speaks_tls_and_a_half_hello_is_cut() {
     half.write_all(b"\x16\x03\x01\x02\x00\x01").await.unwrap();
     assert_eq!(timeout(SOON, half.read(&mut [0; 1])).await.unwrap().unwrap_or(0), 0);
     assert!(!answer(&relay, request("host", None).as_bytes()).await.contains("101"));
-    // What cannot be used is said at once.
+    // Files that cannot be used are an error at once.
     let broken = |certificates, key| Settings {
         tls: Some(TlsFiles { certificates, key }),
         ..settings.clone()

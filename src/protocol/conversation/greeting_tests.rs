@@ -1,4 +1,4 @@
-//! What is said before and at a greeting, record by record.
+//! Messages before and at a greeting, record by record.
 
 use super::*;
 use crate::limits::{TTL, WINDOW};
@@ -104,7 +104,7 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
         });
         found.unwrap()
     };
-    // That it is all is said after the offer, and the offer does not promise it.
+    // The note that the count is complete follows the offer, and the offer does not promise it.
     let all = |actions: &Actions, of| {
         controls(actions).iter().any(|control| {
             matches!(

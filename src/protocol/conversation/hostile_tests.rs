@@ -245,7 +245,7 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
             [Message::Result { item: refused, failed: Some(why), .. }]
                 if refused == item && why == reason
         ));
-        // What was on its way is ignored, and the conversation goes on.
+        // Messages already on their way are ignored, and the conversation goes on.
         for late in [part, Message::End { item, entries: 1, bytes: 1, differences: None }] {
             assert!(attacked.message(&late).events.is_empty());
         }
@@ -397,7 +397,7 @@ fn whoever_has_said_goodbye_begins_nothing_and_may_still_break_off() {
     ];
     for more in begun {
         let mut attacked = Attacked::new(false);
-        // What has no result keeps the conversation open.
+        // A text without a result keeps the conversation open.
         attacked.text();
         assert!(!violated(&attacked.message(&done())));
         assert!(violated(&attacked.message(&more)));

@@ -21,13 +21,13 @@ use zeroize::Zeroizing;
 
 const LATENCY: u64 = 20;
 
-/// What travels: a control record, or a chunk as positions of a transfer.
+/// A packet under way: a control record, or a chunk as positions of a transfer.
 enum Packet {
     Control(Zeroizing<Vec<u8>>),
     Chunk(ItemId, Range<u64>),
 }
 
-/// What happens next on a side.
+/// The next event on a side.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
     Wake,
@@ -42,7 +42,7 @@ struct Side {
     wake_at: Option<Instant>,
     /// Our transfers: the parts still to be produced, and the bytes of all.
     sources: BTreeMap<ItemId, (VecDeque<Vec<Entry>>, u64)>,
-    /// What its link has not sent yet, and since when it sends the first of it.
+    /// Packets that its link has not sent yet, and since when it sends the first of them.
     sending: VecDeque<Packet>,
     since: Instant,
     /// Packets on their way to this side, with the moment of arrival.
@@ -56,12 +56,12 @@ struct Side {
     parts: Vec<Part>,
     /// Of what is sent, positions of which no bytes come; of what arrives, those that were said.
     gaps: Vec<(Range<u64>, Option<Reason>)>,
-    /// What it says, or heard, to differ.
+    /// The differences that it reports, or that were reported to it.
     differing: Differences,
     failed: Vec<(ItemId, Reason)>,
     told: Vec<&'static str>,
     over: Option<Outcome>,
-    /// Whether its texts are held until they are collected.
+    /// True if its texts are held until they are collected.
     holds: bool,
 }
 

@@ -84,7 +84,7 @@ pub(super) fn burned(verdict: Verdict) -> Vec<u8> {
     }
 }
 
-/// Whether an honest joiner still gets in: nothing was burned.
+/// True if an honest joiner still gets in: nothing was burned.
 pub(super) fn still_open(judge: Judge) -> bool {
     let mut rng = rng(99);
     let (pending, message1) = judge.begin(&mut rng);
@@ -105,7 +105,7 @@ pub(super) fn words(host: &Commitment, joiner: &Commitment) -> Option<[[&'static
     Some([host.open(None).ok()?.words(), joiner.open(host.nonce()).ok()?.words()])
 }
 
-/// What `sealer` says, as `opener` reads it; nothing if it does not open.
+/// A record of `sealer`, as `opener` reads it; `None` if it does not open.
 fn carried(sealer: &mut Sealer, opener: &mut Opener) -> Option<Vec<u8>> {
     let mut buf = RecordBuf::default();
     sealer.seal_control(&mut buf, b"hello").unwrap();
@@ -115,7 +115,7 @@ fn carried(sealer: &mut Sealer, opener: &mut Opener) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether what either side seals opens at the other, and at no other end.
+/// True if each side's records open at the other, and at no other end.
 pub(super) fn connected(
     host: (&mut Sealer, &mut Opener),
     joiner: (&mut Sealer, &mut Opener),

@@ -34,7 +34,7 @@ fn short_epochs(direction: Direction) -> (Sealer, Opener) {
     (sealer, opener)
 }
 
-/// What a record carries, owned.
+/// The content of a record, owned.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Said {
     Control(Vec<u8>),

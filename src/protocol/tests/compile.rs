@@ -1,4 +1,4 @@
-//! What the types forbid does not compile, and its permitted twin does: a typo would fail to
+//! Misuse that the types forbid does not compile, and its permitted twin does: a typo would fail to
 //! compile too.
 //!
 //! `TRYBUILD=overwrite cargo test -p pinhole-protocol --test compile` writes the compiler's

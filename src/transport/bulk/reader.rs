@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-/// How long a read waits before it is said that it waits.
+/// Time that a read waits before it reports that it waits.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes read at once: what a sender's batch holds, twice, so that a read rarely ends inside a
 /// record.

@@ -132,7 +132,7 @@ impl Sealing {
                     self.take(command)?;
                 }
                 Err(TryRecvError::Empty) => self.chunk()?,
-                // What was granted is not sent any more: the conversation is over.
+                // Granted ranges are not sent any more: the conversation is over.
                 Err(TryRecvError::Disconnected) => return self.flush(),
             }
         }
@@ -199,7 +199,7 @@ impl Sealing {
                 }
             }
             Err(failure) => {
-                // What else was granted of it finds no source any more.
+                // Further grants of it find no source any more.
                 self.grants.pop_front();
                 self.source = None;
                 self.tables.remove_source(item);

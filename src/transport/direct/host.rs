@@ -211,7 +211,8 @@ pub async fn meet(listener: &Listener, judge: Judge) -> Result<HostEnd, Failure>
     }
 }
 
-/// Whether a newcomer needs another's place: whose, or nothing if nobody may be closed for it.
+/// The place that a newcomer takes from another: `None` if it needs none, `Some(None)` if none may
+/// be closed.
 fn crowded_out(pending: &[Pending], source: Source) -> Option<Option<usize>> {
     let from_source = pending.iter().filter(|other| other.source == source).count();
     let alike: Box<dyn Fn(&Pending) -> bool> = if from_source >= PENDING_PER_SOURCE {

@@ -18,18 +18,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a dial may take: enough for three lost SYNs on a slow line.
+/// Time limit for a dial: enough for three lost SYNs on a slow line.
 const DIAL_TIME: Duration = Duration::from_secs(8);
 /// Between two rounds over all candidates.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Where the host of a code may be.
+/// Addresses at which the host of a code may be.
 pub struct Candidates {
     addresses: Vec<SocketAddr>,
     /// As the user named it, or as it was found; nothing for this machine.
     host: Option<String>,
     port: u16,
-    /// Whether the local network is asked once it is clear that nobody is here.
+    /// True if the local network is asked once it is clear that nobody is here.
     lan: bool,
 }
 
@@ -87,7 +87,7 @@ impl Candidates {
     }
 }
 
-/// How one candidate disappointed.
+/// The failure of one candidate.
 enum Miss {
     Refused,
     Unreachable,

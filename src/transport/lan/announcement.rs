@@ -73,7 +73,7 @@ impl Drop for Announcement {
     fn drop(&mut self) {
         for network in &self.networks {
             network.answering.abort();
-            // Who does not hear it asks again, and nobody answers.
+            // A machine that misses this asks again, and nobody answers.
             let _ = network.group.say(&network.service.response(0));
         }
     }
@@ -114,7 +114,7 @@ async fn answer(group: Arc<Group>, service: Service) {
     }
 }
 
-/// Whether the next datagram asks for the service.
+/// Waits for the next datagram; true if it asks for the service.
 async fn hear_question(group: &Group, service: &Service, buffer: &mut [u8]) -> io::Result<bool> {
     let is_question =
         |bytes: &[u8]| Message::parse(bytes).is_some_and(|message| service.is_asked_for(&message));
@@ -125,7 +125,7 @@ fn delay() -> Duration {
     DELAY + Duration::from_millis((OsRng.next_u32() % DELAY_RANGE).into())
 }
 
-/// Whether a listener bound to `bound` is reached at `ip`.
+/// True if a listener bound to `bound` is reached at `ip`.
 fn listens_at(bound: Option<IpAddr>, ip: IpAddr) -> bool {
     bound.is_none_or(|bound| {
         bound == ip || (bound.is_unspecified() && bound.is_ipv4() == ip.is_ipv4())

@@ -15,8 +15,8 @@ const HEADER: usize = 12;
 const QUESTION: usize = 5;
 const RECORD: usize = 11;
 
-/// How long others may keep a record, in seconds: that of records with a host's name (RFC 6762,
-/// 10). All have it, because a code lives as long as its host.
+/// Seconds for which others may keep a record: those of records with a host's name (RFC 6762, 10).
+/// All have it, because a code lives as long as its host.
 pub(super) const KEPT: u32 = 120;
 
 /// `label`, of at most 63 bytes without dots, before the service's name: one host's instance of it.
@@ -69,7 +69,7 @@ impl Service {
         written(&packet)
     }
 
-    /// Whether `message` asks for this service and does not know it yet (RFC 6762, 6 and 7.1).
+    /// True if `message` asks for this service and does not know it yet (RFC 6762, 6 and 7.1).
     pub(super) fn is_asked_for(&self, message: &Message) -> bool {
         let service = Name::new_unchecked(SERVICE);
         let asked =
@@ -105,7 +105,7 @@ fn written(packet: &Packet) -> Vec<u8> {
     packet.build_bytes_vec().unwrap_or_default()
 }
 
-/// What is read of a message.
+/// A message as read from a datagram.
 pub(super) struct Message<'a>(Packet<'a>);
 
 impl<'a> Message<'a> {
@@ -148,7 +148,7 @@ impl<'a> Message<'a> {
         waiting.collect()
     }
 
-    /// What the records of `name` say, but those that are gone.
+    /// The data of the records of `name`, except those that are gone.
     fn said_of<'m>(&'m self, name: &'m Name<'a>) -> impl Iterator<Item = &'m RData<'a>> {
         self.records()
             .filter(move |record| record.name == *name && record.ttl > 0)

@@ -13,21 +13,22 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long somebody is looked for: two questions, a second apart, and as long again for the answer
-/// to the second, which a host that has just answered somebody else gives up to a second late
+/// Longest search for a host: two questions, a second apart, and as long again for the second
+/// answer. A host that has just answered somebody else is up to a second late with it
 /// (RFC 6762, 5.2 and 6).
 const PATIENCE: Duration = Duration::from_millis(2_200);
 /// Between the two questions.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long others may still answer after the first: the 120 ms that an answer is held back
-/// (RFC 6762, 6), and a wireless network's beacon interval or two, at which it sends multicast.
+/// Time for others to answer after the first. It covers the 120 ms for which an answer is held back
+/// (RFC 6762, 6). It also covers a beacon interval or two, at which a wireless network sends
+/// multicast.
 const SETTLED: Duration = Duration::from_millis(350);
 
 /// A host that answered.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Found {
     instance: Name<'static>,
-    /// Where it says it is, on networks of this machine: 1 to 8 addresses.
+    /// Addresses that it claims on networks of this machine: 1 to 8.
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -35,7 +36,7 @@ pub struct Found {
 /// settled. At most 16 hosts.
 pub async fn find(port: u16) -> Vec<Found> {
     let interfaces = outside_interfaces();
-    // Where it cannot be asked nobody is found.
+    // No host is found on a network that cannot be asked.
     let groups: Vec<Group> =
         networks(&interfaces).filter_map(|interface| Group::join(interface).ok()).collect();
     let ask = || {
@@ -111,8 +112,7 @@ fn note(
     }
 }
 
-/// Whether `ip` may be a machine on the network of `own`: in its subnet, and no address of many or
-/// of none.
+/// True if `ip` may be a machine in the subnet of `own`, and is no address of many or of none.
 fn is_neighbour(ip: IpAddr, own: &Interface) -> bool {
     if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() {
         return false;

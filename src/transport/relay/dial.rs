@@ -1,5 +1,4 @@
-//! How a byte stream to a relay comes about: TCP, through a proxy if the environment names one, in
-//! TLS.
+//! A byte stream to a relay: TCP, through a proxy if the environment names one, in TLS.
 
 mod connect;
 mod exceptions;
@@ -21,8 +20,8 @@ use proxy::Proxy;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long each step may take: finding the address, connecting, the proxy's answer, TLS. Enough
-/// for three lost packets on a slow line.
+/// Time limit of each step: finding the address, connecting, the proxy's answer, TLS. Enough for
+/// three lost packets on a slow line.
 const STEP: Duration = Duration::from_secs(10);
 
 /// Bytes both ways.
@@ -60,8 +59,8 @@ pub async fn dial_directly(
     dial_through(None, choice, trust, network).await
 }
 
-/// What to call the proxy that the environment wants before this relay, if it wants one, after a
-/// connection to it. Nothing is said to it.
+/// Connects to the proxy that the environment wants before this relay, and returns its name. `None`
+/// if it wants no proxy. Nothing is sent to the proxy.
 ///
 /// # Errors
 /// `proxy-unreachable`, `network-forbidden`; usage, if a variable names no proxy.
@@ -99,7 +98,7 @@ async fn dial_through(
     if url.tls() { tls::start(stream, url.host(), trust, &relay).await } else { Ok(stream) }
 }
 
-/// Whom a step is about, for what is said when it fails.
+/// The one that a step is about, for the message if it fails.
 enum Place<'a> {
     Relay(&'a RelayChoice),
     Proxy(&'a Proxy),

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// Bytes taken from the link's writer at once: one of its batches.
 const BUFFER: usize = 256 << 10;
-/// How long one direction goes on after the other: twice what the link gives to last words.
+/// Time that one direction goes on after the other: twice what the link gives to last words.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Length field of a record in the stream; a WebSocket message has a length of its own.
 const HEADER: usize = 4;
@@ -62,7 +62,7 @@ async fn outward(from_link: Reading, mut to_relay: SplitSink<Web, Message>) {
         if to_relay.feed(Message::binary(record)).await.is_err() {
             return;
         }
-        // What was sealed together leaves together.
+        // Records that were sealed together leave together.
         if records.buffer().is_empty() && to_relay.flush().await.is_err() {
             return;
         }

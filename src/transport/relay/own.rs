@@ -20,30 +20,30 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How long a new tunnel may take until it leads here: a name has to be published, and some answer
+/// Time limit for a new tunnel until it leads here. A name has to be published, and some answer
 /// with errors of their own at first.
 const CHECK_TIME: Duration = Duration::from_secs(30);
 /// Between two questions whether it does.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
-/// How long the last words of a channel that is over may take. The sides have waited for each other
+/// Time limit for the last words of a channel that is over. The sides have waited for each other
 /// before.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// How a relay of this process is reached.
+/// The way to a relay of this process.
 #[derive(Clone)]
 pub enum Serving {
     /// At an address of this machine.
     At {
-        /// Where it listens for others; on loopback, at a free port, if nothing.
+        /// The address at which it listens for others; `None` for a free port on loopback.
         listen: Option<SocketAddr>,
-        /// What others use to get there, such as the address of a proxy with TLS.
+        /// The address that others use, such as that of a proxy with TLS.
         public: Option<RelayUrl>,
     },
     /// Through a tunnel.
     Tunnel {
-        /// Who makes it.
+        /// The program that makes it.
         program: Program,
-        /// Whether that is started behind a fence.
+        /// True if the program is started behind a fence.
         fenced: bool,
     },
 }
@@ -108,7 +108,7 @@ impl Own {
         Ok(Self { access, url, tunnel, stop, served })
     }
 
-    /// How this host itself gets there.
+    /// The access that this host itself uses.
     #[must_use]
     pub const fn way(&self) -> &Access {
         &self.access

@@ -5,20 +5,20 @@ use pinhole_protocol::code::RelayUrl;
 
 /// A relay as the other side is told of it.
 pub struct Public {
-    /// Where the other side finds it.
+    /// The address at which the peer finds it.
     pub url: RelayUrl,
-    /// What to call it in a sentence.
+    /// Name of the relay in a sentence.
     pub name: String,
-    /// Who finds it without that address.
+    /// Those that find it without that address.
     pub known: Known,
 }
 
-/// Who finds a relay by a code alone.
+/// Those that find a relay by a code alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Known {
     /// Every pinhole of this make.
     Everywhere,
-    /// Who has set the same relay.
+    /// Every pinhole that has set the same relay.
     WhereSet,
     /// Nobody.
     Nowhere,

@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use zeroize::Zeroizing;
 
-/// How long a relay may take to answer the upgrade: a proxy may have to start what is behind it.
+/// Time limit for a relay to answer the upgrade: a proxy may have to start what is behind it.
 const UPGRADE_TIME: Duration = Duration::from_secs(15);
-/// How many redirects are followed: one to the relay's path, and some for its form.
+/// Most redirects that are followed: one to the relay's path, and some for its form.
 pub(super) const REDIRECTS: usize = 3;
 
 /// Connects to a relay and says what is wanted, also where it redirects to on the same host. What
@@ -112,8 +112,8 @@ fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure>
     ))
 }
 
-/// What it means that a relay, or what is in its place, answered with this and not with 101.
-/// `token` says, of an upgrade, if a host's token was at hand.
+/// The failure if a relay, or what is in its place, answered with this and not with 101. For an
+/// upgrade, `token` is true if a host's token was at hand; otherwise it is `None`.
 pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) -> Failure {
     let relay = choice.named();
     let refused = |detail: String| Failure::new(Kind::RelayRefused, detail);
@@ -212,7 +212,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
     }
 }
 
-/// What it means that something else than HTTP/1 was answered.
+/// The failure if the answer was something else than HTTP/1.
 fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
     let other = |what, next: &str| {
         Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named()))

@@ -30,11 +30,11 @@ use std::time::Duration;
 
 /// The end of the names of cloudflared's quick tunnels.
 const QUICK: &str = ".trycloudflare.com";
-/// Where cloudflared asks for one.
+/// The host at which cloudflared asks for one.
 const QUICK_DESK: &str = "api.trycloudflare.com";
 /// The end of the names of machines in tailnets.
 const TAILNET: &str = ".ts.net";
-/// What cloudflared says when the name of its tunnel is about to be published.
+/// Line that cloudflared prints when the name of its tunnel is about to be published.
 const REGISTERED: &str = "Registered tunnel connection";
 /// From there until the name of a quick tunnel can be looked up: 4 s at most were measured
 /// (fastagent-sh/fastagent, pull request 437), and who looks too early may be told for half an hour
@@ -43,7 +43,7 @@ const SETTLING: Duration = Duration::from_secs(6);
 
 /// Looks for the address of one program's tunnel, line by line.
 pub(super) struct Search {
-    /// What its host ends with, where that is known.
+    /// End of the address's host, where that is known.
     suffix: &'static str,
     found: Option<RelayUrl>,
 }
@@ -71,7 +71,7 @@ impl Search {
     }
 }
 
-/// How long nobody may look for the name in this address once its program has said it.
+/// Time for which nobody may look up the name in this address once its program has printed it.
 pub(super) fn settling(url: &RelayUrl) -> Duration {
     if url.host().ends_with(QUICK) { SETTLING } else { Duration::ZERO }
 }
@@ -84,7 +84,7 @@ fn addresses(line: &str) -> impl Iterator<Item = RelayUrl> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/%[]".contains(c);
         let end = rest.find(|c| !plain(c)).unwrap_or(rest.len());
         let (url, after) = rest.split_at_checked(end)?;
-        // What ends a sentence is not part of the address.
+        // Punctuation that ends a sentence is not part of the address.
         let url = url.trim_end_matches(['.', ':', ']']);
         if after.starts_with(['?', '#', '@', '=', '&']) {
             None

@@ -21,12 +21,11 @@ const LINE: usize = 64 << 10;
 /// Bytes of output in which an address is looked for: cloudflared says it within 4 KiB, and what
 /// prints this much is no tunnel program.
 const ALL: usize = 1 << 20;
-/// How long a program has to end when it is asked to, and its output to come after its end.
-/// cloudflared would wait up to 30 s for requests that are under way; when this is asked, none is
-/// that matters.
+/// Time limit for a program to end when asked, and for its output to come after its end.
+/// cloudflared would wait up to 30 s for requests under way; at this point none of them matters.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// How a program ended.
+/// The end of a program: its status, or the error of waiting for it.
 pub(super) type Ended = io::Result<ExitStatus>;
 
 /// A program in a process group of its own. Dropped, all of the group is killed.
@@ -47,7 +46,7 @@ pub(super) enum Silence {
     TooMuch,
 }
 
-/// What a program has said so far.
+/// The output of a program so far.
 #[derive(Default)]
 struct Heard {
     url: Option<RelayUrl>,
@@ -62,7 +61,8 @@ impl Process {
         let (program, arguments) = line.0.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = another(program, fenced);
         lead_group(command.args(arguments).env("PORT", port.to_string()));
-        // What is set for this program is for this program; what is set for that one stays.
+        // `PINHOLE_AGENT` stays, because it is set for the program; our other variables are
+        // settings of this process.
         let ours =
             |name: &OsString| name.as_encoded_bytes().starts_with(b"PINHOLE_") && name != VARIABLE;
         for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
@@ -110,7 +110,7 @@ impl Process {
 
     /// It has ended.
     async fn after(&mut self, status: Ended) -> Ended {
-        // What it may have started does not outlive it.
+        // Processes that it may have started do not outlive it.
         drop(self.group.take());
         let _ = timeout(GOODBYE, self.heard.wait_for(|_| false)).await;
         status

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Kind};
 use std::path::Path;
 
-/// What `--tunnel` names. It has no `Debug`: a command line can hold a token.
+/// The program that `--tunnel` names. It has no `Debug`: a command line can hold a token.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Program {
     /// cloudflared if it is installed, else tailscale.
@@ -48,7 +48,7 @@ impl Program {
         }
     }
 
-    /// What it is called; of several, the first that is installed is meant.
+    /// Name of the program; of several, the first that is installed is meant.
     #[must_use]
     pub fn name(&self) -> String {
         let names: Vec<String> =

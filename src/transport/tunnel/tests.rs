@@ -54,7 +54,8 @@ fn pid(stand_in: &StandIn) -> Pid {
     Pid::from_raw(text.trim().parse().unwrap()).unwrap()
 }
 
-/// Whether a process is there and runs: one that has ended and that nobody has waited for does not.
+/// True if a process is there and runs. One that has ended, and that nobody has waited for, does
+/// not.
 fn runs(pid: Pid) -> bool {
     let stat =
         std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
@@ -273,8 +274,8 @@ async fn what_outlives_a_program_that_has_ended_is_killed() {
 
 #[tokio::test]
 async fn no_code_and_no_token_goes_to_a_tunnel_program() {
-    // What it gets is this process's environment, so one of ours has to be in that: the test runner
-    // starts this test again with one.
+    // The program gets this process's environment, so one of ours has to be in that. The test
+    // starts itself again with one.
     if std::env::var_os("PINHOLE_CODE").is_none() {
         let mut again = tokio::process::Command::new(std::env::current_exe().unwrap());
         again.args([

@@ -16,7 +16,7 @@ pub const RECORD: usize = 64 << 10;
 const RECORDS: usize = 16;
 /// Pairs that move data at a time.
 const AT_ONCE: usize = 300;
-/// How long the relay has to give memory back.
+/// Time for the relay to give memory back.
 const REST: Duration = Duration::from_secs(5);
 
 pub fn measure(pairs: u32, program: &Program, place: &Path) -> io::Result<()> {

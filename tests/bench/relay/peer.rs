@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// How long anything may take before the relay is taken for dead.
+/// Longest wait for anything before the relay is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a message 1 as the program sends it, about.
 const MESSAGE: usize = 128;
@@ -42,7 +42,7 @@ impl Peer {
             {verb}\r\n\r\n"
         );
         stream.write_all(request.as_bytes())?;
-        // What comes behind the answer's head stays in the socket.
+        // Bytes behind the answer's head stay in the socket.
         let mut head = [0; 1024];
         loop {
             let there = stream.peek(&mut head)?;

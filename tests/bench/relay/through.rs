@@ -1,4 +1,4 @@
-//! How fast one pair is, and a file through the relay beside the direct way.
+//! Speed of one pair, and of a file through the relay beside the direct way.
 
 use super::paired::{RECORD, move_records};
 use super::peer::pair;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Joins at a time, after those one by one.
 const AT_ONCE: usize = 8;
-/// How often a host that waits says that it is there (SPEC 10.7).
+/// Time between two pings of a host that waits (SPEC 10.7).
 const PINGS: Duration = Duration::from_secs(25);
 
 pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()> {
@@ -59,7 +59,7 @@ pub fn measure(counts: &Relay, program: &Program, place: &Path) -> io::Result<()
     Ok(())
 }
 
-/// What the relay uses of one core while `meanwhile` is done.
+/// Prints the share of a core that the relay uses while `meanwhile` is done.
 fn idle(
     relay: &program::Relay,
     what: &str,

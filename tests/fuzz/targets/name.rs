@@ -14,7 +14,7 @@ mod name;
 #[path = "../../../src/platform/unix/name.rs"]
 mod bytes;
 
-/// What that file knows of the program around it.
+/// The part of the program that `name.rs` uses.
 mod platform {
     pub(crate) use super::bytes as name;
 }

@@ -8,7 +8,7 @@ fuzz_target!(|bytes: &[u8]| {
     match Opening::parse(bytes) {
         Ok(Some(opening)) => assert_eq!(&opening.encode()[..], &bytes[..OPENING]),
         Ok(None) => assert!(bytes.len() < OPENING),
-        // What more comes does not make it one.
+        // More bytes do not make it one.
         Err(_) => assert!(Opening::parse(&[bytes, &[0; OPENING]].concat()).is_err()),
     }
 });

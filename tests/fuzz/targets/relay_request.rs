@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
             if let Verb::Join(nameplate) | Verb::HostAgain(nameplate, _) = asked.request.verb {
                 assert!(nameplate.is_relay());
             }
-            // Who has nothing to prove shows nothing.
+            // A joiner has nothing to prove, and shows no token.
             assert!(
                 !matches!(asked.request.verb, Verb::Join(_)) || asked.request.host_token.is_none()
             );

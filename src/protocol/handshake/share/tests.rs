@@ -13,7 +13,7 @@ fn exchange(role: Role, seed: u64) -> Exchange {
     )
 }
 
-/// What `role` says to a share made of its counterpart's letter and `point`.
+/// The fault that `role` finds in a share made of its counterpart's letter and `point`.
 fn fault(role: Role, point: [u8; 32]) -> Option<ShareFault> {
     let mut share = [letter(role.other()); SHARE];
     share[1..].copy_from_slice(&point);

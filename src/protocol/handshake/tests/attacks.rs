@@ -8,7 +8,7 @@ use rand_chacha::rand_core::RngCore;
 use sha2::{Digest, Sha256};
 use std::vec;
 
-/// Where message 2 holds what (SPEC 3.4), the three bytes of the header counted.
+/// Position of the digest in message 2 (SPEC 3.4), the three bytes of the header counted.
 const DIGEST: std::ops::Range<usize> = 3..35;
 
 /// `message` as a frame if it still is exactly one. A receiver of anything else closes, or waits
@@ -242,9 +242,9 @@ fn two_hosts_or_two_joiners_do_not_meet() {
     }
 }
 
-/// What a downgrade would consist of, as bytes of our hello
-/// (`length, count = 1, version, capabilities, …`) to put in the place of others: a capability
-/// changed, a version added, a field of tomorrow put in, other randomness.
+/// The edits of a downgrade, as bytes of our hello (`length, count = 1, version, capabilities, …`)
+/// to put in the place of others. They change a capability or the randomness, or add a version or a
+/// field of tomorrow.
 fn edits(length: usize) -> Vec<(std::ops::Range<usize>, Vec<u8>)> {
     let capabilities = (0..64).map(|bit| (4..12, (CAPABILITIES ^ 1 << bit).to_be_bytes().to_vec()));
     let versions = [[2, 0, 0, 0, 1], [2, 0, 1, 0, 2], [2, 0, 1, 255, 255]]

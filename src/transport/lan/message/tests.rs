@@ -130,9 +130,9 @@ fn who_knows_it_already_is_not_answered() {
     }
 }
 
-/// What the responders of systems add to a question: another one, services of others that they
-/// know, records that they ask whether anybody else has (RFC 6762, 8.2), what their host has none
-/// of (NSEC), their machine's address for waking it (OPT), and types nobody knows yet.
+/// Additions to a question by system responders: another one, others' services that they know,
+/// records to probe for (RFC 6762, 8.2). Some also add types that their host lacks (NSEC), their
+/// machine's address for waking it (OPT), and unknown types.
 #[test]
 fn what_others_add_to_a_question_does_not_hide_it() {
     let added = [

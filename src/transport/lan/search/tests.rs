@@ -30,7 +30,7 @@ fn interface(address: &str, bits: u32) -> Interface {
     }
 }
 
-/// What is found when one host answers with these addresses.
+/// The addresses found when one host answers with these.
 fn noted(addresses: &[&str], own: &[Interface]) -> Vec<String> {
     let mut found = Vec::new();
     note(

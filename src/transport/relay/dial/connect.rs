@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// How long an address is tried alone before the next is tried beside it (RFC 8305, 5).
+/// Time that an address has alone before the next is tried beside it (RFC 8305, 5).
 const AHEAD: Duration = Duration::from_millis(250);
 
 /// Why there is no connection.
@@ -77,8 +77,7 @@ async fn first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         tokio::select! {
             tried = tries.join_next() => match tried {
                 Some(Ok(Ok(stream))) => return Ok(stream),
-                // That something is there and refuses says more than that there is no way to
-                // another.
+                // A refusal tells more than an address without a way to it: something is there.
                 Some(Ok(Err(error))) if failed.kind() != ErrorKind::ConnectionRefused => {
                     failed = error;
                 }

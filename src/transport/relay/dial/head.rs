@@ -16,7 +16,7 @@ pub struct Head {
     fields: Vec<(String, String)>,
 }
 
-/// What is said in place of a head.
+/// The answer in place of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Frames of HTTP/2.
@@ -29,7 +29,7 @@ pub enum Fault {
     Foreign,
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 pub struct Redirect {
     /// Its address; nothing if no relay could have one like it.
     pub to: Option<RelayUrl>,
@@ -61,7 +61,7 @@ impl Head {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
-        // What is no text is in no field that is looked at.
+        // Bytes that are not UTF-8 are in no field of interest.
         let text = String::from_utf8_lossy(bytes.get(..end)?);
         let mut lines = text.split("\r\n");
         let (version, rest) = lines.next()?.split_once(' ')?;
@@ -94,7 +94,7 @@ impl Head {
             .any(|one| one.trim().eq_ignore_ascii_case(element))
     }
 
-    /// Where this answer to a request for `from` leads, if it is a redirect.
+    /// The target of this answer to a request for `from`, if it is a redirect.
     #[must_use]
     pub fn redirect(&self, from: &RelayUrl) -> Option<Redirect> {
         if !matches!(self.status, 301..=303 | 307 | 308) {
@@ -136,8 +136,8 @@ impl Redirect {
         self.to.as_ref().filter(stays).filter(|_| self.whole).cloned()
     }
 
-    /// What it leads to, as the end of a sentence. A query, which may hold what is nobody else's
-    /// business, is not part of it.
+    /// Name of the target, as the end of a sentence. A query is left out, because it may hold what
+    /// is nobody else's business.
     #[must_use]
     pub fn named(&self) -> String {
         self.to.as_ref().map_or_else(
@@ -147,7 +147,7 @@ impl Redirect {
     }
 }
 
-/// What these bytes are, if they are not the beginning of a head.
+/// The fault in these bytes, if they are not the beginning of a head.
 fn fault(bytes: &[u8]) -> Option<Fault> {
     const BEGIN: &[u8] = b"HTTP/1.";
     if bytes.len() > LONGEST {

@@ -54,7 +54,7 @@ impl Proxy {
             return Ok(None);
         };
         let list = EXCEPTIONS.iter().find_map(set).map(|(_, value)| value).unwrap_or_default();
-        // What the matcher calls https is TLS from here to the relay.
+        // The matcher's https stands for TLS from here to the relay.
         let bare = url.host().split_once('%').map_or(url.host(), |(address, _)| address);
         let host = bracketed(bare);
         let scheme = if url.tls() { "https" } else { "http" };
@@ -90,12 +90,12 @@ impl Proxy {
         Some(Self { speech, host, port, variable, intercept })
     }
 
-    /// What to call it in a sentence. Its user name and password are not part of that.
+    /// Name of the proxy in a sentence, without its user name and password.
     pub(super) fn named(&self) -> String {
         format!("the proxy {}:{} (from {})", bracketed(&self.host), self.port, self.variable)
     }
 
-    /// What to do about it.
+    /// The advice if it fails.
     pub(super) fn check(&self) -> String {
         format!("check {}; NO_PROXY names hosts that are reached without a proxy", self.variable)
     }
@@ -240,7 +240,7 @@ impl Proxy {
 }
 
 fn unusable(variable: &str) -> Failure {
-    // What it is set to may hold a password.
+    // The value may hold a password, so it is not shown.
     Failure::new(
         Kind::Usage,
         format!(

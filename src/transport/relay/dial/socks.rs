@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroizing;
 
-/// What the proxy connects to.
+/// The target that the proxy connects to.
 pub(super) enum Target<'a> {
     Address(SocketAddr),
     /// A name that the proxy looks up, and a port.

@@ -56,7 +56,7 @@ async fn a_certificate_that_signs_itself_can_be_named() {
     let port = tls_relay(acceptor(vec![cert.der().clone()], &signing_key)).await;
     assert_echoes(dial(&format!("wss://localhost:{port}"), &trust(), &[]).await).await;
 
-    // What `openssl req -x509` makes unless it is told otherwise.
+    // A certificate as `openssl req -x509` makes it unless it is told otherwise.
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let cert = params.self_signed(&signing_key).unwrap();

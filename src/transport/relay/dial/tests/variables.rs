@@ -1,4 +1,4 @@
-//! What the environment says about proxies.
+//! Proxies that the environment names.
 
 use super::*;
 
