@@ -8,8 +8,8 @@ use ipnet::IpNet;
 use pinhole_protocol::rendezvous::HostToken;
 use std::path::PathBuf;
 
-/// The settings of one relay. [`Settings::default`] is a relay for everybody who reaches it, on a port of
-/// the system's choice on loopback.
+/// The settings of one relay. [`Settings::default`] is a relay for everybody who reaches it, on a
+/// port of the system's choice on loopback.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The addresses at which it listens, one or more.

@@ -111,8 +111,7 @@ fn wait(finding: &Receiver<Finding>, until: Instant) -> Finding {
             ),
             RecvTimeoutError::Disconnected => Finding::wrong(
                 "unknown: no thread can be started for the check",
-                "raise this \
-                user's limit (ulimit -u)",
+                "raise this user's limit (ulimit -u)",
             ),
         }
     })

@@ -186,8 +186,9 @@ async fn heard(
     let mut interrupt = Interrupt::new()?;
     let purpose = tokio::task::spawn_blocking(purpose);
     let (mut plan, meet) = tokio::select! {
-        purpose = purpose => purpose.unwrap_or_else(|_| Err(Failure::new(Kind::Failed, "the \
-            command ended unexpectedly")))?,
+        purpose = purpose => purpose.unwrap_or_else(|_| {
+            Err(Failure::new(Kind::Failed, "the command ended unexpectedly"))
+        })?,
         () = interrupt.wait() => return Err(interrupted("interrupted")),
     };
     let control =

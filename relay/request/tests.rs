@@ -273,8 +273,7 @@ proptest! {
     /// Near misses too.
     #[test]
     fn words_of_our_alphabet_are_answered(
-        word in "(host|join|link|-|[0-9]|[a-f]|joiner|,| \
-                                                  |pinhole\\.[0-9]){0,40}",
+        word in "(host|join|link|-|[0-9]|[a-f]|joiner|,| |pinhole\\.[0-9]){0,40}",
         authorization in "(Pinhole|owner|host|=|,| |[0-9a-f]){0,40}",
     ) {
         let _ = authorized(&word, &authorization);

@@ -43,11 +43,9 @@ impl fmt::Display for BindError {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen at {address}: {error}"),
             Self::File(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Self::Certificate(error) => write!(
-                f,
-                "the certificate and key cannot be used: \
-                                                   {error}"
-            ),
+            Self::Certificate(error) => {
+                write!(f, "the certificate and key cannot be used: {error}")
+            }
         }
     }
 }

@@ -234,8 +234,7 @@ mod tests {
         #[test]
         fn anything_may_be_pasted(
             text in "\\PC*",
-            line in "(pinhole )?(take |give \
-                                                           )?([-a-z0-9@#.:/_=\\[\\]]{0,9} ){0,9}",
+            line in "(pinhole )?(take |give )?([-a-z0-9@#.:/_=\\[\\]]{0,9} ){0,9}",
         ) {
             for text in [text, line] {
                 if let Ok(given) = parse(&text) {

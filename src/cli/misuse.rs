@@ -59,11 +59,9 @@ fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
         "pinhole send" if text => "a text that begins with a dash comes last, after --: pinhole \
                                   send CODE -- TEXT; or: --text=TEXT"
             .into(),
-        "pinhole host" | "pinhole connect" if text => format!(
-            "a text that begins with a dash: \
-            {command} --first=TEXT"
-        )
-        .into(),
+        "pinhole host" | "pinhole connect" if text => {
+            format!("a text that begins with a dash: {command} --first=TEXT").into()
+        }
         _ => Run::Help(command.strip_prefix("pinhole ").map(str::to_owned)).into(),
     };
     Failure::new(Kind::Usage, detail).next(next)

@@ -223,7 +223,7 @@ impl SessionCommand for Args {
             return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
                 .next(
                     "open one: pinhole host; or join with the other side's code: pinhole connect \
-                      CODE",
+                     CODE",
                 ));
         };
         match shape(&first) {

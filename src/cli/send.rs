@@ -314,7 +314,7 @@ fn ambiguous(code: &str, text: &str) -> Result<(), Failure> {
         return Err(Failure::new(Kind::AmbiguousArgument, "it could be a text or a path").next(
             format!(
                 "choose one: pinhole send {code} --text {text:?}, or: pinhole send {code} --file \
-             {text:?}"
+                 {text:?}"
             ),
         ));
     }

@@ -248,8 +248,7 @@ impl Found {
         }
         let failure = Failure::new(
             Kind::NoText,
-            "there is no text in that channel that was not received \
-                                        before",
+            "there is no text in that channel that was not received before",
         );
         Err(match self.about.number {
             Some(number) => {

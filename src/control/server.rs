@@ -69,8 +69,7 @@ impl Server {
                 Err(error) => {
                     runtime.remove(control.id());
                     let detail = format!(
-                        "there is no place to write down what goes wrong in the session: \
-                                 {error}"
+                        "there is no place to write down what goes wrong in the session: {error}"
                     );
                     return Err(Failure::new(Kind::Disk, detail).next(Run::Doctor));
                 }
@@ -515,9 +514,11 @@ async fn follow(
                 Some(fate) => fate,
                 // Whoever would have told has ended.
                 None => {
-                    let failure = Failure::new(Kind::PeerLost, "the channel ended before that was \
-                        delivered")
-                        .next("start again with a new code");
+                    let failure = Failure::new(
+                        Kind::PeerLost,
+                        "the channel ended before that was delivered",
+                    )
+                    .next("start again with a new code");
                     return say(write, &Reply::Failed(Fault::from(&failure))).await;
                 }
             },

@@ -42,8 +42,8 @@ async fn seen(url: &RelayUrl, network: Network) -> Result<Option<String>, Failur
             format!("the proxy does not answer within {} s", PATIENCE.as_secs()),
         )
         .next(
-            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY names hosts that are \
-                  reached without a proxy",
+            "check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY; NO_PROXY names hosts that are reached \
+             without a proxy",
         )
     };
     timeout(PATIENCE, dial::proxy(url, network)).await.map_err(late)?

@@ -1,4 +1,5 @@
-//! A line of the promise to scripts and agents (`report/EVENTS.md`): one type, written and read back.
+//! A line of the promise to scripts and agents (`report/EVENTS.md`): one type, written and read
+//! back.
 
 mod body;
 mod differing;

@@ -79,11 +79,9 @@ const fn here(reason: Reason) -> (Kind, &'static str) {
             (Kind::SourceChanged, "the source changed while it was being sent")
         }
         Reason::SourceUnreadable => (Kind::SourceUnreadable, "the source could not be read"),
-        Reason::SecretToOutput => (
-            Kind::SecretToOutput,
-            "a secret is not written to standard \
-                                                          output",
-        ),
+        Reason::SecretToOutput => {
+            (Kind::SecretToOutput, "a secret is not written to standard output")
+        }
         Reason::SameRole => {
             (Kind::SameRole, "both sides want the same: one has to give, the other to take")
         }
@@ -121,11 +119,9 @@ const fn there(reason: Reason) -> (Kind, &'static str) {
         Reason::Disk => (Kind::PeerDisk, "the disk or file system of the other side failed"),
         Reason::TooLarge => (Kind::PeerTooLarge, "it is larger than the other side allows"),
         Reason::BadName => (Kind::PeerBadName, "the other side cannot store a name safely"),
-        Reason::Exists => (
-            Kind::PeerExists,
-            "something with that name is already on the other \
-                                              side",
-        ),
+        Reason::Exists => {
+            (Kind::PeerExists, "something with that name is already on the other side")
+        }
         Reason::SourceChanged => {
             (Kind::SourceChanged, "the source on the other side changed while it was being sent")
         }
@@ -157,11 +153,9 @@ const fn there(reason: Reason) -> (Kind, &'static str) {
             (Kind::PeerNotWanted, "the other side takes only one thing, and this is not it")
         }
         Reason::Failed => (Kind::PeerFailed, "something failed on the other side"),
-        Reason::Link => (
-            Kind::PeerLink,
-            "a link leads out of what is sent, or cannot be created where it \
-                              goes",
-        ),
+        Reason::Link => {
+            (Kind::PeerLink, "a link leads out of what is sent, or cannot be created where it goes")
+        }
         Reason::Special => (Kind::PeerSpecial, "it is a device, a socket or a pipe"),
         Reason::OverLimits => {
             (Kind::PeerOverLimits, "it is too long, too deep or too much for one transfer")

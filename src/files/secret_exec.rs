@@ -33,8 +33,8 @@ impl SecretExec {
     pub fn new(variable: &str, command: &[OsString], fenced: bool) -> Result<Self, Failure> {
         let usage = |detail: &str| {
             Failure::new(Kind::Usage, detail).next(
-                "write it last: --secret-exec -- PROG ARG..., \
-                                                   or --secret-exec=API_KEY -- PROG ARG...",
+                "write it last: --secret-exec -- PROG ARG..., or --secret-exec=API_KEY -- PROG \
+                 ARG...",
             )
         };
         if !variable.is_empty() && !is_variable(variable) {

@@ -1,7 +1,7 @@
 //! The two roles in a channel.
 
-/// A side by its part in the code, whoever dials. The numbers are those of the wire and of the identities
-/// (SPEC 3.3).
+/// A side by its part in the code, whoever dials. The numbers are those of the wire and of the
+/// identities (SPEC 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Role {

@@ -28,10 +28,9 @@ pub(super) fn incomplete(differences: &Differences, side: Side) -> Option<Failur
     };
     let detail = match side {
         Side::Here => format!("{what} missing or incomplete here; the rest has arrived"),
-        Side::There => format!(
-            "{what} missing or incomplete on the other side; the rest has \
-                                arrived"
-        ),
+        Side::There => {
+            format!("{what} missing or incomplete on the other side; the rest has arrived")
+        }
     };
     Some(Failure::new(Kind::Incomplete, detail).next("check what is missing, and send that again"))
 }

@@ -16,8 +16,8 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 
-/// A host's door. A joiner that comes after it was dropped learns at once that nobody waits there any
-/// more.
+/// A host's door. A joiner that comes after it was dropped learns at once that nobody waits there
+/// any more.
 pub(super) enum Door {
     /// It listens itself.
     Direct {

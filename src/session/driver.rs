@@ -1,5 +1,5 @@
-//! The one loop of a session with a conversation: a happening goes to the part that it concerns, and
-//! what that part decides is said, fed to the conversation, or started on other threads.
+//! The one loop of a session with a conversation: a happening goes to the part that it concerns,
+//! and what that part decides is said, fed to the conversation, or started on other threads.
 
 use super::Report;
 use super::core::Core;

@@ -1,5 +1,5 @@
-//! Everything that arrives: texts go where they belong, offers become files. What the peer withdraws
-//! is gone wherever it waits here.
+//! Everything that arrives: texts go where they belong, offers become files. What the peer
+//! withdraws is gone wherever it waits here.
 
 mod offers;
 mod places;

@@ -43,8 +43,8 @@ pub(super) async fn join(
     }
 }
 
-/// The failure that nobody waits under this code because this user has joined with it already, in a channel
-/// that is still there.
+/// The failure that nobody waits under this code because this user has joined with it already, in a
+/// channel that is still there.
 async fn here_already(same: &Which, plan: &Plan) -> Option<Failure> {
     let mut found = found::find(same, &Visitor::of(plan.owner.clone()))
         .await

@@ -40,10 +40,12 @@ pub(super) async fn linger(
                         None
                     }
                     () = halt.interrupt.wait() => Some((Kind::Interrupted, "interrupted")),
-                    () = halt.control.closed_now() => Some((Kind::Interrupted, "closed by \
-                        another command")),
-                    () = clock::sleep_until(Some(over)) => Some((Kind::Expired, "the channel's \
-                        time is over")),
+                    () = halt.control.closed_now() => {
+                        Some((Kind::Interrupted, "closed by another command"))
+                    }
+                    () = clock::sleep_until(Some(over)) => {
+                        Some((Kind::Expired, "the channel's time is over"))
+                    }
                 };
                 match cut {
                     Some((kind, detail)) => break end.and(Err(Failure::new(kind, detail))),

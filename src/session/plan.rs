@@ -106,15 +106,15 @@ impl Relays {
         Err(Failure::new(Kind::Fenced, detail).next(match keeper {
             Keeper::Server => {
                 format!(
-                    "if the user trusts that relay, they can have the server started as: \
-                        pinhole mcp --allow-relay {url}"
+                    "if the user trusts that relay, they can have the server started as: pinhole \
+                     mcp --allow-relay {url}"
                 )
             }
             Keeper::Command | Keeper::Channel => {
                 let allowing = self.typed.with(&format!("--allow-relay {url}"));
                 format!(
-                    "if the user trusts that relay: {allowing}; or have them run: pinhole \
-                        config set relay {url}"
+                    "if the user trusts that relay: {allowing}; or have them run: pinhole config \
+                     set relay {url}"
                 )
             }
         }))

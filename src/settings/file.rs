@@ -222,16 +222,14 @@ mod tests {
             (
                 "lan = true\n[relay]\nurl = 'x'",
                 2,
-                "relay cannot be set to that: it has the type \
-                                                   table",
+                "relay cannot be set to that: it has the type table",
             ),
             ("lan = 'yes'", 1, "lan cannot be set to that: it has the type string"),
             ("lan = true\nrelay = 7", 2, "has the type integer"),
             (
                 "relay = 'wss://me:hunter2@x'",
                 1,
-                "relay cannot be set to that: it holds a user \
-                                                 name",
+                "relay cannot be set to that: it holds a user name",
             ),
             ("ca-file = ''", 1, "ca-file cannot be set to that"),
             ("lan = true\nlan = false", 2, "duplicate key"),
@@ -259,8 +257,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_survived(text in prop_oneof![any::<String>(), "((relay|ca-file|lan|x) ?= \
-            ?['\"]?[a-z:/@\u{1b}]{0,9}['\"]?\n?){0,4}"]) {
+        fn any_text_is_survived(
+            text in prop_oneof![
+                any::<String>(),
+                "((relay|ca-file|lan|x) ?= ?['\"]?[a-z:/@\u{1b}]{0,9}['\"]?\n?){0,4}",
+            ],
+        ) {
             if let Err(failure) = parse(&text) {
                 prop_assert!(!failure.detail.contains(char::is_control), "{failure}");
             }

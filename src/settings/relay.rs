@@ -40,8 +40,8 @@ impl RelayChoice {
             choice.named()
         ))
         .next(
-            "use its wss:// address; or, on a network that you trust, add --insecure-relay or \
-              set PINHOLE_INSECURE_RELAY=1",
+            "use its wss:// address; or, on a network that you trust, add --insecure-relay or set \
+             PINHOLE_INSECURE_RELAY=1",
         ))
     }
 
@@ -108,8 +108,7 @@ fn read(text: &str, from: Origin) -> Result<Setting<Option<RelayUrl>>, Failure> 
     match relay_or_none(text) {
         Ok(value) => Ok(Setting { value, from }),
         Err(why) => Err(usage(format!(
-            "the relay that is set ({from}) is not the address of a relay: \
-                               {why}"
+            "the relay that is set ({from}) is not the address of a relay: {why}"
         ))
         .next("write it as wss://relay.example, or none")),
     }

@@ -82,12 +82,10 @@ impl From<JoinEnd> for Failure {
             .next("ask the other side whether it is still waiting, and try again"),
             JoinEnd::Impostor => Self::new(
                 Kind::KeyMismatch,
-                "whoever answered could not prove that it knows the \
-                                             code; nothing was sent to it",
+                "whoever answered could not prove that it knows the code; nothing was sent to it",
             )
             .next(
-                "ask the other side for a new code, and use another network if this \
-                          happens again",
+                "ask the other side for a new code, and use another network if this happens again",
             ),
         }
     }

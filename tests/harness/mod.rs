@@ -145,8 +145,8 @@ impl Machine {
 
     /// Another program here, such as one that starts ours.
     pub fn other(&self, program: &str) -> Command {
-        // Under `nohup`, or in a script's background job, this process ignores signals, and children
-        // inherit that. `env` resets them and then becomes the program, under the same id.
+        // Under `nohup`, or in a script's background job, this process ignores signals, and
+        // children inherit that. `env` resets them and then becomes the program, under the same id.
         let mut command = Command::new("/usr/bin/env");
         command.args(["--default-signal", program]).current_dir(self.dir()).env_clear();
         command

@@ -21,8 +21,8 @@ impl Proxy {
             std::fs::write(
                 &file,
                 format!(
-                    "Port {port}\nListen 127.0.0.1\nBasicAuth me \
-                                          hunter2\nConnectPort {allowed}\n{limits}"
+                    "Port {port}\nListen 127.0.0.1\nBasicAuth me hunter2\n\
+                     ConnectPort {allowed}\n{limits}"
                 ),
             )
             .unwrap();

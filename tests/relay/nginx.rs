@@ -115,10 +115,9 @@ impl Nginx {
     fn host(&self, header: &str) -> Value {
         let mut stream = self.connect();
         let request = format!(
-            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: \
-            Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: pinhole.1, \
-            host\r\n{header}\r\n"
+            "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+             Sec-WebSocket-Protocol: pinhole.1, host\r\n{header}\r\n"
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut bytes = Vec::new();

@@ -67,8 +67,8 @@ fn told(source: u32, relay: u16, number: u64) -> Vec<u8> {
                13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
     write!(
         stream,
-        "GET / HTTP/1.1\r\nHost: relay\r\n{head}\r\nSec-WebSocket-Protocol: pinhole.1, \
-                   join-{number}\r\n\r\n"
+        "GET / HTTP/1.1\r\nHost: relay\r\n{head}\r\n\
+         Sec-WebSocket-Protocol: pinhole.1, join-{number}\r\n\r\n"
     )
     .unwrap();
     let mut answer = Vec::new();

@@ -119,8 +119,7 @@ fn what_cannot_be_a_relay_is_said_before_anything_is_dialled() {
         command,
         2,
         "usage",
-        &["HTTPS_PROXY is set to something that is not the address of a \
-                                    proxy"],
+        &["HTTPS_PROXY is set to something that is not the address of a proxy"],
     );
 }
 

@@ -31,10 +31,9 @@ pub(super) fn request(verb: &str, authorization: Option<&str>) -> String {
     let authorization =
         authorization.map_or(String::new(), |text| format!("Authorization: Pinhole {text}\r\n"));
     format!(
-        "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: \
-        websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: pinhole.1, \
-        {verb}\r\n{authorization}\r\n"
+        "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: pinhole.1, {verb}\r\n{authorization}\r\n"
     )
 }
 

@@ -181,8 +181,8 @@ impl Call<'_> {
         let sessions: Vec<Line> =
             found.into_iter().filter_map(|found| made(&Event::Session(found.about))).collect();
         let next = sessions.is_empty().then_some(
-            "nothing is open; call open for a code to hand over, or \
-                                          connect with the code of the other side",
+            "nothing is open; call open for a code to hand over, or connect with the code of the \
+             other side",
         );
         Ok(Listed { sessions, next })
     }

@@ -28,10 +28,7 @@ async fn asked(text: &str) -> Result<(), Failure> {
     let url = RelayUrl::parse(text).map_err(|why| {
         Failure::new(
             Kind::Usage,
-            format!(
-                "the value of --health is not the address of a relay: \
-                                           {why}"
-            ),
+            format!("the value of --health is not the address of a relay: {why}"),
         )
         .next("write it as: pinhole relay --health http://127.0.0.1:7667")
     })?;

@@ -27,11 +27,7 @@ pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>
         Some(path) => keep(path).map(Ok).map_err(|why| {
             Failure::new(
                 Kind::Usage,
-                format!(
-                    "{} (--owner-key-file) cannot keep the relay's key: \
-                                              {why}",
-                    path.display()
-                ),
+                format!("{} (--owner-key-file) cannot keep the relay's key: {why}", path.display()),
             )
             .next(
                 "name a file in a directory that the relay may write to; it is created if it is \
@@ -40,9 +36,7 @@ pub(super) fn owner_key(named: Option<&Path>) -> Result<Result<OwnerKey, String>
         }),
         None => {
             let Some(path) = usual(std::env::var_os(SERVICE)) else {
-                return Ok(Err("there is no \
-                directory for its state"
-                    .into()));
+                return Ok(Err("there is no directory for its state".into()));
             };
             Ok(keep(&path).map_err(|why| format!("{}: {why}", path.display())))
         }

@@ -93,8 +93,8 @@ impl FromStr for ListenAddress {
             return Ok(Self { ip: Some(ip), port: Self::PORT });
         }
         let address: SocketAddr = text.parse().map_err(|_| {
-            "an address is IP:PORT, such as 127.0.0.1:7667 or [::1]:7667, an IP alone \
-                         or a port alone"
+            "an address is IP:PORT, such as 127.0.0.1:7667 or [::1]:7667, an IP alone or a port \
+             alone"
                 .to_owned()
         })?;
         Ok(Self { ip: Some(address.ip()), port: address.port() })

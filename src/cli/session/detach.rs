@@ -232,10 +232,8 @@ fn unheard(error: &io::Error) -> Failure {
         "standard output cannot be written to, so nobody would know what is in the background: \
          {error}"
     );
-    Failure::new(Kind::OutputClosed, detail).next(
-        "leave it open, and make sure there is room \
-                                                   where it goes",
-    )
+    Failure::new(Kind::OutputClosed, detail)
+        .next("leave it open, and make sure there is room where it goes")
 }
 
 fn cannot(error: &io::Error) -> Failure {

@@ -176,8 +176,10 @@ fn the_lists_are_in_the_form_that_names_are_brought_into() {
 
 proptest! {
     #[test]
-    fn any_name_is_survived_and_folding_is_done_once(bytes: Vec<u8>, near in "[.a-cA-C~:$0-9 \
-        \u{200d}\u{212a}ſ]{0,12}") {
+    fn any_name_is_survived_and_folding_is_done_once(
+        bytes: Vec<u8>,
+        near in "[.a-cA-C~:$0-9 \u{200d}\u{212a}ſ]{0,12}",
+    ) {
         let _ = acts(OsStr::from_bytes(&bytes));
         let _ = acting(Path::new(OsStr::from_bytes(&bytes)));
         let once = folded(&near);

@@ -87,10 +87,7 @@ impl Incoming {
             && original != name.bytes()
         {
             let over = |OverLimits| {
-                Unmade::Disk(io::Error::other(
-                    "too many names in it are different \
-                                                            here",
-                ))
+                Unmade::Disk(io::Error::other("too many names in it are different here"))
             };
             tree.note_renamed(*within, original, &name).map_err(over)?;
             if number > 0 {

@@ -87,10 +87,10 @@ impl Refusal {
     pub(super) fn blocked(what: impl Into<Subject>, reason: Reason) -> Self {
         match reason {
             Reason::Exists => Self::exists(what),
-            Reason::BadName => Self::name(what.into().was_not(
-                "saved: it contains a name that the file system here cannot \
-                                     hold",
-            )),
+            Reason::BadName => Self::name(
+                what.into()
+                    .was_not("saved: it contains a name that the file system here cannot hold"),
+            ),
             Reason::NoSpace => {
                 Self::no_space(what.into().was_not("saved: there is no room for it"))
             }
@@ -100,10 +100,8 @@ impl Refusal {
                 let failure = Failure::new(Kind::Declined, what.into().was_not(why));
                 Self {
                     reason,
-                    failure: failure.next(
-                        "name that folder itself with -o DIR, and answer the \
-                                           question",
-                    ),
+                    failure: failure
+                        .next("name that folder itself with -o DIR, and answer the question"),
                 }
             }
             Reason::Interrupted => {

@@ -29,8 +29,8 @@ impl Edges {
         self.stamp.size
     }
 
-    /// True if the open file, of which `facts` were asked, is that one with something behind its end.
-    /// It is no proof: whoever can write the file chooses what is sent.
+    /// True if the open file, of which `facts` were asked, is that one with something behind its
+    /// end. It is no proof: whoever can write the file chooses what is sent.
     pub fn have_grown(&self, file: impl AsHandle, facts: &Facts) -> bool {
         self.stamp.seen(facts) == Seen::Grown && digest(file, self.stamp.size) == Some(self.digest)
     }

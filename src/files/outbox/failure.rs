@@ -68,10 +68,7 @@ impl SourceFailure {
         let changed = |detail| Failure::new(Kind::SourceChanged, detail);
         match self {
             Self::Changed { path } => changed(format!("{path:?} changed while it was being sent"))
-                .next(
-                    "send it again \
-                    once nothing writes to it",
-                ),
+                .next("send it again once nothing writes to it"),
             Self::Many { count } => changed(format!(
                 "{count} files changed or were removed after they were sent, too many to take \
                  back one by one"

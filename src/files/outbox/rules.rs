@@ -32,14 +32,11 @@ impl Rules {
             let bad = |why: String| {
                 Failure::new(
                     Kind::BadPattern,
-                    format!(
-                        "--exclude {pattern:?} is not a pattern: \
-                                                       {why}"
-                    ),
+                    format!("--exclude {pattern:?} is not a pattern: {why}"),
                 )
                 .next(
-                    "quote the pattern for the shell and write it as in a .gitignore, such \
-                          as '*.log' or 'build/'",
+                    "quote the pattern for the shell and write it as in a .gitignore, such as \
+                     '*.log' or 'build/'",
                 )
             };
             let (except, rest) =

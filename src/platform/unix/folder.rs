@@ -115,8 +115,8 @@ impl Folder {
         Ok(rustix::fs::openat(&held, ".", ENTERED, Mode::empty())?.into())
     }
 
-    /// Opens the folder `name` in this one to empty it, whatever its permissions, and lets its owner
-    /// change what is in it.
+    /// Opens the folder `name` in this one to empty it, whatever its permissions, and lets its
+    /// owner change what is in it.
     ///
     /// # Errors
     /// Of the system; if it is a link.

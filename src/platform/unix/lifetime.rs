@@ -160,8 +160,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in any::<String>(), near in "[0-9]{0,3} ?\\(?[a-z() \
-            ]{0,9}\\)?( [0-9-]{0,9}){0,30}") {
+        fn no_text_makes_it_panic(
+            text in any::<String>(),
+            near in "[0-9]{0,3} ?\\(?[a-z() ]{0,9}\\)?( [0-9-]{0,9}){0,30}",
+        ) {
             let _ = (Stat::parse(&text), Stat::parse(&near));
         }
     }

@@ -90,8 +90,8 @@ pub(super) fn encode(kind: Kind, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes of a host's last word to a joiner, kind 4 or 5 with an empty body; `None` for any other
-/// message.
+/// The bytes of a host's last word to a joiner, kind 4 or 5 with an empty body; `None` for any
+/// other message.
 #[must_use]
 pub fn last_word(message: &[u8]) -> Option<[u8; HANDSHAKE_HEADER]> {
     const REFUSAL: u8 = Kind::Refusal as u8;

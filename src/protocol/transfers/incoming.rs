@@ -244,8 +244,8 @@ impl Incoming {
         self.again = true;
     }
 
-    /// Credit that the sender should hear: when much more can be granted, a part is registered or written,
-    /// or the link is new.
+    /// Credit that the sender should hear: when much more can be granted, a part is registered or
+    /// written, or the link is new.
     pub(crate) fn credit(&mut self, transfer: ItemId) -> Option<Control> {
         let limit = self.written.frontier().saturating_add(CREDIT);
         let parts = (self.registered, self.unwritten.len());

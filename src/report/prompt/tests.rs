@@ -170,8 +170,7 @@ Receive into /in? [y/N] "
         (
             true,
             "The other side offers a, 5 bytes.\nIt would go into the configuration of this \
-            machine: programs act unasked on everything \
-             there.\nReceive into /etc/x? [y/N] "
+             machine: programs act unasked on everything there.\nReceive into /etc/x? [y/N] "
         )
     );
 }

@@ -241,8 +241,8 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
             has ended"
         );
         let next = "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or \
-                   both use a relay of your own (--relay URL or \
-                    PINHOLE_RELAY); a machine that can be reached from here is CODE@HOST";
+                    both use a relay of your own (--relay URL or PINHOLE_RELAY); a machine that \
+                    can be reached from here is CODE@HOST";
         return Failure::new(Kind::CodeUnavailable, detail).next(online_first(next.into()));
     };
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {

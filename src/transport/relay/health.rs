@@ -160,8 +160,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_answer_makes_it_panic(bytes in any::<Vec<u8>>(), near in "HTTP/1.1 [0-9é]{0,4} \
-            \r\n\r\n[{}\"a-zé:]{0,20}") {
+        fn no_answer_makes_it_panic(
+            bytes in any::<Vec<u8>>(),
+            near in "HTTP/1.1 [0-9é]{0,4} \r\n\r\n[{}\"a-zé:]{0,20}",
+        ) {
             let _ = (said(&bytes), said(near.as_bytes()));
         }
     }

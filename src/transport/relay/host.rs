@@ -87,7 +87,8 @@ impl Host {
     /// say nothing, or hang up, cost nothing (SPEC 3.7, 10.2).
     ///
     /// # Errors
-    /// The failure that `stop` gives, or if the relay gives the number up or cannot be reached any more.
+    /// The failure that `stop` gives, or if the relay gives the number up or cannot be reached any
+    /// more.
     pub async fn meet(
         mut self,
         mut judge: Judge,

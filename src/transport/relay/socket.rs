@@ -146,8 +146,8 @@ pub(super) fn ended(access: &Access, ending: Closed) -> Failure {
                 nobody has used it"
             );
             Failure::new(Kind::CodeLost, detail).next(
-                "run the command again for a new code; a relay that keeps its \
-                      --owner-key-file gives numbers back after a restart",
+                "run the command again for a new code; a relay that keeps its --owner-key-file \
+                 gives numbers back after a restart",
             )
         }
         Closed::Lost | Closed::Restart | Closed::Done | Closed::Again => {

@@ -48,8 +48,7 @@ pub(super) async fn upgraded(access: &Access, verb: Verb) -> Result<Stream, Fail
             Err(_) => {
                 return Err(no_relay(
                     &access.choice,
-                    "accepted the connection but does not \
-                                                        answer",
+                    "accepted the connection but does not answer",
                 ));
             }
         };
@@ -141,14 +140,8 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
     let password = head.values("www-authenticate").next().is_some();
     match (Refusal::of(head.status), head.status, token) {
         (Some(Refusal::Token), _, Some(shown)) if !password => refused(format!(
-            "{relay} wants a token from hosts, and \
-                                                           {}",
-            if shown {
-                "this is \
-            not one of its"
-            } else {
-                "none was given"
-            }
+            "{relay} wants a token from hosts, and {}",
+            if shown { "this is not one of its" } else { "none was given" }
         ))
         .next(
             "ask its operator for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining \
@@ -165,8 +158,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
         (_, 407, _) => Failure::new(
             Kind::ProxyRefused,
             format!(
-                "a proxy on the way to {relay} wants \
-            a user name and a password (HTTP status 407)"
+                "a proxy on the way to {relay} wants a user name and a password (HTTP status 407)"
             ),
         )
         .next("put both into the proxy's address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
@@ -174,16 +166,14 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             Failure::new(
                 Kind::NoCommonVersion,
                 format!(
-                    "{relay} speaks no version of the protocol \
-                                                        that this pinhole speaks ({VERSION})"
+                    "{relay} speaks no version of the protocol that this pinhole speaks ({VERSION})"
                 ),
             )
             .next("update pinhole here, or the relay")
         }
         (Some(Refusal::Upgrade), ..) => stripped(
             choice,
-            "gets the request without the headers Upgrade and Connection \
-                                     (HTTP status 426)",
+            "gets the request without the headers Upgrade and Connection (HTTP status 426)",
         ),
         (_, 200..=299, Some(_)) => stripped(
             choice,
@@ -193,10 +183,9 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             busy(format!("{relay} accepts no more from this address for now"))
                 .next("wait a few minutes and try again, or use another relay")
         }
-        (Some(Refusal::Ending), ..) => busy(format!("{relay} is shutting down or full")).next(
-            "try again in a \
-            minute",
-        ),
+        (Some(Refusal::Ending), ..) => {
+            busy(format!("{relay} is shutting down or full")).next("try again in a minute")
+        }
         (_, 505, _) => faulty(choice, Fault::Http2),
         (_, status, Some(_)) if head.old => no_relay(
             choice,

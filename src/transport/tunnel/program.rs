@@ -42,7 +42,7 @@ impl Program {
                 )
                 .next(
                     "--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or \
-                          --tunnel='PROGRAM --its-options {port}'",
+                     --tunnel='PROGRAM --its-options {port}'",
                 )),
             },
         }

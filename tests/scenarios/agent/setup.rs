@@ -373,8 +373,8 @@ fn piped_to_an_agent_it_says_what_to_run() {
     assert!(said.starts_with("The user has run `pinhole setup`"), "{said}");
     assert!(
         said.contains(&format!(
-            "Please run this, and then tell the user what it printed:\n\n  \
-                               {program} setup claude --apply\n\n"
+            "Please run this, and then tell the user what it printed:\n\n  {program} setup claude \
+             --apply\n\n"
         )),
         "{said}"
     );

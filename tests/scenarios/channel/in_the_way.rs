@@ -1,5 +1,5 @@
-//! Sessions that were killed, are stopped or busy, and garbage at a socket: no command waits for them in
-//! vain.
+//! Sessions that were killed, are stopped or busy, and garbage at a socket: no command waits for
+//! them in vain.
 
 use crate::channel::control::channel;
 use crate::harness::socket::{runtime, socket};
@@ -173,7 +173,8 @@ fn garbage_at_the_socket_harms_nothing() {
         b"{\"v\":1,\"do\":\"dance\"}\n",
         b"{\"v\":1,\"do\":\"send\",\"things\":[{\"bytes\":99999999999,\"kind\":\"text\"}]}\n",
         b"\xff\xfe\n",
-        b"{\"v\":1,\"do\":\"send\",\"things\":[{\"bytes\":2,\"kind\":{\"files\":{\"exclude\":[],\"gitignore\":false,\"links\":\"skip\"}}}]}\n-\0",
+        b"{\"v\":1,\"do\":\"send\",\"things\":[{\"bytes\":2,\"kind\":\
+          {\"files\":{\"exclude\":[],\"gitignore\":false,\"links\":\"skip\"}}}]}\n-\0",
     ];
     for request in requests {
         let mut stream = connect();

@@ -10,8 +10,7 @@ fn bash_takes_its_completions_and_completes_a_command_and_an_option() {
     let complete = |words: &str, current: &str, before: &str| {
         let script = format!(
             "set -eu; . ./pinhole.bash; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - \
-            1)); \
-             _pinhole pinhole '{current}' '{before}'; echo \"${{COMPREPLY[@]}}\""
+             1)); _pinhole pinhole '{current}' '{before}'; echo \"${{COMPREPLY[@]}}\""
         );
         let output = Command::new("bash")
             .args(["--norc", "-c", &script])

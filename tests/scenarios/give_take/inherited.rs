@@ -1,5 +1,5 @@
-//! States that a process is started with: output that is closed or full, a limit on the size of files,
-//! and signals that are ignored.
+//! States that a process is started with: output that is closed or full, a limit on the size of
+//! files, and signals that are ignored.
 
 use crate::harness::content::names;
 use crate::harness::{Machine, Running};

@@ -87,8 +87,7 @@ fn a_terminal_is_as_it_was_when_the_program_is_told_to_end_at_the_prompt() {
     let mut giver = Terminal::shell(
         &here,
         "before=$(stty -g); sh -c 'echo \"process $$.\"; exec \"$0\" give --secret' \"$0\"; echo \
-        \"status $?\"; \
-         [ \"$before\" = \"$(stty -g)\" ] && echo same",
+         \"status $?\"; [ \"$before\" = \"$(stty -g)\" ] && echo same",
     );
     giver.see("Secret (not shown):");
     let screen = giver.screen();

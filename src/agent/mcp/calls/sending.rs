@@ -78,7 +78,8 @@ impl Call<'_> {
 
     pub(super) async fn send_secret(
         self,
-        arguments::SendSecret { file, variable, name, cwd, channel, role, wait_s }: arguments::SendSecret,
+        arguments::SendSecret { file, variable, name, cwd, channel, role, wait_s }:
+            arguments::SendSecret,
     ) -> Result<Sent, Stop> {
         let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
         let source = match (file, variable) {

@@ -121,8 +121,12 @@ fn a_record_leads_nowhere_else() {
 
 proptest! {
     #[test]
-    fn any_record_is_survived(text in prop_oneof![any::<String>(), "# pinhole 1 made [0-9]{1,30} \
-        d\n([0-9a-f]{2}  [a-z./]{0,5}\n){0,3}"]) {
+    fn any_record_is_survived(
+        text in prop_oneof![
+            any::<String>(),
+            "# pinhole 1 made [0-9]{1,30} d\n([0-9a-f]{2}  [a-z./]{0,5}\n){0,3}",
+        ],
+    ) {
         let _ = Record::parse(&text);
     }
 }

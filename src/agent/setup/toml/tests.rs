@@ -80,8 +80,12 @@ fn what_is_not_understood_is_said() {
 
 proptest! {
     #[test]
-    fn any_text_is_survived(text in prop_oneof![any::<String>(), "((\\[mcp_servers(\\.[ap])?\\]|a \
-        = 1|# x|mcp_servers = \\{\\})\r?\n?){0,5}"]) {
+    fn any_text_is_survived(
+        text in prop_oneof![
+            any::<String>(),
+            "((\\[mcp_servers(\\.[ap])?\\]|a = 1|# x|mcp_servers = \\{\\})\r?\n?){0,5}",
+        ],
+    ) {
         if let Ok(new) = put(Some(&text), "pinhole", "pinhole", None) {
             prop_assert_eq!(take(&new, "pinhole", "pinhole").unwrap(), Some(text));
         }

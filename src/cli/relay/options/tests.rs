@@ -152,8 +152,8 @@ fn a_flag_wins_over_a_variable_over_the_file_over_the_default() {
     std::fs::write(
         &path,
         format!(
-            "{lists}waiting-hosts = 2\nconnections = 2\nhold = \
-                                  \"4s\"\nline-time = 20\npublic = true\n"
+            "{lists}waiting-hosts = 2\nconnections = 2\nhold = \"4s\"\n\
+             line-time = 20\npublic = true\n"
         ),
     )
     .unwrap();

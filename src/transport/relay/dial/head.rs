@@ -247,8 +247,7 @@ mod tests {
         #[test]
         fn any_bytes_are_survived(
             bytes: Vec<u8>,
-            near in "HTTP/1.[01] [0-9]{2,3} x\r\n(Location: \
-                                                          [a-z:/?#@.]{0,20}\r\n)?\r\n",
+            near in "HTTP/1.[01] [0-9]{2,3} x\r\n(Location: [a-z:/?#@.]{0,20}\r\n)?\r\n",
         ) {
             let from = RelayUrl::parse("wss://relay.example").unwrap();
             for bytes in [bytes.as_slice(), near.as_bytes()] {

@@ -176,8 +176,8 @@ impl Proxy {
             ),
             Refusal::Login(way) => (
                 format!(
-                    "{proxy} wants a login by {way}, and pinhole only supports a user name \
-                         and password (Basic)"
+                    "{proxy} wants a login by {way}, and pinhole only supports a user name and \
+                     password (Basic)"
                 ),
                 "ask its operator for another way, or run a proxy here that logs in to it, such \
                  as cntlm or px, and use that"
@@ -201,9 +201,7 @@ impl Proxy {
             ),
             Refusal::NotReached(why) => (
                 format!("{proxy} cannot reach {target} ({why})"),
-                "check the relay's address, and \
-                    that the proxy can reach it"
-                    .to_owned(),
+                "check the relay's address, and that the proxy can reach it".to_owned(),
             ),
             Refusal::NoAddress => (
                 format!(
@@ -211,28 +209,21 @@ impl Proxy {
                     url.host()
                 ),
                 format!(
-                    "check the relay's address; or write socks5h:// in {variable}, then the \
-                        proxy looks names up"
+                    "check the relay's address; or write socks5h:// in {variable}, then the proxy \
+                     looks names up"
                 ),
             ),
             Refusal::NoProxy => {
-                return Place::Proxy(self).unreachable(
-                    "does not answer like the kind of proxy \
-                                                       that its address names",
-                );
+                return Place::Proxy(self)
+                    .unreachable("does not answer like the kind of proxy that its address names");
             }
             Refusal::Http2 => {
-                return Place::Proxy(self).unreachable(
-                    "speaks only HTTP/2, and \
-                                                                     pinhole needs HTTP/1.1 for \
-                                                                     proxies",
-                );
+                return Place::Proxy(self)
+                    .unreachable("speaks only HTTP/2, and pinhole needs HTTP/1.1 for proxies");
             }
             Refusal::Cut => {
-                return Place::Proxy(self).unreachable(
-                    "hangs up when it is asked for a \
-                connection",
-                );
+                return Place::Proxy(self)
+                    .unreachable("hangs up when it is asked for a connection");
             }
         };
         Failure::new(Kind::ProxyRefused, detail).next(next)
@@ -243,10 +234,7 @@ fn unusable(variable: &str) -> Failure {
     // The value may hold a password, so it is not shown.
     Failure::new(
         Kind::Usage,
-        format!(
-            "{variable} is set to something that is not the address of \
-                                       a proxy"
-        ),
+        format!("{variable} is set to something that is not the address of a proxy"),
     )
     .next(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
 }

@@ -117,8 +117,8 @@ fn unprepared(error: &Error) -> Failure {
         error => format!("TLS cannot begin: {error}"),
     };
     Failure::new(Kind::RelayCertificate, detail).next(
-        "install it (Debian: apt install ca-certificates), or name the relay's certificate \
-              with --ca-file FILE",
+        "install it (Debian: apt install ca-certificates), or name the relay's certificate with \
+         --ca-file FILE",
     )
 }
 
@@ -133,10 +133,8 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
         Some(Error::AlertReceived(alert)) => {
             speaks_no_tls(place, &format!("refuses TLS with this program ({alert:?})"))
         }
-        Some(Error::PeerIncompatible(_)) => place.unreachable(
-            "speaks no TLS version that this program speaks: it must be 1.2 or \
-                               1.3",
-        ),
+        Some(Error::PeerIncompatible(_)) => place
+            .unreachable("speaks no TLS version that this program speaks: it must be 1.2 or 1.3"),
         Some(error) => place.unreachable(&format!("and this program cannot agree on TLS: {error}")),
         None if matches!(
             error.kind(),

@@ -45,7 +45,7 @@ fn what_is_no_message_is_answered_and_the_next_one_is_as_ever() {
         // A line that asks for no answer gets none: the next one is that of the request.
         client.server.feed(
             "\n \r\n{\"method\":\"$/progress\"}\n\
-                   {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n",
+             {\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n",
         );
         assert_eq!(client.request("ping", json!({}))["result"], json!({}));
         assert_eq!(client.notes, Vec::<Value>::new());
