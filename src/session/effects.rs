@@ -4,6 +4,7 @@ use super::happened::{Happened, Text};
 use super::work::Work;
 use crate::control::{Follower, Taken};
 use crate::events::Event;
+use crate::failure::Failure;
 use crate::files::ware::Ware;
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::links::LinkId;
@@ -34,14 +35,24 @@ pub(super) enum Fed {
     Input(Input<'static>),
 }
 
+/// The news for a command about something that it sends.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// It is offered.
+    Queued,
+    /// It is delivered.
+    Delivered,
+    /// It has not arrived whole.
+    Partly(Failure),
+}
+
 /// Something that is said, and to whom besides whoever reads the session.
 pub(super) enum Say {
     /// An event.
     Event(Event),
-    /// An event of which the command that sent something gets the line: it is offered.
-    Queued(Event, Option<Follower>),
-    /// An event of which that command gets the line: it is delivered.
-    Delivered(Event, Option<Follower>),
+    /// An event about something that is sent; the command that brought it, if one did, hears of it
+    /// once it is said.
+    Sending(Event, Option<Follower>, Stage),
     /// Something is sent, which only a transcript has.
     Sent(ItemId, Ware),
     /// A text of the peer's, which comes back as [`Happened::Said`].

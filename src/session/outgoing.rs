@@ -2,7 +2,7 @@
 //! from sources that are put into their tables here.
 
 use super::differing::{differ, incomplete};
-use super::effects::{Effects, Say};
+use super::effects::{Effects, Say, Stage};
 use super::happened::Happened;
 use super::terms::Terms;
 use super::work::Work;
@@ -221,7 +221,11 @@ impl Outgoing {
         let Some(ours) = self.ours.get(&id) else { return Effects::none() };
         let mut effects = Effects::none();
         if !self.terms.verify {
-            effects = effects.say(Say::Queued(Event::Queued(ours.told(id)), ours.follower.clone()));
+            effects = effects.say(Say::Sending(
+                Event::Queued(ours.told(id)),
+                ours.follower.clone(),
+                Stage::Queued,
+            ));
         }
         // Folders are counted while the peer already reads the offer.
         let faithful = self.terms.faithful;
@@ -370,14 +374,9 @@ impl Outgoing {
             details.iter().for_each(|detail| follower.left_out(detail.clone()));
         }
         let event = Event::Delivered(ours.told(id));
-        let incomplete = incomplete(&ours.differences, Side::There);
-        let effects = match (&incomplete, ours.follower.take()) {
-            (Some(failure), Some(follower)) => {
-                follower.failed(failure.clone());
-                Effects::none().event(event)
-            }
-            (_, follower) => Effects::none().say(Say::Delivered(event, follower)),
-        };
+        let stage =
+            incomplete(&ours.differences, Side::There).map_or(Stage::Delivered, Stage::Partly);
+        let effects = Effects::none().say(Say::Sending(event, ours.follower.take(), stage));
         let strict = self.terms.strict && !details.is_empty();
         let mut effects = details
             .into_iter()
@@ -500,10 +499,26 @@ mod tests {
         assert!(matches!(sent.then.as_slice(), [Happened::Turn]));
         assert_eq!(outgoing.under_way().count(), 1);
         let delivered = outgoing.delivered(ItemId(1), &Differences::default());
-        assert!(matches!(delivered.said.as_slice(), [Say::Delivered(Event::Delivered(_), None)]));
+        assert!(matches!(
+            delivered.said.as_slice(),
+            [Say::Sending(Event::Delivered(_), None, Stage::Delivered)]
+        ));
         assert!(matches!(delivered.then.as_slice(), [Happened::Delivered]));
         assert_eq!(outgoing.under_way().count(), 0);
         assert!(outgoing.delivered(ItemId(1), &Differences::default()).is_none());
+    }
+
+    #[test]
+    fn a_command_hears_what_is_missing_once_the_line_about_it_is_said() {
+        let mut outgoing = outgoing(Want::Both);
+        let _ = outgoing.send(ItemId(1), text("hi"), None);
+        let mut differences = Differences::default();
+        differences.add_unnamed([0, 1, 0]);
+        assert!(matches!(
+            outgoing.delivered(ItemId(1), &differences).said.as_slice(),
+            [Say::Sending(Event::Delivered(_), None, Stage::Partly(failure))]
+                if failure.kind == Kind::Incomplete
+        ));
     }
 
     #[test]
@@ -523,7 +538,10 @@ mod tests {
         let (_dir, ware) = file();
         let mut outgoing = outgoing(Want::Both);
         let offered = offered(&mut outgoing, ware);
-        assert!(matches!(offered.said.as_slice(), [Say::Queued(Event::Queued(_), None)]));
+        assert!(matches!(
+            offered.said.as_slice(),
+            [Say::Sending(Event::Queued(_), None, Stage::Queued)]
+        ));
         assert!(matches!(input(&offered), Input::Offer(offer) if offer.bytes == 4));
         assert!(outgoing.next_part(ItemId(1)).is_none(), "nothing is open");
         open(&mut outgoing, ItemId(1));

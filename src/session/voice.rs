@@ -1,7 +1,7 @@
 //! The voice of a session: everything that is said goes through it, in the order in which it
 //! happened.
 
-use super::effects::Say;
+use super::effects::{Say, Stage};
 use super::happened::{Happened, Text};
 use super::{Report, hand_over, said};
 use crate::control::{Control, Errand};
@@ -55,16 +55,13 @@ impl<'a> Voice<'a> {
     pub(super) fn say(&mut self, say: Say) -> Option<Happened> {
         match say {
             Say::Event(event) => self.event(&event),
-            Say::Queued(event, follower) => {
+            Say::Sending(event, follower, stage) => {
                 let said = self.said(&event);
-                if let Some(follower) = follower {
-                    follower.queued(said);
-                }
-            }
-            Say::Delivered(event, follower) => {
-                let said = self.said(&event);
-                if let Some(follower) = follower {
-                    follower.delivered(said);
+                match (follower, stage) {
+                    (Some(follower), Stage::Queued) => follower.queued(said),
+                    (Some(follower), Stage::Delivered) => follower.delivered(said),
+                    (Some(follower), Stage::Partly(failure)) => follower.failed(failure),
+                    (None, _) => {}
                 }
             }
             Say::Sent(id, ware) => self.report.sent(&sent(id, &ware), Instant::now()),
