@@ -5,7 +5,8 @@
 use super::differing::Differing;
 use crate::failure::{Advice, Exit};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 
 /// What stands in place of a secret.
@@ -322,10 +323,16 @@ pub struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acts_more: Option<u32>,
     /// Why it is in a private directory and not where things go, if it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
     pub set_aside: Option<SetAside>,
     #[serde(flatten)]
     pub differing: Differing,
+}
+
+/// Reads a word that a later version may have more of: an unknown one is left out, and its line is
+/// read all the same.
+fn known<'a, D: Deserializer<'a>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
 
 /// Why something is in a private directory.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// The part that all numbered lines share, including those of later versions.
+/// The part that a numbered line of a later version shares with those of this one.
 #[derive(Deserialize)]
 struct Numbered {
     seq: u64,
@@ -26,8 +26,10 @@ impl Line {
         if !line.is_ascii() || line.contains(char::is_control) {
             return None;
         }
-        let Numbered { seq } = serde_json::from_str(line).ok()?;
-        Some((seq, serde_json::from_str::<Self>(line).ok().and_then(|line| line.body.event())))
+        match serde_json::from_str::<Self>(line) {
+            Ok(Self { seq, body, .. }) => Some((seq?, body.event())),
+            Err(_) => serde_json::from_str(line).ok().map(|Numbered { seq }| (seq, None)),
+        }
     }
 }
 
@@ -228,6 +230,10 @@ mod tests {
     fn a_word_of_a_later_version_leaves_the_number() {
         let line = r#"{"v":1,"seq":3,"type":"status","event":"connected","path":"satellite"}"#;
         assert!(matches!(Line::read(line), Some((3, None))));
+        let line = r#"{"v":1,"seq":3,"type":"file","id":1,"from":"peer","trust":"untrusted","name":"a",
+            "saved_to":"/in/a","size":1,"kind":"file","files":1,"set_aside":"elsewhere"}"#;
+        let read = Line::read(&line.replace("\n            ", ""));
+        assert!(matches!(read, Some((3, Some(Event::File(Arrived { set_aside: None, .. }))))));
     }
 
     #[test]
