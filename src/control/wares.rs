@@ -102,7 +102,10 @@ pub(super) async fn read(
     own: Option<&Fence>,
 ) -> Result<Brought, Failure> {
     if things.len() > THINGS {
-        return Err(Failure::new(Kind::Usage, format!("more than {THINGS} things at once")));
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("at most {THINGS} things can be sent at once"),
+        ));
     }
     let (mut wares, mut feed) = (Vec::new(), None);
     for Thing { bytes, kind } in things {

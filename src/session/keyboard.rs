@@ -214,8 +214,7 @@ impl Keyboard {
             // A stalled terminal makes its first key seem late.
             Ok(_) if read_ahead && after_secret => {
                 self.after_secret = true;
-                self.desk
-                    .put(Happened::Reply("What was pasted together with /secret was not sent.\n"));
+                self.desk.put(Happened::Reply("What came together with /secret was not sent.\n"));
                 true
             }
             Ok(line) if at_once || pasted || line.contains('\n') || !line.starts_with('/') => {

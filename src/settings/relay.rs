@@ -36,7 +36,7 @@ impl RelayChoice {
         }
         Err(usage(format!(
             "{} is not on this machine, and over ws:// anybody in between sees the code's number \
-             and can impersonate it",
+             and can impersonate the relay",
             choice.named()
         ))
         .next(
