@@ -290,21 +290,6 @@ pub enum SetAside {
     Device,
 }
 
-impl SetAside {
-    /// All reasons.
-    pub const ALL: [Self; 3] = [Self::Acts, Self::Place, Self::Device];
-
-    /// Its word for programs (EVENTS.md).
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Acts => "acts",
-            Self::Place => "place",
-            Self::Device => "device",
-        }
-    }
-}
-
 /// The place where a received secret went.
 #[derive(Clone, Debug)]
 pub enum Stored {

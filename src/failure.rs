@@ -62,12 +62,6 @@ impl Exit {
         Self::Interrupted,
     ];
 
-    /// The status of a number, if it is one.
-    #[must_use]
-    pub fn of(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|exit| exit.code() == code)
-    }
-
     /// The number the process ends with.
     #[must_use]
     pub const fn code(self) -> u8 {

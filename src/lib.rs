@@ -1,25 +1,25 @@
 //! The program: sessions, transports, files and reports around the protocol core.
 
 mod agent;
-pub mod amounts;
+mod amounts;
 pub mod cli;
 mod clock;
 mod control;
 mod doctor;
-pub mod escape;
-pub mod events;
-pub mod failure;
-pub mod files;
-pub mod handler;
+mod escape;
+mod events;
+mod failure;
+mod files;
+mod handler;
 mod log;
 mod platform;
-pub mod program;
+mod program;
 mod replace;
-pub mod report;
+mod report;
 mod role;
-pub mod session;
+mod session;
 mod settings;
-pub mod stdio;
+mod stdio;
 mod transport;
-pub mod typed;
+mod typed;
 mod watched;

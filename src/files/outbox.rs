@@ -52,8 +52,6 @@ pub use failure::SourceFailure;
 pub use fence::{Barred, Fence, Keeper, allowing};
 pub use outgoing::{Next, Outgoing, Read};
 pub use selection::{Selection, Totals};
-pub use skipped::{Skipped, Skips, Why};
-pub use stream::Available;
 
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};

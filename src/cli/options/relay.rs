@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Relay")]
 pub(super) struct Relay {
+    #[allow(rustdoc::broken_intra_doc_links, reason = "it is help, and no link")]
     /// Meet at this relay: wss://HOST[:PORT][/PATH], or "none". Without it PINHOLE_RELAY or the
     /// configuration file (`pinhole config`) decides. A relay named by the code or the link wins
     #[arg(long, value_name = "URL")]

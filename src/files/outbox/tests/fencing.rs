@@ -1,7 +1,8 @@
 use super::*;
 use crate::failure::Kind;
 use crate::files::inbox::{EnvFile, store_secret_at};
-use crate::files::outbox::{Fence, Keeper, Links, Why};
+use crate::files::outbox::skipped::Why;
+use crate::files::outbox::{Fence, Keeper, Links};
 use crate::files::secret_source::SecretSource;
 use crate::typed::Typed;
 use pinhole_protocol::secret::SecretVec;

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::failure::Kind;
-use crate::files::outbox::{Fence, Links, Why};
+use crate::files::outbox::skipped::Why;
+use crate::files::outbox::{Fence, Links};
 use pinhole_protocol::wire::{Differences, Fate, Reason};
 
 /// A folder of small files that are said to be empty and that nobody changes.

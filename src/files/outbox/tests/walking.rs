@@ -1,5 +1,6 @@
 use super::*;
-use crate::files::outbox::{Fence, Links, Read, Skipped, Skips, Why};
+use crate::files::outbox::skipped::{Skipped, Skips, Why};
+use crate::files::outbox::{Fence, Links, Read};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{
     Fate, ItemId, Message, Part, PathEntry, PathKind, PathPart, PeerText, Reason,
