@@ -162,6 +162,12 @@ impl Machine {
         Running::start(self.command(args))
     }
 
+    /// Starts a host in the background and returns its code.
+    pub fn detached_host(&self) -> String {
+        let hosted = self.run(["host", "--detach"]).expect(0).all("status");
+        hosted[0]["code"].as_str().expect("a code").to_owned()
+    }
+
     /// Runs the program to its end.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
         self.start(args).end()

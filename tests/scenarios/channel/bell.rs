@@ -127,10 +127,7 @@ fn every_end_is_said() {
             };
             let code = match &mut host {
                 Some(host) => host.code(),
-                None => here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
-                    .as_str()
-                    .unwrap()
-                    .to_owned(),
+                None => here.detached_host(),
             };
             let number = &code[..4];
             there.run(["connect", &code, "--detach"]).expect(0);

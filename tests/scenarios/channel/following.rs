@@ -155,10 +155,7 @@ fn beside_a_receive_and_questions_nothing_is_lost_and_nothing_doubled() {
 #[test]
 fn one_that_is_killed_has_lost_nothing() {
     let (here, there) = (Machine::new(), Machine::new());
-    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let code = here.detached_host();
     let number = &code[..4];
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");
@@ -190,10 +187,7 @@ fn one_that_is_killed_has_lost_nothing() {
 #[test]
 fn what_is_passed_over_stays_for_the_next_receive() {
     let (here, there) = (Machine::new(), Machine::new());
-    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let code = here.detached_host();
     let number = &code[..4];
     there.run(["connect", &code, "--detach"]).expect(0);
     let mut follower = here.start(["receive", number, "--follow", "--for", "file,secret"]);
@@ -234,10 +228,7 @@ fn what_is_passed_over_stays_for_the_next_receive() {
 #[test]
 fn it_begins_where_it_is_told_and_ends_as_the_session_does() {
     let (here, there) = (Machine::new(), Machine::new());
-    let code = here.run(["host", "--detach"]).expect(0).all("status")[0]["code"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let code = here.detached_host();
     let number = &code[..4];
     let mut peer = there.start(["connect", &code]);
     peer.until("status", "connected");

@@ -111,49 +111,33 @@ fn while_bytes_flow() {
     }
 }
 
+/// Sends a file and interrupts one side at this step of it.
+fn at_a_step(content: &[u8], (kind, event): (&str, &str), of_taker: bool) {
+    let (here, there) = (Machine::new(), Machine::new());
+    let source = digest_at(here.write("file", content));
+    let mut giver = here.start(["give", "file"]);
+    let code = giver.code();
+    let mut taker = there.start(["take", &code, "-o", "."]);
+    let side = if of_taker { &mut taker } else { &mut giver };
+    side.until(kind, event);
+    side.signal(Signal::INT);
+    let (taker, giver) = (taker.end(), giver.end());
+    let (stopped, other) = if of_taker { (&taker, &giver) } else { (&giver, &taker) };
+    assert!([Some(0), Some(130)].contains(&stopped.status.code()), "{:#?}", stopped.lines);
+    heard(other);
+    nothing_half_done(&there, &source, &giver, &taker);
+}
+
 #[test]
 fn at_every_step_of_a_file() {
     let content = bytes(3 << 20);
-    let steps = [
-        ("status", "paired"),
-        ("status", "connected"),
-        ("offer", ""),
-        ("file", ""),
-        ("status", "peer_left"),
-        ("status", "closed"),
-    ];
-    for (kind, event) in steps {
-        let (here, there) = (Machine::new(), Machine::new());
-        let source = digest_at(here.write("file", &content));
-        let mut giver = here.start(["give", "file"]);
-        let code = giver.code();
-        let mut taker = there.start(["take", &code, "-o", "."]);
-        taker.until(kind, event);
-        taker.signal(Signal::INT);
-        let (taker, giver) = (taker.end(), giver.end());
-        assert!([Some(0), Some(130)].contains(&taker.status.code()), "{:#?}", taker.lines);
-        heard(&giver);
-        nothing_half_done(&there, &source, &giver, &taker);
+    let begun = [("status", "paired"), ("status", "connected")];
+    let over = [("status", "peer_left"), ("status", "closed")];
+    for step in begun.into_iter().chain([("offer", ""), ("file", "")]).chain(over) {
+        at_a_step(&content, step, true);
     }
-    let steps = [
-        ("status", "paired"),
-        ("status", "connected"),
-        ("delivered", ""),
-        ("status", "peer_left"),
-        ("status", "closed"),
-    ];
-    for (kind, event) in steps {
-        let (here, there) = (Machine::new(), Machine::new());
-        let source = digest_at(here.write("file", &content));
-        let mut giver = here.start(["give", "file"]);
-        let code = giver.code();
-        let taker = there.start(["take", &code, "-o", "."]);
-        giver.until(kind, event);
-        giver.signal(Signal::INT);
-        let (taker, giver) = (taker.end(), giver.end());
-        assert!([Some(0), Some(130)].contains(&giver.status.code()), "{:#?}", giver.lines);
-        heard(&taker);
-        nothing_half_done(&there, &source, &giver, &taker);
+    for step in begun.into_iter().chain([("delivered", "")]).chain(over) {
+        at_a_step(&content, step, false);
     }
 }
 
