@@ -43,15 +43,15 @@ struct Link {
 /// sent on.
 #[derive(Clone, Copy)]
 enum LinkState {
-    /// Its handshake is confirmed, its greeting has yet to pass (SPEC 6.2).
+    /// Its handshake is confirmed, its first record has yet to arrive (SPEC 6.4).
     Confirmed {
         /// The moment of its confirmation.
         since: Instant,
     },
-    /// Its greeting has passed: all that is sent goes here.
+    /// A record has arrived on it, but another link is sent on: its greeting is to come, or past.
+    Unused(Pulse),
+    /// Its greeting has passed (SPEC 6.2): all that is sent goes here.
     InUse(Pulse),
-    /// Another link has taken its place.
-    Retiring(Pulse),
 }
 
 /// Heartbeats of a link, in both directions (SPEC 6.4).
@@ -102,7 +102,7 @@ impl Links {
     pub(crate) fn put_in_use(&mut self, id: LinkId) {
         for (index, link) in (0u8..).zip(&mut self.table) {
             let Some(link) = link else { continue };
-            link.state.change(index == id.0);
+            link.state.put_in_use(index == id.0);
         }
     }
 
@@ -156,9 +156,12 @@ impl Links {
         self.table.get(usize::from(id.0))?.as_ref()
     }
 
-    /// Bytes arrived on a link; true if it had been called stalled.
+    /// A record arrived on a link; true if it had been called stalled.
     pub(crate) fn heard(&mut self, id: LinkId) -> bool {
-        self.get(id).is_some_and(|link| core::mem::take(&mut link.stalled))
+        self.get(id).is_some_and(|link| {
+            link.state.hear();
+            core::mem::take(&mut link.stalled)
+        })
     }
 
     /// The peer's heartbeat arrived on a link.
@@ -173,10 +176,10 @@ impl Links {
         let Some(link) = self.get(id) else { return Silence::Fine };
         let (patience, peer_works) = match &link.state {
             LinkState::Confirmed { .. } => (FIRST_RECORD_TIME, false),
-            LinkState::InUse(pulse) | LinkState::Retiring(pulse) if pulse.peer_works => {
+            LinkState::Unused(pulse) | LinkState::InUse(pulse) if pulse.peer_works => {
                 (SILENCE_FAST, true)
             }
-            LinkState::InUse(_) | LinkState::Retiring(_) => (SILENCE_SLOW, false),
+            LinkState::Unused(_) | LinkState::InUse(_) => (SILENCE_SLOW, false),
         };
         if waited >= patience {
             Silence::Dead
@@ -194,7 +197,7 @@ impl Links {
     pub(crate) fn first_record_due(&self) -> Option<Instant> {
         let due = |link: &Link| match link.state {
             LinkState::Confirmed { since } => Some(since.after(FIRST_RECORD_TIME)),
-            LinkState::InUse(_) | LinkState::Retiring(_) => None,
+            LinkState::Unused(_) | LinkState::InUse(_) => None,
         };
         self.table.iter().flatten().filter_map(due).min()
     }
@@ -216,20 +219,25 @@ impl Links {
         let link = self.room(self.in_use()?).filter(|link| link.records > 0)?;
         match &link.state {
             LinkState::InUse(pulse) => Some(pulse.beat.after(pulse.pace(work))),
-            LinkState::Confirmed { .. } | LinkState::Retiring(_) => None,
+            LinkState::Confirmed { .. } | LinkState::Unused(_) => None,
         }
     }
 }
 
 impl LinkState {
+    /// A record has arrived on the link.
+    const fn hear(&mut self) {
+        if let Self::Confirmed { since } = *self {
+            *self = Self::Unused(Pulse::new(since));
+        }
+    }
+
     /// The link is put into use, or another is.
-    const fn change(&mut self, used: bool) {
+    const fn put_in_use(&mut self, used: bool) {
         *self = match (*self, used) {
-            (Self::Confirmed { since }, true) => {
-                Self::InUse(Pulse { beat: since, said_work: false, peer_works: false })
-            }
-            (Self::Retiring(pulse), true) => Self::InUse(pulse),
-            (Self::InUse(pulse), false) => Self::Retiring(pulse),
+            (Self::Confirmed { since }, true) => Self::InUse(Pulse::new(since)),
+            (Self::Unused(pulse), true) => Self::InUse(pulse),
+            (Self::InUse(pulse), false) => Self::Unused(pulse),
             (state, _) => state,
         };
     }
@@ -237,12 +245,17 @@ impl LinkState {
     const fn pulse(&mut self) -> Option<&mut Pulse> {
         match self {
             Self::Confirmed { .. } => None,
-            Self::InUse(pulse) | Self::Retiring(pulse) => Some(pulse),
+            Self::Unused(pulse) | Self::InUse(pulse) => Some(pulse),
         }
     }
 }
 
 impl Pulse {
+    /// Counts the first heartbeat of a link from the moment of its confirmation.
+    const fn new(confirmed: Instant) -> Self {
+        Self { beat: confirmed, said_work: false, peer_works: false }
+    }
+
     fn pace(&self, work: bool) -> Duration {
         // Having said work, the next beat that says none is expected as soon as one that says it
         // again.
@@ -335,6 +348,25 @@ mod tests {
         links.put_in_use(LinkId::CODE);
         assert_eq!((links.first_record_due(), links.beat_due(false)), (None, Some(at(26))));
         assert!(links.lost(LinkId::CODE) && !links.lost(LinkId::CODE));
+    }
+
+    #[test]
+    fn a_second_link_that_was_heard_may_wait_unused_for_as_long_as_it_beats() {
+        let mut links = used();
+        let second = LinkId(1);
+        let silent = Duration::from_secs;
+        assert!(links.add(at(3), second) && !links.heard(second));
+        assert_eq!((links.in_use(), links.first_record_due()), (Some(LinkId::CODE), None));
+        // Its silence now counts like that of any link with a record.
+        assert_eq!(links.quiet(second, silent(29), false), Silence::Fine);
+        assert_eq!(links.quiet(second, silent(30), false), Silence::Dead);
+        links.peer_beat(second, true);
+        assert_eq!(links.quiet(second, silent(15), false), Silence::Dead);
+        // A third one still has its own 40 seconds.
+        assert!(links.add(at(4), LinkId(2)));
+        assert_eq!(links.first_record_due(), Some(at(44)));
+        links.put_in_use(second);
+        assert_eq!((links.in_use(), links.beat_due(false)), (Some(second), Some(at(5))));
     }
 
     #[test]
