@@ -45,9 +45,15 @@ fn issued(token: &OwnerToken) -> UnixTime {
     UnixTime(token.bytes().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
 }
 
-/// True if a token was issued after another for the same number, both being genuine.
-pub(crate) fn is_later(token: &OwnerToken, other: &OwnerToken) -> bool {
-    token.bytes().first_chunk::<STAMP>() > other.bytes().first_chunk::<STAMP>()
+/// The stamp of a token, which gives no number back. Genuine ones of one number are in the order of
+/// their issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stamp([u8; STAMP]);
+
+impl Stamp {
+    pub(crate) fn of(token: &OwnerToken) -> Self {
+        Self(token.bytes().first_chunk().copied().unwrap_or_default())
+    }
 }
 
 /// The key under which a relay makes its tokens.
@@ -190,7 +196,7 @@ mod tests {
             Owners::new(OwnerKey::made(&[0x42; KEY])).issue(NOW, nameplate(417), &mut Sevens);
         // Of Python's hmac, as SPEC 10.3 says.
         assert_eq!(
-            hex(&token.bytes()),
+            hex(token.bytes()),
             "000001a3185c500007070707070707074f4d435e11c2b52e4d41933d24b753a2"
         );
     }
@@ -200,20 +206,21 @@ mod tests {
         let mut first = Owners::new(OwnerKey::made(&[1; KEY]));
         let token = first.issue(NOW, nameplate(417), &mut OsRng);
         let after = Owners::new(OwnerKey::found(&[1; KEY]));
-        let vouched = |wall, number, token| after.vouch(wall, nameplate(number), &token, DAY);
+        let vouched =
+            |wall, number, token: &OwnerToken| after.vouch(wall, nameplate(number), token, DAY);
         let day = 24 * 3_600_000;
-        assert!(vouched(NOW, 417, token) && vouched(UnixTime(NOW.0 + day), 417, token));
-        assert!(!vouched(UnixTime(NOW.0 + day + 1), 417, token), "old");
+        assert!(vouched(NOW, 417, &token) && vouched(UnixTime(NOW.0 + day), 417, &token));
+        assert!(!vouched(UnixTime(NOW.0 + day + 1), 417, &token), "old");
         // A clock that was put back makes nothing older.
         assert!(
-            vouched(UnixTime(NOW.0 - 300_000), 417, token)
-                && !vouched(UnixTime(NOW.0 - 300_001), 417, token)
+            vouched(UnixTime(NOW.0 - 300_000), 417, &token)
+                && !vouched(UnixTime(NOW.0 - 300_001), 417, &token)
         );
-        assert!(!vouched(NOW, 418, token), "another number");
+        assert!(!vouched(NOW, 418, &token), "another number");
         for bit in 0..OWNER_TOKEN * 8 {
-            let mut altered = token.bytes();
+            let mut altered = *token.bytes();
             altered[bit / 8] ^= 1 << (bit % 8);
-            assert!(!vouched(NOW, 417, OwnerToken::new(altered)), "bit {bit}");
+            assert!(!vouched(NOW, 417, &OwnerToken::new(altered)), "bit {bit}");
         }
         assert!(
             !Owners::new(OwnerKey::found(&[2; KEY])).vouch(NOW, nameplate(417), &token, DAY),
@@ -227,11 +234,10 @@ mod tests {
         let mut owners = Owners::new(OwnerKey::draw(&mut OsRng));
         let [first, second, third] = [NOW.0, NOW.0 + 1, 5]
             .map(|wall| owners.issue(UnixTime(wall), nameplate(417), &mut OsRng));
-        assert!(
-            is_later(&second, &first) && !is_later(&first, &second) && is_later(&third, &first)
-        );
+        let [one, two, three] = [&first, &second, &third].map(Stamp::of);
+        assert!(two > one && three > one);
         assert_eq!(issued(&third), issued(&second));
-        assert!(!is_later(&first, &first) && first.is(&first) && !first.is(&second));
+        assert!(one == Stamp::of(&first) && first.is(&first) && !first.is(&second));
         assert_eq!(format!("{first:?} {:?}", OwnerKey::draw(&mut OsRng)), "OwnerToken OwnerKey");
     }
 }

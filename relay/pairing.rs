@@ -18,7 +18,7 @@ mod queue;
 mod tests;
 
 use crate::limits::Limits;
-use crate::owner::{OwnerKey, Owners, UnixTime};
+use crate::owner::{OwnerKey, Owners, Stamp, UnixTime};
 use crate::quotas::{Quotas, Source};
 use deadlines::{Deadlines, Key};
 use hosts::Host;
@@ -38,7 +38,7 @@ pub struct Connection(pub u64);
 
 /// Everything that a relay can be told. What concerns a connection that it has closed, or never
 /// heard of, is ignored.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Input<'a> {
     /// A connection wants a number, or its number back.
     Host {
@@ -97,7 +97,7 @@ pub struct Actions {
 }
 
 /// One thing to do.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Action {
     /// Send a control message.
     Tell(Connection, FromRelay),
@@ -149,9 +149,9 @@ pub struct Pairing {
     seats: BTreeMap<Connection, Seat>,
     hosts: BTreeMap<Nameplate, Host>,
     numbers: Numbers,
-    /// Numbers given back since the relay began, each with the latest token shown for it; only
-    /// while more may be.
-    returned: BTreeMap<Nameplate, OwnerToken>,
+    /// Numbers given back since the relay began, each with the stamp of the latest token shown
+    /// for it; only while more may be.
+    returned: BTreeMap<Nameplate, Stamp>,
     slots: BTreeMap<[u8; 16], Slot>,
     /// Each under the name of one of its two.
     pairs: BTreeMap<Connection, Pair>,

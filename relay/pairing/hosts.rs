@@ -5,7 +5,7 @@ use super::holder::Holder;
 use super::queue::Queue;
 use super::{Action, Actions, Connection, Pairing, Seat};
 use crate::limits::Limits;
-use crate::owner::{UnixTime, is_later};
+use crate::owner::{Stamp, UnixTime};
 use crate::quotas::Source;
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::last_word;
@@ -47,6 +47,12 @@ impl Host {
                 Some(host)
             }
         }
+    }
+
+    /// Says its number to it. The token said is a second one: this one stays, to be compared.
+    fn number(&self, nameplate: Nameplate) -> FromRelay {
+        let owner = OwnerToken::new(*self.owner.bytes());
+        FromRelay::Number { nameplate, owner, attempt: self.attempt }
     }
 
     /// Bytes that are kept of what it said.
@@ -116,13 +122,13 @@ impl Pairing {
     ) {
         // A relay that has just started knows no numbers, but its hosts have read theirs out.
         let young = now.since(self.started) < self.limits.absence;
+        let stamp = Stamp::of(&owner);
         let vouched = young
             && nameplate.is_relay()
             && self.owners.vouch(wall, nameplate, &owner, self.limits.longest);
         let Some(host) = self.hosts.get_mut(&nameplate) else {
             // An earlier holder who came back sooner has given up what was not his any more.
-            let taken_over =
-                self.returned.get(&nameplate).is_some_and(|earlier| is_later(&owner, earlier));
+            let taken_over = self.returned.get(&nameplate).is_some_and(|earlier| stamp > *earlier);
             if !vouched || self.numbers.holds(nameplate) && !taken_over {
                 return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
             }
@@ -130,13 +136,13 @@ impl Pairing {
                 return actions.list.push(Action::Close(connection, why));
             }
             self.numbers.wake_early(nameplate);
-            self.returned.insert(nameplate, owner);
+            self.returned.insert(nameplate, stamp);
             return self.seat_host(now, connection, source, nameplate, owner, actions);
         };
         let same = host.owner.is(&owner);
         // Of two hosts that had one number in an earlier life, one after the other, the first has
         // lost it long since.
-        let wins = vouched && is_later(&owner, &host.owner);
+        let wins = vouched && stamp > Stamp::of(&host.owner);
         if !(same || wins) {
             return actions.list.push(Action::Close(connection, CloseReason::Unavailable));
         }
@@ -151,7 +157,7 @@ impl Pairing {
         host.owner = owner;
         if !same {
             self.numbers.take(nameplate, source);
-            self.returned.insert(nameplate, owner);
+            self.returned.insert(nameplate, stamp);
         }
         // Its old connection may not have noticed yet that it is dead.
         if let Some(old) = host.connection() {
@@ -165,10 +171,7 @@ impl Pairing {
         if let Some(host) = self.hosts.get_mut(&nameplate) {
             host.active = now;
             host.stage = Stage::Asked { host: connection, since: now };
-            actions.list.push(Action::Tell(
-                connection,
-                FromRelay::Number { nameplate, owner, attempt: host.attempt },
-            ));
+            actions.list.push(Action::Tell(connection, host.number(nameplate)));
             self.seats.insert(connection, Seat::Host(nameplate));
             self.settle(now, nameplate, actions);
         }
@@ -196,12 +199,10 @@ impl Pairing {
             began: now,
             active: now,
         };
+        actions.list.push(Action::Tell(connection, host.number(nameplate)));
         self.hosts.insert(nameplate, host);
         self.numbers.take(nameplate, source);
         self.seats.insert(connection, Seat::Host(nameplate));
-        actions
-            .list
-            .push(Action::Tell(connection, FromRelay::Number { nameplate, owner, attempt: 1 }));
         self.settle(now, nameplate, actions);
     }
 

@@ -12,7 +12,7 @@ fn a_number_is_kept_two_minutes_for_its_owner() {
         world.gone(1);
         world.wait_seconds(seconds);
         // From wherever it is now.
-        world.back(2, 99, nameplate, owner);
+        world.back(2, 99, nameplate, &owner);
         let expected = if back {
             Heard::Number(nameplate, 2)
         } else {
@@ -30,7 +30,7 @@ fn what_was_due_while_nothing_was_handled_has_happened_first() {
     world.gone(1);
     world.join(2, 2, nameplate);
     world.now = world.now.after(core::time::Duration::from_secs(120));
-    world.back(3, 1, nameplate, owner);
+    world.back(3, 1, nameplate, &owner);
     assert_eq!(world.heard(3), [Heard::Closed(CloseReason::Unavailable)]);
     assert_eq!(world.heard(2), [Heard::Waiting, Heard::Closed(CloseReason::Unavailable)]);
 }
@@ -39,15 +39,15 @@ fn what_was_due_while_nothing_was_handled_has_happened_first() {
 fn nobody_else_gets_it() {
     let mut world = World::new();
     let nameplate = waiting(&mut world, 1);
-    let mut wrong = world.owner(nameplate).bytes();
+    let mut wrong = *world.owner(nameplate).bytes();
     wrong[31] ^= 1;
-    world.back(2, 1, nameplate, OwnerToken::new(wrong));
+    world.back(2, 1, nameplate, &OwnerToken::new(wrong));
     assert_eq!(
         (world.heard(2), world.heard(1)),
         (vec![Heard::Closed(CloseReason::Unavailable)], vec![])
     );
     world.gone(1);
-    world.back(3, 1, nameplate, OwnerToken::new(wrong));
+    world.back(3, 1, nameplate, &OwnerToken::new(wrong));
     assert_eq!(world.heard(3), [Heard::Closed(CloseReason::Unavailable)]);
 }
 
@@ -58,7 +58,7 @@ fn joins_wait_for_a_host_that_is_away() {
     let owner = world.owner(nameplate);
     world.gone(1);
     world.join(2, 2, nameplate);
-    world.back(3, 1, nameplate, owner);
+    world.back(3, 1, nameplate, &owner);
     assert_eq!(
         (world.heard(2), world.heard(3)),
         (vec![Heard::Waiting], vec![Heard::Number(nameplate, 2)])
@@ -81,7 +81,7 @@ fn a_host_that_comes_back_before_its_old_connection_is_missed_replaces_it() {
     let mut world = World::new();
     let nameplate = answered(&mut world, 1, 2);
     let owner = world.owner(nameplate);
-    world.back(3, 1, nameplate, owner);
+    world.back(3, 1, nameplate, &owner);
     assert_eq!(world.heard(1), [Heard::Closed(CloseReason::Replaced)]);
     assert_eq!(world.heard(2), [Heard::Closed(CloseReason::Gone)]);
     assert_eq!(world.heard(3), [Heard::Number(nameplate, 2)]);

@@ -274,7 +274,8 @@ fn a_source_has_its_quota_of_hosts_until_their_numbers_are_given_back() {
     // Away, it still counts; its own source gets it back all the same.
     world.gone(0);
     assert!(refused(&mut world, 22));
-    world.back(23, 1, numbers[0], world.owner(numbers[0]));
+    let owner = world.owner(numbers[0]);
+    world.back(23, 1, numbers[0], &owner);
     assert_eq!(world.heard(23), [Heard::Number(numbers[0], 2)]);
     world.burn(23);
     assert!(!refused(&mut world, 24));

@@ -37,22 +37,22 @@ fn in_its_first_two_minutes_it_gives_numbers_back_that_are_free_and_then_no_more
         let mut world = again();
         let owner = issued(&world, &KEPT, number(417), 3600);
         world.wait_seconds(seconds);
-        world.back(1, 1, number(417), owner);
+        world.back(1, 1, number(417), &owner);
         assert_eq!(world.heard(1), [heard], "{seconds}");
     }
     let mut world = again();
     let owner = issued(&world, &KEPT, number(417), 3600);
-    world.back(1, 1, number(417), owner);
+    world.back(1, 1, number(417), &owner);
     assert_eq!(world.heard(1), [Heard::Number(number(417), 1)]);
     // It is its host's as any other: kept while it is away, and resting once it is given up.
     world.gone(1);
     world.wait_seconds(119);
-    world.back(2, 2, number(417), owner);
+    world.back(2, 2, number(417), &owner);
     assert_eq!(world.heard(2), [Heard::Number(number(417), 2)]);
     let mut world = again();
-    world.back(1, 1, number(417), owner);
+    world.back(1, 1, number(417), &owner);
     world.burn(1);
-    world.back(2, 1, number(417), owner);
+    world.back(2, 1, number(417), &owner);
     assert_eq!(world.heard(2), UNAVAILABLE, "it rests");
 }
 
@@ -60,9 +60,9 @@ fn in_its_first_two_minutes_it_gives_numbers_back_that_are_free_and_then_no_more
 fn a_token_that_it_did_not_make_is_worth_nothing() {
     let mut world = again();
     let genuine = issued(&world, &KEPT, number(417), 0);
-    let mut altered = genuine.bytes();
+    let mut altered = *genuine.bytes();
     altered[3] ^= 1;
-    let mut resealed = genuine.bytes();
+    let mut resealed = *genuine.bytes();
     resealed[31] ^= 0x80;
     let day = 24 * 3600;
     let worthless = [
@@ -74,15 +74,15 @@ fn a_token_that_it_did_not_make_is_worth_nothing() {
         issued(&world, &KEPT, number(417), day + 1),
     ];
     for (connection, owner) in (1..).zip(worthless) {
-        world.back(connection, 1, number(417), owner);
+        world.back(connection, 1, number(417), &owner);
         assert_eq!(world.heard(connection), UNAVAILABLE, "{connection}");
     }
     // The number of a port is no relay's to give, whatever is shown for it.
     let port = issued(&world, &KEPT, number(9471), 0);
-    world.back(90, 1, number(9471), port);
+    world.back(90, 1, number(9471), &port);
     assert_eq!(world.heard(90), UNAVAILABLE);
     let old = issued(&world, &KEPT, number(417), day);
-    world.back(91, 1, number(417), old);
+    world.back(91, 1, number(417), &old);
     assert_eq!(world.heard(91), [Heard::Number(number(417), 1)]);
 }
 
@@ -90,7 +90,7 @@ fn a_token_that_it_did_not_make_is_worth_nothing() {
 fn a_relay_that_was_not_here_before_gives_none_back() {
     let mut world = World::keeping(OwnerKey::made(&KEPT), Limits::default(), u64::MAX);
     let owner = issued(&world, &KEPT, number(417), 0);
-    world.back(1, 1, number(417), owner);
+    world.back(1, 1, number(417), &owner);
     assert_eq!(world.heard(1), UNAVAILABLE);
 }
 
@@ -100,13 +100,13 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     let (early, late) =
         (issued(&world, &KEPT, number(417), 7200), issued(&world, &KEPT, number(417), 60));
     // The host that had the number long ago comes first, has a joiner, and another waits in line.
-    world.back(1, 1, number(417), early);
+    world.back(1, 1, number(417), &early);
     assert_eq!(world.heard(1), [Heard::Number(number(417), 1)]);
     world.first(1, 1, 1);
     world.join(2, 2, number(417));
     world.join(3, 3, number(417));
     assert_eq!((world.heard(2).len(), world.heard(3).len()), (2, 1));
-    world.back(4, 4, number(417), late);
+    world.back(4, 4, number(417), &late);
     assert_eq!(
         (world.heard(1), world.heard(2)),
         (UNAVAILABLE.into(), vec![Heard::Closed(CloseReason::Gone)])
@@ -115,12 +115,12 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     // The line is the number's.
     world.first(4, 2, 2);
     assert_eq!(world.heard(3), [Heard::Frame(one(2))]);
-    world.back(5, 1, number(417), early);
+    world.back(5, 1, number(417), &early);
     assert_eq!((world.heard(5), world.heard(4)), (UNAVAILABLE.into(), vec![]));
     // A number that the earlier host burned or used up was no longer its own to give up.
     for used in [false, true] {
         let mut world = again();
-        world.back(1, 1, number(417), early);
+        world.back(1, 1, number(417), &early);
         if used {
             world.first(1, 1, 1);
             world.join(2, 2, number(417));
@@ -129,11 +129,11 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
             world.burn(1);
         }
         let _ = world.heard(1);
-        world.back(4, 4, number(417), late);
+        world.back(4, 4, number(417), &late);
         let [Heard::Number(given, attempt)] = world.heard(4)[..] else { panic!("{used}") };
         assert_eq!(given, number(417));
         world.first(4, attempt, 9);
-        world.back(5, 1, number(417), early);
+        world.back(5, 1, number(417), &early);
         assert_eq!(world.heard(5), UNAVAILABLE);
         world.wait_seconds(1800);
         world.tell(Input::Frame(Connection(4)));
@@ -143,10 +143,10 @@ fn of_two_claims_the_one_issued_later_wins_whichever_comes_first() {
     }
     // Once its two minutes are over, a number is that of whoever has it.
     let mut world = again();
-    world.back(1, 1, number(417), early);
+    world.back(1, 1, number(417), &early);
     world.first(1, 1, 1);
     world.wait_seconds(120);
-    world.back(2, 2, number(417), late);
+    world.back(2, 2, number(417), &late);
     assert_eq!(
         (world.heard(1), world.heard(2)),
         (vec![Heard::Number(number(417), 1)], UNAVAILABLE.into())
@@ -162,11 +162,11 @@ fn what_is_given_back_is_nobody_elses_and_counts_as_any_other() {
     );
     for taken in [417, 418] {
         let owner = issued(&world, &KEPT, number(taken), 0);
-        world.back(taken.into(), u64::from(taken), number(taken), owner);
+        world.back(taken.into(), u64::from(taken), number(taken), &owner);
         assert_eq!(world.heard(taken.into()), [Heard::Number(number(taken), 1)]);
     }
     let owner = issued(&world, &KEPT, number(419), 0);
-    world.back(419, 419, number(419), owner);
+    world.back(419, 419, number(419), &owner);
     assert_eq!(world.heard(419), [Heard::Closed(CloseReason::Full)]);
 }
 
@@ -207,7 +207,7 @@ fn in_the_two_minutes_after_a_restart_nobody_gets_anothers_number() {
         for (at, (nameplate, owner)) in (0..).zip(&before) {
             let fresh = world.host(100 + at, 50 + at);
             assert!(before.iter().all(|(other, _)| *other != fresh));
-            world.back(200 + at, 20 + at, *nameplate, *owner);
+            world.back(200 + at, 20 + at, *nameplate, owner);
             assert_eq!(world.heard(200 + at), [Heard::Number(*nameplate, 1)]);
         }
     }

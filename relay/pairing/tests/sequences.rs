@@ -123,7 +123,7 @@ impl Run {
                 } else {
                     OwnerToken::new([how; OWNER_TOKEN])
                 };
-                self.world.back(connection, source, nameplate, owner);
+                self.world.back(connection, source, nameplate, &owner);
             }
             Step::Join(source, number) => {
                 let connection = self.next();

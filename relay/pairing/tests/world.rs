@@ -4,7 +4,7 @@
 use super::super::outbox::Outbox;
 use super::super::{Action, Connection, Input, Pairing};
 use crate::limits::Limits;
-use crate::owner::{KEY, OwnerKey, UnixTime, is_later};
+use crate::owner::{KEY, OwnerKey, Stamp, UnixTime};
 use crate::quotas::Source;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -76,6 +76,26 @@ impl CryptoRng for Narrow {}
 const EPOCH: u64 = 1_800_000_000_000;
 /// The relay's clock's reading when its life begins.
 const BEGAN: u64 = 1_000_000;
+
+/// Something of an input by which its actions are judged.
+#[derive(Clone, Copy)]
+enum Cause<'a> {
+    NewHost,
+    Message(Connection, &'a [u8]),
+    Confirmed(Connection, u32),
+    Other,
+}
+
+impl<'a> Cause<'a> {
+    const fn of(input: &Input<'a>) -> Self {
+        match *input {
+            Input::Host { back: None, .. } => Self::NewHost,
+            Input::Message(connection, bytes) => Self::Message(connection, bytes),
+            Input::Confirmed(connection, attempt) => Self::Confirmed(connection, attempt),
+            _ => Self::Other,
+        }
+    }
+}
 
 pub(super) struct World {
     pub(super) pairing: Pairing,
@@ -150,9 +170,9 @@ impl World {
         connection: u64,
         from: u64,
         nameplate: Nameplate,
-        owner: OwnerToken,
+        owner: &OwnerToken,
     ) {
-        let back = Some((nameplate, owner));
+        let back = Some((nameplate, OwnerToken::new(*owner.bytes())));
         self.tell(Input::Host {
             connection: Connection(connection),
             source: source(from),
@@ -257,10 +277,11 @@ impl World {
             Input::Message(connection, bytes) => self.says(connection, bytes),
             _ => {}
         }
-        let actions = self.pairing.handle(self.now, input.clone(), &mut self.rng);
+        let cause = Cause::of(&input);
+        let actions = self.pairing.handle(self.now, input, &mut self.rng);
         for action in actions.list {
-            self.waits(&action);
-            self.act(action, &input);
+            self.act(&action, cause);
+            self.waits(action);
         }
         self.wake_at = actions.wake_at;
         assert!(self.wake_at.is_none_or(|wake_at| wake_at > self.now), "due, and not done");
@@ -274,23 +295,20 @@ impl World {
     }
 
     /// Puts what is to be done where it waits for who does not read.
-    fn waits(&mut self, action: &Action) {
-        let mut outbox = |connection: &Connection, order: &dyn Fn(&mut Outbox<()>)| {
-            order(self.unread.entry(*connection).or_default())
-        };
+    fn waits(&mut self, action: Action) {
         match action {
-            Action::Tell(connection, reply) => outbox(connection, &|outbox| outbox.tell(*reply)),
-            Action::Send(connection, bytes) => {
-                outbox(connection, &|outbox| outbox.send(bytes.clone()))
-            }
-            Action::Refuse(connection, refusal) => {
-                outbox(connection, &|outbox| outbox.refuse(*refusal))
-            }
+            Action::Tell(connection, reply) => self.outbox(connection).tell(reply),
+            Action::Send(connection, bytes) => self.outbox(connection).send(bytes),
+            Action::Refuse(connection, refusal) => self.outbox(connection).refuse(refusal),
             Action::Pair(one, other) => {
-                [one, other].into_iter().for_each(|end| outbox(end, &|outbox| outbox.pair(())))
+                [one, other].into_iter().for_each(|end| self.outbox(end).pair(()))
             }
-            Action::Close(connection, why) => outbox(connection, &|outbox| outbox.close(*why)),
+            Action::Close(connection, why) => self.outbox(connection).close(why),
         }
+    }
+
+    fn outbox(&mut self, connection: Connection) -> &mut Outbox<()> {
+        self.unread.entry(connection).or_default()
     }
 
     fn enters(&mut self, connection: Connection, role: Seat) {
@@ -321,16 +339,12 @@ impl World {
         *self.open.get(&connection).expect("a closed connection is left alone")
     }
 
-    fn act(&mut self, action: Action, input: &Input<'_>) {
-        match action {
-            Action::Tell(connection, FromRelay::Number { nameplate, owner, attempt }) => {
+    fn act(&mut self, action: &Action, cause: Cause<'_>) {
+        match *action {
+            Action::Tell(connection, FromRelay::Number { nameplate, ref owner, attempt }) => {
                 let seat = self.hears(connection, Heard::Number(nameplate, attempt));
                 assert_eq!(seat, Seat::Host(None));
-                self.takes(
-                    nameplate,
-                    owner.bytes(),
-                    matches!(input, Input::Host { back: None, .. }),
-                );
+                self.takes(nameplate, *owner.bytes(), matches!(cause, Cause::NewHost));
                 self.open.insert(connection, Seat::Host(Some((nameplate, attempt))));
             }
             Action::Tell(connection, FromRelay::Next { attempt }) => {
@@ -349,7 +363,7 @@ impl World {
                 assert!(matches!(seat, Seat::Link(..)));
             }
             Action::Tell(_, FromRelay::Unknown) => panic!("nothing that a relay says"),
-            Action::Send(connection, bytes) => self.sent(connection, bytes, input),
+            Action::Send(connection, ref bytes) => self.sent(connection, bytes, cause),
             Action::Refuse(connection, refusal) => {
                 let seat = self.hears(connection, Heard::Frame(refusal.to_vec()));
                 let Seat::Joiner(nameplate) = seat else { panic!("{seat:?}") };
@@ -359,7 +373,7 @@ impl World {
                 );
                 assert!(matches!(refusal, [4 | 5, 0, 0]));
             }
-            Action::Pair(a, b) => self.paired(a, b, input),
+            Action::Pair(a, b) => self.paired(a, b, cause),
             Action::Close(connection, why) => {
                 self.hears(connection, Heard::Closed(why));
                 self.leaves(connection);
@@ -375,7 +389,8 @@ impl World {
         assert!(!self.open.values().any(had), "two hosts with one number");
         if let Some(known) = self.numbers.get(&nameplate).filter(|known| known.owner != owner) {
             let young = self.now.since(Instant::from_millis(BEGAN)) < self.limits.absence;
-            let wins = young && is_later(&OwnerToken::new(owner), &OwnerToken::new(known.owner));
+            let wins = young
+                && Stamp::of(&OwnerToken::new(owner)) > Stamp::of(&OwnerToken::new(known.owner));
             assert!(
                 wins || self.now.since(known.seen) >= self.limits.rest,
                 "handed out again too soon"
@@ -388,7 +403,7 @@ impl World {
         self.numbers.insert(nameplate, Known { owner, seen: self.now, holder: None });
     }
 
-    fn sent(&mut self, connection: Connection, bytes: Vec<u8>, input: &Input<'_>) {
+    fn sent(&mut self, connection: Connection, bytes: &[u8], cause: Cause<'_>) {
         match self.open.get(&connection) {
             Some(Seat::Joiner(nameplate)) => {
                 let known = self.numbers.get_mut(nameplate).unwrap();
@@ -396,32 +411,32 @@ impl World {
                 // A host may offer its last word as message 1 too, which is like others of its
                 // kind.
                 assert!(
-                    bytes.len() == HANDSHAKE_HEADER || self.handed.insert(bytes.clone()),
+                    bytes.len() == HANDSHAKE_HEADER || self.handed.insert(bytes.to_vec()),
                     "a message 1 was handed out twice"
                 );
                 known.holder = Some((connection, false));
-                self.hears(connection, Heard::Frame(bytes));
+                self.hears(connection, Heard::Frame(bytes.to_vec()));
             }
             Some(Seat::Host(Some((nameplate, attempt)))) => {
                 let (from, message) = bytes.split_first_chunk().unwrap();
                 assert_eq!(u32::from_be_bytes(*from), *attempt, "an answer of another attempt");
                 let holder = &mut self.numbers.get_mut(nameplate).unwrap().holder;
-                let Input::Message(sender, sent) = input else { panic!("nobody sent this") };
-                assert_eq!(*holder, Some((*sender, false)), "an answer of somebody else");
-                assert_eq!(message, *sent);
-                *holder = Some((*sender, true));
+                let Cause::Message(sender, sent) = cause else { panic!("nobody sent this") };
+                assert_eq!(*holder, Some((sender, false)), "an answer of somebody else");
+                assert_eq!(message, sent);
+                *holder = Some((sender, true));
                 self.hears(connection, Heard::Attempt(*attempt, message.to_vec()));
             }
             other => panic!("a frame to {other:?}"),
         }
     }
 
-    fn paired(&mut self, a: Connection, b: Connection, input: &Input<'_>) {
+    fn paired(&mut self, a: Connection, b: Connection, cause: Cause<'_>) {
         match (self.open[&a], self.open[&b]) {
             (Seat::Host(Some((nameplate, attempt))), Seat::Joiner(joined)) => {
                 assert_eq!(nameplate, joined);
                 assert!(
-                    matches!(input, Input::Confirmed(by, of) if *by == a && *of == attempt),
+                    matches!(cause, Cause::Confirmed(by, of) if by == a && of == attempt),
                     "only the host confirms"
                 );
                 assert_eq!(

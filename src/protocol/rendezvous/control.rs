@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 /// A relay's control message.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromRelay {
     /// First to a host: message 1 of this attempt is wanted.

@@ -25,8 +25,11 @@ const SCHEME: &str = "Pinhole";
 const OWNER_PART: &str = "owner";
 const HOST_PART: &str = "host";
 
+/// Bytes that hold the longest `Authorization`: a buffer that grows leaves secrets where it was.
+const AUTHORIZATION: usize = 256;
+
 /// The purpose of a connection to a relay.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Verb {
     /// A number for a new host.
     Host,
@@ -39,6 +42,30 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// The value of `Sec-WebSocket-Protocol`.
+    #[must_use]
+    pub fn protocols(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{VERSION}, {}", self.word()))
+    }
+
+    /// The value of `Authorization`, of a side that may have a token of the relay's operator, which
+    /// only a host shows; `None` if there is nothing to prove.
+    #[must_use]
+    pub fn authorization(&self, host_token: Option<&HostToken>) -> Option<Zeroizing<String>> {
+        let owner = match self {
+            Self::HostAgain(_, owner) => Some(owner.hex()),
+            Self::Host | Self::Join(_) | Self::Link(..) => None,
+        };
+        let owner = owner.as_ref().map(|owner| (OWNER_PART, owner.as_str()));
+        let host = host_token.filter(|_| self.is_hosts()).map(|host| (HOST_PART, host.expose()));
+        let mut value = Zeroizing::new(String::with_capacity(AUTHORIZATION));
+        for (name, secret) in [owner, host].into_iter().flatten() {
+            let before = if value.is_empty() { SCHEME } else { "," };
+            [before, " ", name, "=", secret].into_iter().for_each(|text| value.push_str(text));
+        }
+        (!value.is_empty()).then_some(value)
+    }
+
     /// The token that names it. Of a link it holds a secret.
     fn word(&self) -> String {
         match self {
@@ -87,8 +114,8 @@ const fn role_word(role: Role) -> &'static str {
     }
 }
 
-/// A whole request.
-#[derive(Clone, Debug)]
+/// A whole request, as a relay reads it.
+#[derive(Debug)]
 pub struct Request {
     /// Its purpose.
     pub verb: Verb,
@@ -97,30 +124,6 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request of a side that may have a token of the relay's operator: only a host shows it.
-    #[must_use]
-    pub fn new(verb: Verb, host_token: Option<&HostToken>) -> Self {
-        Self { verb, host_token: host_token.filter(|_| verb.is_hosts()).cloned() }
-    }
-
-    /// The value of `Sec-WebSocket-Protocol`.
-    #[must_use]
-    pub fn protocols(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{VERSION}, {}", self.verb.word()))
-    }
-
-    /// The value of `Authorization`; `None` if there is nothing to prove.
-    #[must_use]
-    pub fn authorization(&self) -> Option<Zeroizing<String>> {
-        let owner = match &self.verb {
-            Verb::HostAgain(_, owner) => Some(format!("{OWNER_PART}={}", *owner.hex())),
-            Verb::Host | Verb::Join(_) | Verb::Link(..) => None,
-        };
-        let host = self.host_token.as_ref().map(|token| format!("{HOST_PART}={}", token.expose()));
-        let parts: Vec<String> = [owner, host].into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| Zeroizing::new(format!("{SCHEME} {}", parts.join(", "))))
-    }
-
     /// Reads the elements of `Sec-WebSocket-Protocol`, over all its lines, and the value of
     /// `Authorization`.
     ///
@@ -243,10 +246,9 @@ mod tests {
     const OWNER: &str = "0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586";
     const TOKEN: &str = "a-token.of_16~bytes";
 
-    fn shown(verb: Verb, token: Option<&HostToken>) -> (String, Option<String>) {
-        let request = Request::new(verb, token);
-        let authorization = request.authorization().map(|value| value.to_string());
-        (request.protocols().to_string(), authorization)
+    fn shown(verb: &Verb, token: Option<&HostToken>) -> (String, Option<String>) {
+        let authorization = verb.authorization(token).map(|value| value.to_string());
+        (verb.protocols().to_string(), authorization)
     }
 
     #[test]
@@ -275,9 +277,18 @@ mod tests {
             ),
             (Verb::Link(slot, Role::Joiner), format!("pinhole.1, link-joiner-{hex}"), None, None),
         ] {
-            assert_eq!(shown(verb, None), (protocols.clone(), alone));
-            assert_eq!(shown(verb, Some(&token)), (protocols, with_token));
+            assert_eq!(shown(&verb, None), (protocols.clone(), alone));
+            assert_eq!(shown(&verb, Some(&token)), (protocols, with_token));
         }
+    }
+
+    #[test]
+    fn the_longest_authorization_fits_its_buffer() {
+        let again =
+            Verb::HostAgain(Nameplate::new(417).unwrap(), OwnerToken::parse(OWNER).unwrap());
+        let token = HostToken::parse(&"t".repeat(128)).unwrap();
+        let value = again.authorization(Some(&token)).unwrap();
+        assert!(value.len() <= AUTHORIZATION, "{}", value.len());
     }
 
     fn any_verb() -> impl Strategy<Value = Verb> {
@@ -285,7 +296,7 @@ mod tests {
         let number = prop_oneof![100..=999_u32, 100_000..=999_999_999_u32]
             .prop_map(|number| Nameplate::new(number).unwrap());
         prop_oneof![
-            Just(Verb::Host),
+            Just(()).prop_map(|()| Verb::Host),
             (number.clone(), any::<[u8; 32]>())
                 .prop_map(|(number, owner)| Verb::HostAgain(number, OwnerToken::new(owner))),
             number.prop_map(Verb::Join),
@@ -298,15 +309,14 @@ mod tests {
         #[test]
         fn a_relay_reads_back_all_that_a_side_can_ask(verb in any_verb(), token: bool) {
             let token = token.then(|| HostToken::parse(TOKEN).unwrap());
-            let request = Request::new(verb, token.as_ref());
-            let (protocols, authorization) = (request.protocols(), request.authorization());
+            let (protocols, authorization) = (verb.protocols(), verb.authorization(token.as_ref()));
             let read = Request::parse(
                 protocols.split(", "),
                 authorization.as_ref().map(|value| value.as_str()),
             )
             .unwrap();
-            prop_assert_eq!(read.protocols(), protocols);
-            prop_assert_eq!(read.authorization(), authorization);
+            prop_assert_eq!(read.verb.protocols(), protocols);
+            prop_assert_eq!(read.verb.authorization(read.host_token.as_ref()), authorization);
         }
 
         #[test]

@@ -1,8 +1,8 @@
 //! The tables of SPEC 10 are the words and numbers of this module.
 
 use super::{
-    Addressed, CloseReason, FromHost, FromRelay, HostToken, OwnerToken, Refusal, Request,
-    SlotToken, VERSION, Verb,
+    Addressed, CloseReason, FromHost, FromRelay, HostToken, OwnerToken, Refusal, SlotToken,
+    VERSION, Verb,
 };
 use crate::code::Nameplate;
 use crate::limits;
@@ -55,17 +55,16 @@ fn close_codes_and_reasons_are_those_of_the_table() {
 fn verbs_and_headers_are_those_of_the_upgrade() {
     let text = section("10.1");
     let nameplate = Nameplate::new(417).unwrap();
-    let owner = OwnerToken::new([0; 32]);
     let slot = SlotToken::new([0; 16]);
     let verbs = [
         Verb::Host,
-        Verb::HostAgain(nameplate, owner),
+        Verb::HostAgain(nameplate, OwnerToken::new([0; 32])),
         Verb::Join(nameplate),
         Verb::Link(slot, Role::Host),
         Verb::Link(slot, Role::Joiner),
     ];
     let words = verbs.map(|verb| {
-        let protocols = Request::new(verb, None).protocols().to_string();
+        let protocols = verb.protocols();
         let word = protocols.strip_prefix(VERSION).unwrap().strip_prefix(", ").unwrap();
         word.replace("417", "NUMBER").replace(&"0".repeat(32), "TOKEN")
     });
@@ -73,12 +72,12 @@ fn verbs_and_headers_are_those_of_the_upgrade() {
     let mut expected = Vec::from([VERSION.to_owned()]);
     expected.extend(words);
     assert_eq!(column(&rows, 0), expected);
-    let join = Request::new(Verb::Join(nameplate), None);
+    let join = Verb::Join(nameplate);
     assert!(text.contains(&format!("\n    Sec-WebSocket-Protocol: {}\n", *join.protocols())));
     let token = HostToken::parse(&"t".repeat(16)).unwrap();
-    let again = Request::new(Verb::HostAgain(nameplate, owner), Some(&token));
+    let again = Verb::HostAgain(nameplate, OwnerToken::new([0; 32]));
     let shown = again
-        .authorization()
+        .authorization(Some(&token))
         .unwrap()
         .replace(&"0".repeat(64), "TOKEN")
         .replace(&"t".repeat(16), "HOST-TOKEN");

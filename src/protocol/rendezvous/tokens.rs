@@ -1,13 +1,14 @@
 //! Tokens of a meeting place: small secrets that give a place, and nothing of the channel.
 
+use crate::secret::SecretBytes;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use rand_core::{CryptoRng, RngCore};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Names the place where the two sides of a link meet, at a listener or a relay (SPEC 3.9). It
 /// opens the door and no more: the link handshake decides.
@@ -49,40 +50,40 @@ impl fmt::Debug for SlotToken {
 pub const OWNER_TOKEN: usize = 32;
 
 /// Gets a number back for the host that a relay gave it to (SPEC 10.3). Only that relay looks into
-/// it.
-#[derive(Clone, Copy, Zeroize, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct OwnerToken([u8; OWNER_TOKEN]);
+/// it. It is wiped when dropped, and has no `Clone`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub struct OwnerToken(SecretBytes<OWNER_TOKEN>);
 
 impl OwnerToken {
     /// The token of these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; OWNER_TOKEN]) -> Self {
-        Self(bytes)
+        Self(SecretBytes::new(bytes))
     }
 
     /// The bytes, for the relay that made them.
     #[must_use]
-    pub const fn bytes(&self) -> [u8; OWNER_TOKEN] {
-        self.0
+    pub const fn bytes(&self) -> &[u8; OWNER_TOKEN] {
+        self.0.expose()
     }
 
     /// Reads 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        read_hex(text).map(Self)
+        read_hex(text).map(Self::new)
     }
 
     /// The token in hexadecimal digits, for the wire.
     #[must_use]
     pub fn hex(&self) -> Zeroizing<String> {
-        Zeroizing::new(write_hex(&self.0))
+        Zeroizing::new(write_hex(self.bytes()))
     }
 
     /// True if both are equal, in a time that does not depend on where they differ.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.bytes().ct_eq(other.bytes()).into()
     }
 }
 
@@ -94,9 +95,9 @@ impl TryFrom<String> for OwnerToken {
     }
 }
 
-impl From<OwnerToken> for String {
-    fn from(token: OwnerToken) -> Self {
-        write_hex(&token.0)
+impl Serialize for OwnerToken {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.hex())
     }
 }
 
@@ -171,7 +172,9 @@ fn write_hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{FromRelay, Verb};
     use super::*;
+    use core::mem::needs_drop;
     use rand_chacha::ChaCha8Rng;
     use rand_core::SeedableRng;
 
@@ -188,6 +191,11 @@ mod tests {
         assert!(SlotToken::parse(text).is_none() && SlotToken::parse("+0").is_none());
         assert_eq!(format!("{token:?} {:?}", SlotToken::new([7; 16])), "OwnerToken SlotToken");
         assert!(token.is(&token) && !token.is(&OwnerToken::new([0; OWNER_TOKEN])));
+    }
+
+    #[test]
+    fn all_that_holds_an_owner_token_wipes_it_and_so_cannot_be_copied() {
+        assert!(needs_drop::<OwnerToken>() && needs_drop::<Verb>() && needs_drop::<FromRelay>());
     }
 
     #[test]

@@ -17,7 +17,6 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-use zeroize::Zeroizing;
 
 /// Before the second try to come back; each further pause is twice as long, up to
 /// [`LONGEST_PAUSE`].
@@ -35,7 +34,7 @@ pub struct Host {
     access: Access,
     socket: Socket,
     nameplate: Nameplate,
-    owner: Zeroizing<OwnerToken>,
+    owner: OwnerToken,
     /// The attempt whose message 1 is sent next, or was sent last.
     attempt: u32,
 }
@@ -71,7 +70,7 @@ impl Host {
     /// # Errors
     /// Unreachable, or what the relay refuses.
     pub async fn open(access: &Access) -> Result<Self, Failure> {
-        let mut socket = Socket::open(access, Verb::Host).await?;
+        let mut socket = Socket::open(access, &Verb::Host).await?;
         let (nameplate, owner, attempt) =
             number(&mut socket).await.map_err(|ending| ended(access, ending))?;
         Ok(Self { access: access.clone(), socket, nameplate, owner, attempt })
@@ -220,9 +219,10 @@ impl Host {
         // A relay that ends waits for its sides to go, and the next one for its port.
         drop(old);
         let until = Instant::now() + NUMBER_KEPT;
+        let again = Verb::HostAgain(nameplate, owner);
         let mut pause = PAUSE;
         loop {
-            let came = match Socket::open(&access, Verb::HostAgain(nameplate, *owner)).await {
+            let came = match Socket::open(&access, &again).await {
                 Ok(mut socket) => match number(&mut socket).await {
                     Ok(number) => Ok((socket, number)),
                     Err(Closed::Unavailable) => return Ok(None),
@@ -267,12 +267,12 @@ fn passes(failure: &Failure) -> bool {
 }
 
 /// The number that a relay says first.
-async fn number(socket: &mut Socket) -> Result<(Nameplate, Zeroizing<OwnerToken>, u32), Closed> {
+async fn number(socket: &mut Socket) -> Result<(Nameplate, OwnerToken, u32), Closed> {
     let first = async {
         loop {
             match socket.hear().await {
                 Heard::Control(FromRelay::Number { nameplate, owner, attempt }) => {
-                    return Ok((nameplate, Zeroizing::new(owner), attempt));
+                    return Ok((nameplate, owner, attempt));
                 }
                 Heard::Control(_) => {}
                 Heard::Frame(_) => return Err(Closed::Foreign),

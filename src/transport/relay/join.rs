@@ -95,7 +95,7 @@ struct Miss {
 /// Connects, waits for its turn, and gets message 1.
 async fn first_message(access: &Access, nameplate: Nameplate) -> Result<(Socket, Frame), Miss> {
     let free = |failure| Miss { failure, held: false };
-    let mut socket = Socket::open(access, Verb::Join(nameplate)).await.map_err(free)?;
+    let mut socket = Socket::open(access, &Verb::Join(nameplate)).await.map_err(free)?;
     let first = async {
         loop {
             match socket.hear().await {

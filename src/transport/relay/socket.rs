@@ -36,7 +36,7 @@ impl Socket {
     ///
     /// # Errors
     /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
-    pub(super) async fn open(access: &Access, verb: Verb) -> Result<Self, Failure> {
+    pub(super) async fn open(access: &Access, verb: &Verb) -> Result<Self, Failure> {
         let stream = upgraded(access, verb).await?;
         Ok(Self::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(limits())).await))
     }

@@ -5,7 +5,7 @@ use super::Access;
 use super::dial::{Fault, Head, Stream};
 use crate::failure::{Failure, Kind};
 use crate::settings::RelayChoice;
-use pinhole_protocol::rendezvous::{Refusal, Request, VERSION, Verb};
+use pinhole_protocol::rendezvous::{Refusal, VERSION, Verb};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -28,7 +28,7 @@ pub(super) const REDIRECTS: usize = 3;
 ///
 /// # Errors
 /// Unreachable: what stands in the way, on whose side, and which setting named the relay.
-pub(super) async fn upgraded(access: &Access, verb: Verb) -> Result<Stream, Failure> {
+pub(super) async fn upgraded(access: &Access, verb: &Verb) -> Result<Stream, Failure> {
     let mut access = access.clone();
     for _ in 0..=REDIRECTS {
         let (mut stream, key, request) = {
@@ -67,7 +67,7 @@ pub(super) async fn upgraded(access: &Access, verb: Verb) -> Result<Stream, Fail
 }
 
 /// The request, and its `Sec-WebSocket-Key`.
-fn request(access: &Access, verb: Verb) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
+fn request(access: &Access, verb: &Verb) -> Result<(Zeroizing<Vec<u8>>, String), Failure> {
     let cannot = || {
         Failure::new(
             Kind::Usage,
@@ -77,10 +77,9 @@ fn request(access: &Access, verb: Verb) -> Result<(Zeroizing<Vec<u8>>, String), 
     let mut request = access.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
     let headers = request.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).map_err(|_| cannot());
-    let asked = Request::new(verb, access.host_token.as_ref());
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&asked.protocols())?);
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, value(&verb.protocols())?);
     headers.insert(USER_AGENT, HeaderValue::from_static("pinhole"));
-    if let Some(proof) = asked.authorization() {
+    if let Some(proof) = verb.authorization(access.host_token.as_ref()) {
         let mut proof = value(&proof)?;
         proof.set_sensitive(true);
         headers.insert(AUTHORIZATION, proof);
