@@ -165,8 +165,8 @@ impl Quotas {
     }
 
     /// Sources of which something is remembered.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
         self.sources.len()
     }
 }

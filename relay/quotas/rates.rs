@@ -85,8 +85,8 @@ impl Rates {
     }
 
     /// Sources of which something is remembered.
-    #[must_use]
-    pub fn remembered(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
         self.sources.len()
     }
 }

@@ -29,6 +29,7 @@ impl<A: Account> Sources<A> {
         Self { accounts: BTreeMap::new(), capacity, crowded: capacity, forgot: None }
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.accounts.len()
     }

@@ -129,12 +129,6 @@ impl Conversation {
         }
     }
 
-    /// True if both sides take entries as they are (SPEC 3.2).
-    #[must_use]
-    pub const fn is_faithful(&self) -> bool {
-        self.setup.faithful
-    }
-
     /// True while something of ours has no result.
     #[must_use]
     pub fn has_unfinished(&self) -> bool {
