@@ -95,25 +95,37 @@ pub struct ResumeSecret {
     conversation: [u8; 32],
 }
 
-/// The place at which a link's two sides look for each other. A direct link shows another token
-/// than the one that a relay knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meeting {
-    /// At a listener.
-    Direct,
-    /// At a relay.
-    Relay,
-}
-
 impl ResumeSecret {
-    /// The token under which the sides of link `index` meet.
+    /// The token of a place at a relay where links of the conversation meet, 0 to 7 (SPEC 3.9).
     #[must_use]
-    pub fn slot(&self, meeting: Meeting, index: u32) -> SlotToken {
-        let label: &[u8] = match meeting {
-            Meeting::Direct => b"slot direct",
-            Meeting::Relay => b"slot relay",
-        };
-        SlotToken::new(*expand(&self.secret, &[label, &index.to_be_bytes()]).expose())
+    pub fn slot(&self, place: u8) -> SlotToken {
+        let place = u32::from(place).to_be_bytes();
+        SlotToken::new(*expand(&self.secret, &[b"slot relay", &place]).expose())
+    }
+
+    /// A fresh token for message 0 of a direct connection, from `sender` (SPEC 3.9).
+    pub fn direct(&self, sender: Role, rng: &mut (impl RngCore + CryptoRng)) -> SlotToken {
+        let mut random = [0; 8];
+        rng.fill_bytes(&mut random);
+        self.direct_of(sender, random)
+    }
+
+    /// True if `token` is one of `sender`'s for a direct connection of this conversation. The time
+    /// does not depend on where it differs. Its receiver takes each once.
+    #[must_use]
+    pub fn is_direct(&self, sender: Role, token: SlotToken) -> bool {
+        let bytes = token.bytes();
+        let random = bytes.first_chunk().copied().unwrap_or_default();
+        self.direct_of(sender, random).bytes().ct_eq(&bytes).into()
+    }
+
+    pub(crate) fn direct_of(&self, sender: Role, random: [u8; 8]) -> SlotToken {
+        let proof = expand::<8>(&self.secret, &[b"slot direct", &[sender as u8], &random]);
+        let mut bytes = [0; 16];
+        for (byte, value) in bytes.iter_mut().zip(random.iter().chain(proof.expose())) {
+            *byte = *value;
+        }
+        SlotToken::new(bytes)
     }
 
     #[cfg(test)]

@@ -46,10 +46,10 @@ def split_frame(data):
 FAITHFUL = 1
 
 
-def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, reserved=b""):
+def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, index=None, reserved=b""):
     rest = bytes([len(versions)]) + b"".join(version.to_bytes(2, "big") for version in versions)
     rest += capabilities.to_bytes(8, "big") + bytes([role]) + random + bytes([purpose, linked]) + commitment
-    rest += (bytes([words]) if words else b"") + reserved
+    rest += (bytes([words]) if words else b"") + (b"" if index is None else index.to_bytes(4, "big")) + reserved
     return bytes([len(rest)]) + rest
 
 
@@ -133,9 +133,12 @@ def verifier_words(verifier):
     return [WORDS[int.from_bytes(verifier[at:at + 8], "big") % len(WORDS)] for at in range(0, 32, 8)]
 
 
-def slots(resume, index):
-    at = index.to_bytes(4, "big")
-    return {"slot_direct": expand(resume, b"slot direct" + at, 16), "slot_relay": expand(resume, b"slot relay" + at, 16)}
+def slot(resume, place):
+    return expand(resume, b"slot relay" + place.to_bytes(4, "big"), 16)
+
+
+def direct(resume, role, random):
+    return random + expand(resume, b"slot direct" + bytes([role]) + random, 8)
 
 
 # The check.
@@ -180,11 +183,14 @@ def check_link(case):
     resume, conversation = bytes.fromhex(case["resume"]), bytes.fromhex(case["conversation"])
     given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "hello_host", "hello_joiner")}
     found = handshake(link_context(conversation, index), resume, given)
-    found["hello_host"] = hello(HOST, LINK, given["hello_host"][-18:-2], capabilities=FAITHFUL)
+    found["hello_host"] = hello(HOST, LINK, given["hello_host"][-22:-6], capabilities=FAITHFUL, index=index)
     found["hello_joiner"] = hello(JOINER, LINK, given["hello_joiner"][-18:-2], capabilities=FAITHFUL, linked=index % 2 == 0)
     for name in ("resume", "verifier", "conversation"):
         del found[name]
-    return found | slots(resume, index)
+    found["slot_relay"] = slot(resume, int(case["place"]))
+    for name, role in (("direct_host", HOST), ("direct_joiner", JOINER)):
+        found[name] = direct(resume, role, bytes.fromhex(case["random"]))
+    return found
 
 
 INPUTS = {"nameplate", "password", "index", "scalar_host", "scalar_joiner", "nonce"}
@@ -193,7 +199,7 @@ INPUTS = {"nameplate", "password", "index", "scalar_host", "scalar_joiner", "non
 def main():
     vectors = json.loads((HERE / "handshake.json").read_text())
     passed = failed = 0
-    for group, check, inputs in (("codes", check_code, INPUTS), ("links", check_link, INPUTS | {"resume", "conversation"})):
+    for group, check, inputs in (("codes", check_code, INPUTS), ("links", check_link, INPUTS | {"resume", "conversation", "place", "random"})):
         for number, case in enumerate(vectors[group]):
             found = check(case)
             unknown = case.keys() - found.keys() - inputs

@@ -41,6 +41,30 @@ pub(super) struct Hello {
     pub commitment: Option<[u8; 32]>,
     /// The number of words of the host's code; absent from hosts that do not say it.
     pub words: Option<u8>,
+    /// The index of the link: there from a host that makes one, and from nobody else (SPEC 6.1).
+    pub index: Option<u32>,
+}
+
+/// All that only some hellos say.
+pub(super) enum Saying {
+    /// A joiner with a code says nothing more.
+    Nothing,
+    /// From a joiner of a further link: true if it still has a working one.
+    Linked(bool),
+    /// From a host with a code.
+    Code(OfCode),
+    /// From a host that makes a further link: its index.
+    Link(u32),
+}
+
+/// A hello that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Read {
+    pub peer: Peer,
+    /// From a host with a code.
+    pub code: Option<OfCode>,
+    /// From a host that makes a further link.
+    pub index: Option<u32>,
 }
 
 /// A host's words about its code, in its hello.
@@ -87,28 +111,35 @@ impl Hello {
     pub(super) fn ours(
         role: Role,
         purpose: Purpose,
-        linked: bool,
-        code: Option<OfCode>,
+        saying: &Saying,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Self {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
-        let (commitment, words) =
-            (code.map(|code| code.commitment), code.and_then(|code| code.words));
-        Self {
+        let mut hello = Self {
             versions: VERSIONS.to_vec(),
             capabilities: CAPABILITIES,
             role,
             random,
             purpose,
-            linked,
-            commitment,
-            words,
+            linked: false,
+            commitment: None,
+            words: None,
+            index: None,
+        };
+        match *saying {
+            Saying::Nothing => {}
+            Saying::Linked(linked) => hello.linked = linked,
+            Saying::Code(OfCode { commitment, words }) => {
+                (hello.commitment, hello.words) = (Some(commitment), words);
+            }
+            Saying::Link(index) => hello.index = Some(index),
         }
+        hello
     }
 
-    /// The canonical bytes, the length before them included: 29 and two a version, and 33 for a
-    /// commitment and the number of words.
+    /// The canonical bytes, the length before them included: 29 and two a version, then 33 for a
+    /// commitment and the number of words, or 4 for an index.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(96);
         // At most 16 versions, so the length is at most 93.
@@ -123,6 +154,7 @@ impl Hello {
         bytes.push(u8::from(self.linked));
         bytes.extend_from_slice(self.commitment.as_ref().map_or(&[][..], |commitment| commitment));
         bytes.extend(self.words);
+        bytes.extend(self.index.into_iter().flat_map(u32::to_be_bytes));
         bytes.insert(0, bytes.len() as u8);
         bytes
     }
@@ -171,11 +203,16 @@ impl Hello {
             (1, Role::Joiner, Purpose::Link) => true,
             _ => return None,
         };
-        let (commitment, reserved) = match (role, purpose) {
-            (Role::Host, Purpose::Code) => rest
-                .split_first_chunk()
-                .map(|(commitment, reserved)| (Some(*commitment), reserved))?,
-            _ => (None, rest),
+        let (commitment, index, reserved) = match (role, purpose) {
+            (Role::Host, Purpose::Code) => {
+                let (commitment, reserved) = rest.split_first_chunk()?;
+                (Some(*commitment), None, reserved)
+            }
+            (Role::Host, Purpose::Link) => {
+                let (index, reserved) = rest.split_first_chunk()?;
+                (None, Some(u32::from_be_bytes(*index)), reserved)
+            }
+            (Role::Joiner, _) => (None, None, rest),
         };
         let words = commitment.and_then(|_| reserved.first().copied());
         let capabilities = u64::from_be_bytes(*capabilities);
@@ -188,16 +225,12 @@ impl Hello {
             linked,
             commitment,
             words,
+            index,
         })
     }
 
-    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`: the peer,
-    /// and what a host says of its code.
-    pub(super) fn read(
-        hello: &[u8],
-        role: Role,
-        purpose: Purpose,
-    ) -> Result<(Peer, Option<OfCode>), HelloError> {
+    /// Reads the hello of the other side, which has `role`, in a handshake for `purpose`.
+    pub(super) fn read(hello: &[u8], role: Role, purpose: Purpose) -> Result<Read, HelloError> {
         let hello = Self::parse(hello)
             .filter(|hello| hello.role == role && hello.purpose == purpose)
             .ok_or(HelloError::Malformed)?;
@@ -206,11 +239,10 @@ impl Hello {
             .rev()
             .find(|version| hello.versions.contains(version))
             .ok_or(HelloError::NoCommonVersion)?;
-        let of_code = hello.commitment.map(|commitment| OfCode { commitment, words: hello.words });
-        Ok((
-            Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked },
-            of_code,
-        ))
+        let peer =
+            Peer { version: *version, capabilities: hello.capabilities, linked: hello.linked };
+        let code = hello.commitment.map(|commitment| OfCode { commitment, words: hello.words });
+        Ok(Read { peer, code, index: hello.index })
     }
 }
 
@@ -230,6 +262,7 @@ mod tests {
             linked: true,
             commitment: None,
             words: None,
+            index: None,
         }
     }
 
@@ -292,7 +325,7 @@ mod tests {
         assert_eq!(Hello::parse(&committed.encode()), Some(committed.clone()));
         let read = Hello::read(&committed.encode(), Role::Host, Purpose::Code);
         assert_eq!(
-            read.map(|(_, code)| code),
+            read.map(|read| read.code),
             Ok(Some(OfCode { commitment: [5; 32], words: None }))
         );
         // Without it, or with a part of it, the hello is malformed.
@@ -302,10 +335,26 @@ mod tests {
         assert_eq!(Hello::parse(&short), None);
         assert_eq!(Hello::parse(&host(Purpose::Code, None).encode()), None);
         // From anybody else the bytes are those of a field of tomorrow.
-        assert_eq!(
-            Hello::parse(&host(Purpose::Link, Some([5; 32])).encode()),
-            Some(host(Purpose::Link, None))
-        );
+        let joiner = Hello { role: Role::Joiner, ..host(Purpose::Code, None) };
+        let more = Hello { commitment: Some([5; 32]), ..joiner.clone() };
+        assert_eq!(Hello::parse(&more.encode()), Some(joiner));
+    }
+
+    #[test]
+    fn a_host_that_makes_a_link_says_its_index_and_nobody_else_does() {
+        let host = Hello { role: Role::Host, linked: false, index: Some(0x0102_0304), ..hello() };
+        let bytes = host.encode();
+        assert_eq!((&bytes[33..], bytes[0]), (&[1, 2, 3, 4][..], 36));
+        assert_eq!(Hello::parse(&bytes), Some(host.clone()));
+        let read = Hello::read(&bytes, Role::Host, Purpose::Link);
+        assert_eq!(read.map(|read| read.index), Ok(Some(0x0102_0304)));
+        for cut in 1..=4 {
+            let mut short = bytes[..bytes.len() - cut].to_vec();
+            short[0] -= u8::try_from(cut).unwrap();
+            assert_eq!(Hello::parse(&short), None, "{cut}");
+        }
+        let code = Hello { purpose: Purpose::Code, commitment: Some([5; 32]), ..host };
+        assert_eq!(Hello::parse(&code.encode()).and_then(|code| code.index), None);
     }
 
     #[test]
@@ -345,7 +394,7 @@ mod tests {
     fn the_highest_common_version_is_taken() {
         let read = |versions: &[u16]| {
             let hello = Hello { versions: versions.to_vec(), ..hello() }.encode();
-            Hello::read(&hello, Role::Joiner, Purpose::Link).map(|(peer, _)| peer.version)
+            Hello::read(&hello, Role::Joiner, Purpose::Link).map(|read| read.peer.version)
         };
         assert_eq!(read(&[0, 1, 2]), Ok(1));
         assert_eq!(read(&[0, 2]), Err(HelloError::NoCommonVersion));
@@ -362,6 +411,7 @@ mod tests {
             random: [u8; 16],
             linked: bool,
             host: bool,
+            index: u32,
         ) {
             let role = if host { Role::Host } else { Role::Joiner };
             let hello = Hello {
@@ -373,6 +423,7 @@ mod tests {
                 linked: linked && !host,
                 commitment: None,
                 words: None,
+                index: host.then_some(index),
             };
             prop_assert_eq!(Hello::parse(&hello.encode()), Some(hello));
         }

@@ -2,7 +2,7 @@
 //! tag only closes that connection.
 
 use super::frame::Frame;
-use super::steps::{Answered, Context, Waiting, answer, begin};
+use super::steps::{Answered, Context, Waiting, answer, begin, index};
 use super::{HelloError, JoinError, LinkKeys, NotAGuess};
 use crate::keys::ResumeSecret;
 use alloc::vec::Vec;
@@ -12,7 +12,10 @@ use rand_core::{CryptoRng, RngCore};
 pub struct LinkPending(Waiting);
 
 /// A joiner's link handshake whose tag is made.
-pub struct LinkTagged(Answered);
+pub struct LinkTagged {
+    answered: Answered,
+    index: u32,
+}
 
 /// Why a link handshake gave the host no link. Close that connection; nothing else follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,21 +33,21 @@ impl ResumeSecret {
         (LinkPending(waiting), message)
     }
 
-    /// The joiner answers message 1 of link `index`, and says whether it still has a working link:
-    /// the state that waits for message 3, and the bytes of message 2.
+    /// The joiner answers message 1 of a link, and says with `linked` if it still has a working
+    /// one: the state that waits for message 3, and the bytes of message 2.
     ///
     /// # Errors
     /// [`HelloError`]: the fault of message 1.
     pub fn join(
         &self,
-        index: u32,
         linked: bool,
         frame: &Frame,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(LinkTagged, Vec<u8>), HelloError> {
-        let (answered, message) =
-            answer(&Context::link(self, index), self.secret(), linked, frame, rng)?;
-        Ok((LinkTagged(answered), message))
+        let index = index(frame)?;
+        let context = Context::link(self, index);
+        let (answered, message) = answer(&context, self.secret(), linked, frame, rng)?;
+        Ok((LinkTagged { answered, index }, message))
     }
 }
 
@@ -62,11 +65,17 @@ impl LinkPending {
 }
 
 impl LinkTagged {
+    /// The index by which the host calls the link. A joiner goes on with none that it has had.
+    #[must_use]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
     /// Judges message 3.
     ///
     /// # Errors
     /// [`JoinError`]: close this connection and try again.
     pub fn finish(self, frame: &Frame) -> Result<LinkKeys, JoinError> {
-        self.0.finish(frame).map(|confirmed| confirmed.link())
+        self.answered.finish(frame).map(|confirmed| confirmed.link())
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::frame::{Frame, Kind, encode};
-use super::hello::{Hello, HelloError, OfCode, Peer, Purpose};
+use super::hello::{Hello, HelloError, OfCode, Peer, Purpose, Saying};
 use super::outcome::{JoinError, LinkKeys, NotAGuess};
 use super::share::{Exchange, SHARE};
 use crate::code::{Nameplate, Password};
@@ -21,6 +21,8 @@ pub(super) struct Context {
     pub purpose: Purpose,
     /// The number of words of the code; it is in the transcript by the host's hello alone.
     words: Option<u8>,
+    /// The link's index, which both ids have, too.
+    index: Option<u32>,
     pub bytes: Vec<u8>,
 }
 
@@ -30,6 +32,7 @@ impl Context {
         Self {
             purpose: Purpose::Code,
             words: Some(password.words()),
+            index: None,
             bytes: nameplate.number().to_be_bytes().to_vec(),
         }
     }
@@ -39,6 +42,7 @@ impl Context {
         Self {
             purpose: Purpose::Link,
             words: None,
+            index: Some(index),
             bytes: [resume.conversation().as_slice(), &index.to_be_bytes()].concat(),
         }
     }
@@ -60,8 +64,10 @@ pub(super) fn begin(
     commitment: Option<[u8; 32]>,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> (Waiting, Vec<u8>) {
-    let code = commitment.map(|commitment| OfCode { commitment, words: context.words });
-    let hello = Hello::ours(Role::Host, context.purpose, false, code, rng).encode();
+    let code =
+        commitment.map(|commitment| Saying::Code(OfCode { commitment, words: context.words }));
+    let saying = code.or(context.index.map(Saying::Link)).unwrap_or(Saying::Nothing);
+    let hello = Hello::ours(Role::Host, context.purpose, &saying, rng).encode();
     let exchange = Exchange::start(Role::Host, password, &context.bytes, rng);
     let body = [hello.as_slice(), exchange.share()].concat();
     let digest = Sha256::digest(&body).into();
@@ -90,7 +96,7 @@ impl Waiting {
         if *digest != self.digest {
             return Err(NotAGuess::OtherHello);
         }
-        let (peer, _) =
+        let read =
             Hello::read(hello, Role::Joiner, self.context.purpose).map_err(NotAGuess::Hello)?;
         let ours = self.exchange.share().to_vec();
         let shared = self
@@ -98,7 +104,7 @@ impl Waiting {
             .finish(share)
             .map_err(|fault| NotAGuess::Hello(HelloError::Share(fault)))?;
         let transcript = transcript(&self.context.bytes, &self.hello, hello, &ours, share);
-        Ok(Claim { keys: Keys::extract(&transcript, &shared), tag, peer })
+        Ok(Claim { keys: Keys::extract(&transcript, &shared), tag, peer: read.peer })
     }
 }
 
@@ -121,7 +127,16 @@ pub(super) struct Answered {
     pub commitment: Option<[u8; 32]>,
 }
 
-/// Reads message 1 and makes message 2.
+/// The index of the link that message 1 is of.
+pub(super) fn index(frame: &Frame) -> Result<u32, HelloError> {
+    let (hello, _) = Hello::split(&frame.body)
+        .filter(|_| frame.kind == Kind::Hello)
+        .ok_or(HelloError::Malformed)?;
+    let read = Hello::read(hello, Role::Host, Purpose::Link)?;
+    read.index.ok_or(HelloError::Malformed)
+}
+
+/// Reads message 1 and makes message 2; `linked` is said of a link alone.
 pub(super) fn answer(
     context: &Context,
     password: &[u8],
@@ -134,14 +149,15 @@ pub(super) fn answer(
     }
     let (theirs, share) = Hello::split(&frame.body).ok_or(HelloError::Malformed)?;
     let share: &[u8; SHARE] = share.try_into().map_err(|_| HelloError::Malformed)?;
-    let (peer, code) = Hello::read(theirs, Role::Host, context.purpose)?;
+    let read = Hello::read(theirs, Role::Host, context.purpose)?;
     // A word that was missed, or typed twice: the tag would be a wrong guess, and end the code.
     if let Some(words) =
-        code.and_then(|code| code.words).filter(|words| Some(*words) != context.words)
+        read.code.and_then(|code| code.words).filter(|words| Some(*words) != context.words)
     {
         return Err(HelloError::OtherWords(words));
     }
-    let hello = Hello::ours(Role::Joiner, context.purpose, linked, None, rng).encode();
+    let saying = if context.index.is_some() { Saying::Linked(linked) } else { Saying::Nothing };
+    let hello = Hello::ours(Role::Joiner, context.purpose, &saying, rng).encode();
     let exchange = Exchange::start(Role::Joiner, password, &context.bytes, rng);
     let ours = exchange.share().to_vec();
     let shared = exchange.finish(share).map_err(HelloError::Share)?;
@@ -150,7 +166,7 @@ pub(super) fn answer(
     let body =
         [digest.as_slice(), &hello, &ours, keys.confirmation(Role::Joiner).expose()].concat();
     Ok((
-        Answered { keys, peer, commitment: code.map(|code| code.commitment) },
+        Answered { keys, peer: read.peer, commitment: read.code.map(|code| code.commitment) },
         encode(Kind::Answer, &body),
     ))
 }

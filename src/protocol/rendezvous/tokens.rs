@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-/// Names the place where the two sides of a link meet, at a listener or a relay (SPEC 3.9). It
-/// opens the door and no more: the link handshake decides.
+/// Lets the two sides of a link meet (SPEC 3.9): it names their place at a relay, and at a listener
+/// proves who dials. It opens the door and no more: the link handshake decides.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SlotToken([u8; 16]);
 

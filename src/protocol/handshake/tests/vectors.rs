@@ -129,15 +129,21 @@ fn cases(code: &str, number: u64) -> [Case; 2] {
     let linked = number % 2 == 1;
     let [mut host_rng, mut joiner_rng] = generators(number + 100);
     let (pending, message1) = host.resume.host(index, &mut host_rng);
-    let Ok((_, message2)) = guest.resume.join(index, linked, &frame(&message1), &mut joiner_rng)
-    else {
+    let Ok((_, message2)) = guest.resume.join(linked, &frame(&message1), &mut joiner_rng) else {
         panic!()
     };
     let Ok((_, message3)) = pending.judge(&frame(&message2)) else { panic!() };
     let mut second: Case = [resume, conversation, ("index", index.to_string())].into();
-    for (name, meeting) in [("slot_direct", Meeting::Direct), ("slot_relay", Meeting::Relay)] {
-        second.push((name, hex(&host.resume.slot(meeting, index).bytes())));
-    }
+    let place = u8::try_from(number).unwrap();
+    let random = [0xa0 | place; 8];
+    let direct = |sender| hex(&host.resume.direct_of(sender, random).bytes());
+    second.extend([
+        ("place", place.to_string()),
+        ("slot_relay", hex(&host.resume.slot(place).bytes())),
+        ("random", hex(&random)),
+        ("direct_host", direct(Role::Host)),
+        ("direct_joiner", direct(Role::Joiner)),
+    ]);
     let (computed, _) = steps(
         &Context::link(&host.resume, index),
         host.resume.secret(),

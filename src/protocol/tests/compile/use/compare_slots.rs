@@ -1,7 +1,7 @@
-use pinhole_protocol::keys::{Meeting, ResumeSecret};
+use pinhole_protocol::keys::ResumeSecret;
 
 fn same(one: &ResumeSecret, other: &ResumeSecret) -> bool {
-    one.slot(Meeting::Direct, 1) == other.slot(Meeting::Direct, 1)
+    one.slot(1) == other.slot(1)
 }
 
 fn main() {
