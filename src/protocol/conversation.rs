@@ -14,6 +14,7 @@ mod items;
 mod life;
 mod outbound;
 mod phase;
+mod relink;
 mod route;
 #[cfg(test)]
 mod simulation;
@@ -36,6 +37,7 @@ use alloc::{
 };
 use held::Held;
 use phase::Phase;
+use relink::Between;
 use timers::Rest;
 
 /// Something of ours that has no result yet.
@@ -73,6 +75,7 @@ pub struct Conversation {
     now: Instant,
     messages: Messages,
     links: Links,
+    between: Between,
     ours: BTreeMap<ItemId, Ours>,
     theirs: BTreeMap<ItemId, Theirs>,
     /// Share of the window of each of the peer's items that is delivered and not collected.
@@ -83,6 +86,8 @@ pub struct Conversation {
     /// and without it.
     unverified: Option<Held>,
     next_item: u32,
+    /// Something of either side has had its result.
+    finished: bool,
     words: Words,
     phase: Phase,
     rest: Rest,
@@ -100,12 +105,14 @@ impl Conversation {
             now,
             messages: Messages::new(),
             links: Links::new(),
+            between: Between::new(now),
             ours: BTreeMap::new(),
             theirs: BTreeMap::new(),
             uncollected: BTreeMap::new(),
             queued: VecDeque::new(),
             unverified: setup.verify.then(Held::default),
             next_item: 1,
+            finished: false,
             words: Words::Committed(commitment),
             phase: Phase::Greeting { leaves: false },
             rest: Rest::new(now, setup.ttl),

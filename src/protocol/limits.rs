@@ -10,6 +10,8 @@ pub const CAPABILITIES: u64 = FAITHFUL;
 /// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and
 /// 7.8).
 pub const FAITHFUL: u64 = 1;
+/// Links that are made again when one is lost (SPEC 6).
+pub const RESUMING: u64 = 2;
 
 /// Bytes before the body of a handshake message: `u8` kind, `u16` length (SPEC 3.1).
 pub const HANDSHAKE_HEADER: usize = 3;
@@ -107,8 +109,18 @@ pub const RANGES: usize = 64;
 /// memory.
 pub const PIECES: usize = 64 * RANGES;
 
-/// Links of one conversation (SPEC 6).
+/// Links of one conversation at a time (SPEC 6).
 pub const LINKS: usize = 8;
+/// Time in which a later link has to come into use once its handshake is confirmed (SPEC 6.2).
+pub const LINK_USE_TIME: Duration = Duration::from_secs(5);
+/// Time without a link before the user is told (SPEC 6.5).
+pub const LINK_MISSED: Duration = Duration::from_secs(1);
+/// Time without a link after which a side gives up that has nothing left but to be told so
+/// (SPEC 6.5).
+pub const LINK_PATIENCE: Duration = Duration::from_secs(30);
+/// Links in a row that may end by a record that does not open, with no progress between them
+/// (SPEC 4.5).
+pub const TAMPERED_LINKS: u8 = 8;
 /// Control records that wait in a link: two of the longest messages, which keeps its threads busy.
 /// The rest waits as state, of which the latest counts, and as messages.
 pub const LINK_RECORDS: usize = 36;

@@ -2,15 +2,17 @@
 //! (SPEC 6).
 
 use crate::limits::{
-    BEAT_FAST, BEAT_SLOW, FIRST_RECORD_TIME, LINK_GRANTS, LINK_RECORDS, LINKS, SILENCE_FAST,
-    SILENCE_SLOW, STALLED,
+    BEAT_FAST, BEAT_SLOW, FIRST_RECORD_TIME, LINK_GRANTS, LINK_RECORDS, LINK_USE_TIME, LINKS,
+    SILENCE_FAST, SILENCE_SLOW, STALLED,
 };
 use crate::time::Instant;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-/// A link's place in the table of its conversation, 0 to 7. The code's link is 0.
+/// A link's index in its conversation (SPEC 6.1): the host counts them up, and uses none twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkId(pub u8);
+pub struct LinkId(pub u32);
 
 impl LinkId {
     /// The link that came from the code.
@@ -39,19 +41,27 @@ struct Link {
     grants: usize,
 }
 
-/// A link's way through the table. What arrives is taken in each state; only the link in use is
-/// sent on.
+/// A link's way through the table. Only the link in use is sent on, but for its greeting.
 #[derive(Clone, Copy)]
 enum LinkState {
-    /// Its handshake is confirmed, its first record has yet to arrive (SPEC 6.4).
+    /// Its handshake is confirmed. A joiner waits for `use`; a host may have other links to wait
+    /// for.
     Confirmed {
         /// The moment of its confirmation.
         since: Instant,
     },
-    /// A record has arrived on it, but another link is sent on: its greeting is to come, or past.
-    Unused(Pulse),
+    /// The host has said `use` on it, and waits for `using`.
+    Asked {
+        /// The moment of its confirmation.
+        since: Instant,
+    },
     /// Its greeting has passed (SPEC 6.2): all that is sent goes here.
     InUse(Pulse),
+    /// It is to be closed, and may still have something that was read from it.
+    Cut {
+        /// It has been in use.
+        used: bool,
+    },
 }
 
 /// Heartbeats of a link, in both directions (SPEC 6.4).
@@ -66,51 +76,104 @@ struct Pulse {
 }
 
 pub(crate) struct Links {
-    table: [Option<Link>; LINKS],
+    table: BTreeMap<LinkId, Link>,
 }
 
 impl Links {
-    pub(crate) fn new() -> Self {
-        Self { table: [const { None }; LINKS] }
+    pub(crate) const fn new() -> Self {
+        Self { table: BTreeMap::new() }
     }
 
-    /// A link whose handshake is confirmed; false if its place does not exist or is taken.
+    /// A link whose handshake is confirmed; false if there are too many, or its index is taken.
     pub(crate) fn add(&mut self, now: Instant, id: LinkId) -> bool {
-        match self.table.get_mut(usize::from(id.0)) {
-            Some(place @ None) => {
-                *place = Some(Link {
-                    state: LinkState::Confirmed { since: now },
-                    stalled: false,
-                    records: LINK_RECORDS,
-                    grants: LINK_GRANTS,
-                });
-                true
-            }
-            _ => false,
+        if self.table.len() >= LINKS || self.table.contains_key(&id) {
+            return false;
         }
+        let state = LinkState::Confirmed { since: now };
+        self.table
+            .insert(id, Link { state, stalled: false, records: LINK_RECORDS, grants: LINK_GRANTS });
+        true
     }
 
-    pub(crate) fn lost(&mut self, id: LinkId) -> bool {
-        self.table.get_mut(usize::from(id.0)).and_then(Option::take).is_some()
+    /// A link is gone: true if it has been in use; `None` if there was none.
+    pub(crate) fn lost(&mut self, id: LinkId) -> Option<bool> {
+        self.table.remove(&id).map(|link| link.state.was_used())
     }
 
     fn get(&mut self, id: LinkId) -> Option<&mut Link> {
-        self.table.get_mut(usize::from(id.0))?.as_mut()
+        self.table.get_mut(&id)
     }
 
-    /// A link's greeting has passed: from now on all that is sent goes over it, and over no other.
+    /// A link's greeting has passed: from now on all that is sent goes over it.
     pub(crate) fn put_in_use(&mut self, id: LinkId) {
-        for (index, link) in (0u8..).zip(&mut self.table) {
-            let Some(link) = link else { continue };
-            link.state.put_in_use(index == id.0);
+        if let Some(link) = self.get(id) {
+            if let LinkState::Confirmed { since } | LinkState::Asked { since } = link.state {
+                link.state = LinkState::InUse(Pulse::new(since));
+            }
         }
     }
 
     /// The link that all is sent over.
     pub(crate) fn in_use(&self) -> Option<LinkId> {
-        (0u8..).zip(&self.table).find_map(|(index, link)| {
-            matches!(link.as_ref()?.state, LinkState::InUse(_)).then_some(LinkId(index))
+        let used = |link: &Link| matches!(link.state, LinkState::InUse(_));
+        self.table.iter().find_map(|(id, link)| used(link).then_some(*id))
+    }
+
+    /// True if there is a link in use, and it has not been silent while there was work.
+    pub(crate) fn works(&self) -> bool {
+        let works = |link: &Link| matches!(link.state, LinkState::InUse(_)) && !link.stalled;
+        self.table.values().any(works)
+    }
+
+    /// True if there is no link, whatever its state.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// True if a link's greeting is still to come.
+    pub(crate) fn awaits_greeting(&self, id: LinkId) -> bool {
+        let state = self.room(id).map(|link| link.state);
+        matches!(state, Some(LinkState::Confirmed { .. } | LinkState::Asked { .. }))
+    }
+
+    /// True if something that a link brings counts: it is in use, or was until it was cut.
+    pub(crate) fn counts(&self, id: LinkId) -> bool {
+        self.room(id).is_some_and(|link| link.state.was_used())
+    }
+
+    /// Takes the link on which a host says `use` next, if none that was used is left and none is
+    /// being asked.
+    pub(crate) fn ask(&mut self) -> Option<LinkId> {
+        let first = |link: &Link| matches!(link.state, LinkState::Confirmed { .. });
+        let busy = |link: &Link| matches!(link.state, LinkState::Asked { .. });
+        if self.table.values().any(|link| busy(link) || link.state.was_used()) {
+            return None;
+        }
+        let (id, link) = self.table.iter_mut().find(|(_, link)| first(link))?;
+        if let LinkState::Confirmed { since } = link.state {
+            link.state = LinkState::Asked { since };
+        }
+        Some(*id)
+    }
+
+    /// Marks a link as one to be closed; false if it is already.
+    pub(crate) fn cut(&mut self, id: LinkId) -> bool {
+        self.get(id).is_some_and(|link| {
+            let is_new = !matches!(link.state, LinkState::Cut { .. });
+            link.state = LinkState::Cut { used: link.state.was_used() };
+            is_new
         })
+    }
+
+    /// Marks all links but one as links to be closed. Returns those that were not before.
+    pub(crate) fn cut_others(&mut self, kept: LinkId) -> Vec<LinkId> {
+        let others: Vec<_> = self.table.keys().copied().filter(|id| *id != kept).collect();
+        others.into_iter().filter(|id| self.cut(*id)).collect()
+    }
+
+    /// True if a link is the only one that may still bring something.
+    pub(crate) fn is_alone(&self, id: LinkId) -> bool {
+        self.table.iter().all(|(other, link)| *other == id || !link.state.was_used())
     }
 
     /// True if a link can take a control record: more would wait in it, where nothing later can
@@ -153,20 +216,17 @@ impl Links {
     }
 
     fn room(&self, id: LinkId) -> Option<&Link> {
-        self.table.get(usize::from(id.0))?.as_ref()
+        self.table.get(&id)
     }
 
     /// A record arrived on a link; true if it had been called stalled.
     pub(crate) fn heard(&mut self, id: LinkId) -> bool {
-        self.get(id).is_some_and(|link| {
-            link.state.hear();
-            core::mem::take(&mut link.stalled)
-        })
+        self.get(id).is_some_and(|link| core::mem::take(&mut link.stalled))
     }
 
     /// The peer's heartbeat arrived on a link.
     pub(crate) fn peer_beat(&mut self, id: LinkId, works: bool) {
-        if let Some(pulse) = self.get(id).and_then(|link| link.state.pulse()) {
+        if let Some(LinkState::InUse(pulse)) = self.get(id).map(|link| &mut link.state) {
             pulse.peer_works = works;
         }
     }
@@ -175,11 +235,10 @@ impl Links {
     pub(crate) fn quiet(&mut self, id: LinkId, waited: Duration, work: bool) -> Silence {
         let Some(link) = self.get(id) else { return Silence::Fine };
         let (patience, peer_works) = match &link.state {
-            LinkState::Confirmed { .. } => (FIRST_RECORD_TIME, false),
-            LinkState::Unused(pulse) | LinkState::InUse(pulse) if pulse.peer_works => {
-                (SILENCE_FAST, true)
-            }
-            LinkState::Unused(_) | LinkState::InUse(_) => (SILENCE_SLOW, false),
+            LinkState::Confirmed { .. } | LinkState::Asked { .. } => (use_time(id), false),
+            LinkState::InUse(pulse) if pulse.peer_works => (SILENCE_FAST, true),
+            LinkState::InUse(_) => (SILENCE_SLOW, false),
+            LinkState::Cut { .. } => return Silence::Fine,
         };
         if waited >= patience {
             Silence::Dead
@@ -193,19 +252,21 @@ impl Links {
         }
     }
 
-    /// The moment by which a confirmed link must have had its first record.
-    pub(crate) fn first_record_due(&self) -> Option<Instant> {
-        let due = |link: &Link| match link.state {
-            LinkState::Confirmed { since } => Some(since.after(FIRST_RECORD_TIME)),
-            LinkState::Unused(_) | LinkState::InUse(_) => None,
+    /// The next link that has to be in use soon, and the moment.
+    pub(crate) fn use_due(&self) -> Option<(LinkId, Instant)> {
+        let due = |(id, link): (&LinkId, &Link)| match link.state {
+            LinkState::Confirmed { since } | LinkState::Asked { since } => {
+                Some((*id, since.after(use_time(*id))))
+            }
+            LinkState::InUse(_) | LinkState::Cut { .. } => None,
         };
-        self.table.iter().flatten().filter_map(due).min()
+        self.table.iter().filter_map(due).min_by_key(|(_, due)| *due)
     }
 
     /// Takes the link on which a heartbeat is due: in time, or at once when work begins.
     pub(crate) fn beat(&mut self, now: Instant, work: bool) -> Option<LinkId> {
         let id = self.in_use()?;
-        let pulse = self.get(id)?.state.pulse()?;
+        let LinkState::InUse(pulse) = &mut self.get(id)?.state else { return None };
         let begins = work && !pulse.said_work;
         if !begins && now.since(pulse.beat) < pulse.pace(work) {
             return None;
@@ -219,35 +280,20 @@ impl Links {
         let link = self.room(self.in_use()?).filter(|link| link.records > 0)?;
         match &link.state {
             LinkState::InUse(pulse) => Some(pulse.beat.after(pulse.pace(work))),
-            LinkState::Confirmed { .. } | LinkState::Unused(_) => None,
+            _ => None,
         }
     }
 }
 
 impl LinkState {
-    /// A record has arrived on the link.
-    const fn hear(&mut self) {
-        if let Self::Confirmed { since } = *self {
-            *self = Self::Unused(Pulse::new(since));
-        }
+    const fn was_used(&self) -> bool {
+        matches!(self, Self::InUse(_) | Self::Cut { used: true })
     }
+}
 
-    /// The link is put into use, or another is.
-    const fn put_in_use(&mut self, used: bool) {
-        *self = match (*self, used) {
-            (Self::Confirmed { since }, true) => Self::InUse(Pulse::new(since)),
-            (Self::Unused(pulse), true) => Self::InUse(pulse),
-            (Self::InUse(pulse), false) => Self::Unused(pulse),
-            (state, _) => state,
-        };
-    }
-
-    const fn pulse(&mut self) -> Option<&mut Pulse> {
-        match self {
-            Self::Confirmed { .. } => None,
-            Self::Unused(pulse) | Self::InUse(pulse) => Some(pulse),
-        }
-    }
+/// Time from a link's confirmation to its use (SPEC 6.2, 6.4).
+const fn use_time(id: LinkId) -> Duration {
+    if id.0 == LinkId::CODE.0 { FIRST_RECORD_TIME } else { LINK_USE_TIME }
 }
 
 impl Pulse {
@@ -266,6 +312,7 @@ impl Pulse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec;
 
     fn at(seconds: u64) -> Instant {
         Instant::from_millis(seconds * 1000)
@@ -273,10 +320,10 @@ mod tests {
 
     fn used() -> Links {
         let mut links = Links::new();
-        assert!(links.add(at(0), LinkId::CODE));
-        assert!(!links.add(at(0), LinkId::CODE) && !links.add(at(0), LinkId(8)));
-        assert!(!links.heard(LinkId::CODE));
+        assert!(links.add(at(0), LinkId::CODE) && !links.add(at(0), LinkId::CODE));
+        assert!(!links.heard(LinkId::CODE) && !links.works());
         links.put_in_use(LinkId::CODE);
+        assert!(links.works());
         links
     }
 
@@ -341,48 +388,52 @@ mod tests {
     }
 
     #[test]
-    fn a_link_without_a_first_record_is_noticed_after_40_seconds() {
+    fn a_link_has_its_time_to_come_into_use() {
         let mut links = Links::new();
-        assert!(links.add(at(1), LinkId::CODE));
-        assert_eq!((links.first_record_due(), links.beat_due(false)), (Some(at(41)), None));
+        assert!(links.add(at(1), LinkId::CODE) && links.add(at(2), LinkId(7)));
+        assert_eq!((links.use_due(), links.beat_due(false)), (Some((LinkId(7), at(7))), None));
+        assert_eq!(links.quiet(LinkId(7), Duration::from_secs(5), false), Silence::Dead);
+        assert_eq!(links.quiet(LinkId::CODE, Duration::from_secs(39), false), Silence::Fine);
+        assert_eq!(links.lost(LinkId(7)), Some(false));
+        assert_eq!(links.use_due(), Some((LinkId::CODE, at(41))));
         links.put_in_use(LinkId::CODE);
-        assert_eq!((links.first_record_due(), links.beat_due(false)), (None, Some(at(26))));
-        assert!(links.lost(LinkId::CODE) && !links.lost(LinkId::CODE));
+        assert_eq!((links.use_due(), links.beat_due(false)), (None, Some(at(26))));
+        assert_eq!((links.lost(LinkId::CODE), links.lost(LinkId::CODE)), (Some(true), None));
     }
 
     #[test]
-    fn a_second_link_that_was_heard_may_wait_unused_for_as_long_as_it_beats() {
+    fn a_host_asks_one_link_at_a_time_and_none_before_the_used_one_is_gone() {
         let mut links = used();
-        let second = LinkId(1);
-        let silent = Duration::from_secs;
-        assert!(links.add(at(3), second) && !links.heard(second));
-        assert_eq!((links.in_use(), links.first_record_due()), (Some(LinkId::CODE), None));
-        // Its silence now counts like that of any link with a record.
-        assert_eq!(links.quiet(second, silent(29), false), Silence::Fine);
-        assert_eq!(links.quiet(second, silent(30), false), Silence::Dead);
-        links.peer_beat(second, true);
-        assert_eq!(links.quiet(second, silent(15), false), Silence::Dead);
-        // A third one still has its own 40 seconds.
-        assert!(links.add(at(4), LinkId(2)));
-        assert_eq!(links.first_record_due(), Some(at(44)));
-        links.put_in_use(second);
-        assert_eq!((links.in_use(), links.beat_due(false)), (Some(second), Some(at(5))));
+        assert!(links.add(at(3), LinkId(2)) && links.add(at(3), LinkId(3)));
+        assert_eq!(links.ask(), None);
+        assert!(links.cut(LinkId::CODE) && !links.cut(LinkId::CODE));
+        assert_eq!((links.in_use(), links.ask()), (None, None));
+        assert!(links.counts(LinkId::CODE) && !links.counts(LinkId(2)));
+        assert_eq!(links.lost(LinkId::CODE), Some(true));
+        assert_eq!((links.ask(), links.ask()), (Some(LinkId(2)), None));
+        assert!(links.awaits_greeting(LinkId(2)) && links.awaits_greeting(LinkId(3)));
+        links.put_in_use(LinkId(2));
+        assert_eq!(
+            (links.cut_others(LinkId(2)), links.in_use()),
+            (vec![LinkId(3)], Some(LinkId(2)))
+        );
+        // Nothing can come of one that was never used.
+        assert!(links.is_alone(LinkId(2)) && links.cut_others(LinkId(2)).is_empty());
     }
 
     #[test]
-    fn a_link_that_another_replaces_retires_and_can_be_put_into_use_again() {
+    fn a_silent_link_does_not_work_until_it_is_heard_again() {
         let mut links = used();
-        let second = LinkId(1);
-        assert!(links.add(at(3), second));
-        assert_eq!((links.in_use(), links.first_record_due()), (Some(LinkId::CODE), Some(at(43))));
-        links.peer_beat(LinkId::CODE, true);
-        links.put_in_use(second);
-        assert_eq!((links.in_use(), links.beat_due(false)), (Some(second), Some(at(28))));
-        // Its silence still counts, by the last heartbeat that the peer sent on it.
-        let silent = |seconds| Duration::from_secs(seconds);
-        assert_eq!(links.quiet(LinkId::CODE, silent(15), false), Silence::Dead);
-        links.put_in_use(LinkId::CODE);
-        assert_eq!((links.in_use(), links.beat_due(false)), (Some(LinkId::CODE), Some(at(2))));
-        assert!(links.lost(LinkId::CODE) && links.in_use().is_none());
+        assert_eq!(links.quiet(LinkId::CODE, STALLED, true), Silence::Stalled);
+        assert!(!links.works() && links.in_use().is_some());
+        assert!(links.heard(LinkId::CODE) && links.works());
+    }
+
+    #[test]
+    fn there_are_at_most_eight() {
+        let mut links = Links::new();
+        assert!((0..8).all(|id| links.add(at(0), LinkId(id))) && !links.add(at(0), LinkId(8)));
+        assert!(links.cut(LinkId(3)) && !links.add(at(0), LinkId(8)));
+        assert!(links.lost(LinkId(3)).is_some() && links.add(at(0), LinkId(8)));
     }
 }

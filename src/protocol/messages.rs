@@ -185,11 +185,13 @@ impl Messages {
         self.unsaid.clear();
     }
 
-    /// The peer's state: forgets what it has, and knows what its window admits.
-    pub(crate) fn acknowledged(&mut self, next: u64, allowed: u64) -> Result<(), Violation> {
+    /// The peer's state: forgets what it has, and knows what its window admits. True if it has more
+    /// than before.
+    pub(crate) fn acknowledged(&mut self, next: u64, allowed: u64) -> Result<bool, Violation> {
         if next > self.said {
             return Err(Violation::AcknowledgedUnsent);
         }
+        let is_news = self.first() < next;
         while self.first() < next {
             self.unacknowledged.pop_front();
             match self.place.checked_sub(1) {
@@ -199,7 +201,7 @@ impl Messages {
             }
         }
         self.allowed = self.allowed.max(allowed);
-        Ok(())
+        Ok(is_news)
     }
 
     /// Takes a piece of a message; returns the message that it completes.

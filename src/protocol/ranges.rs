@@ -95,6 +95,18 @@ impl Ranges {
             .fold(0, |sum: u64, (start, end)| sum.saturating_add(end.saturating_sub(*start)))
     }
 
+    /// True if all positions of `range` are in the set.
+    #[must_use]
+    pub fn covers(&self, range: &Range<u64>) -> bool {
+        let last = self.0.range(..=range.start).next_back();
+        range.is_empty() || last.is_some_and(|(_, end)| *end >= range.end)
+    }
+
+    /// The first `most` ranges of those that begin at `from` or behind it.
+    pub fn iter_from(&self, from: u64, most: usize) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.0.range(from..).take(most).map(|(start, end)| *start..*end)
+    }
+
     /// The first `most` ranges.
     pub fn iter(&self, most: usize) -> impl Iterator<Item = Range<u64>> + '_ {
         self.0.iter().take(most).map(|(start, end)| *start..*end)
@@ -133,6 +145,14 @@ mod tests {
                 prop_assert_eq!(ranges.count(), model.len() as u64);
                 prop_assert_eq!(ranges.pieces(), ranges.iter(usize::MAX).count());
                 prop_assert_eq!(ranges.frontier(), (0..).find(|p| !model.contains(p)).unwrap());
+                prop_assert_eq!(
+                    ranges.covers(&(start..start + len)),
+                    (start..start + len).all(|p| model.contains(&p))
+                );
+                prop_assert_eq!(
+                    ranges.iter_from(start, 2).collect::<Vec<_>>(),
+                    ranges.iter(99).filter(|r| r.start >= start).take(2).collect::<Vec<_>>()
+                );
                 let spans: Vec<_> = ranges.iter(usize::MAX).collect();
                 let missing: Vec<u64> = ranges.missing(5..50).iter(usize::MAX).flatten().collect();
                 prop_assert_eq!(

@@ -23,7 +23,8 @@ pub(super) struct Core {
 impl Core {
     /// The conversation of a plan that begins now; both sides are `faithful` or not.
     pub(super) fn new(commitment: Commitment, plan: &Plan, faithful: bool) -> Self {
-        let setup = Setup { want: plan.want, ttl: plan.ttl, verify: plan.verify, faithful };
+        let Plan { want, ttl, verify, .. } = *plan;
+        let setup = Setup { want, ttl, verify, faithful, resuming: false };
         let conversation = Conversation::new(clock::now(), commitment, setup);
         Self { conversation, verify: plan.verify, queue: VecDeque::new(), wake_at: None }
     }

@@ -242,7 +242,9 @@ impl<'a> Driver<'a> {
             // changes nothing here.
             Told::PeerVerified => Effects::none(),
             Told::Stalled => Effects::none().event(Event::Stalled),
-            Told::Flowing => Effects::none().event(Event::Reconnected),
+            Told::Flowing | Told::Reconnected(_) => Effects::none().event(Event::Reconnected),
+            Told::Reconnecting => Effects::none().event(Event::Reconnecting),
+            Told::Tampered(_) => Effects::none(),
             Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
             Told::PeerLeft(reason) => handling.peer_left(reason),
             Told::Over(outcome) => ending.over(outcome),

@@ -143,7 +143,7 @@ impl Ending {
                 return None;
             }
             Outcome::PeerLeft(reason) => failure_from(reason, Side::There),
-            Outcome::LinkLost => {
+            Outcome::LinkLost | Outcome::Unheard => {
                 let detail =
                     "the connection to the other side broke, and what was in progress is lost";
                 Failure::new(Kind::PeerLost, detail).next(again)

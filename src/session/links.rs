@@ -114,7 +114,9 @@ impl<T: Threads> Links<T> {
 
     /// The links that are there from the start are up.
     pub(super) fn up(&self) -> Effects {
-        let up = |effects: Effects, id: &LinkId| effects.input(Input::LinkUp(*id));
+        let up = |effects: Effects, id: &LinkId| {
+            effects.input(Input::LinkUp { link: *id, linked: false })
+        };
         self.links.keys().fold(Effects::none(), up)
     }
 
@@ -270,7 +272,7 @@ mod tests {
     }
 
     fn grant(link: u8) -> Grant {
-        Grant { link: LinkId(link), transfer: ItemId(1), range: 0..9 }
+        Grant { link: LinkId(link.into()), transfer: ItemId(1), range: 0..9 }
     }
 
     #[test]

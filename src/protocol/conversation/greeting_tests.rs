@@ -22,7 +22,7 @@ fn conversation(role: Role, verify: bool) -> Conversation {
     Conversation::new(
         NOW,
         commitment(role),
-        Setup { want: Want::Both, ttl: TTL, verify, faithful: true },
+        Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming: true },
     )
 }
 
@@ -63,7 +63,7 @@ pub(super) fn messages(actions: &Actions) -> Vec<Message> {
 #[test]
 fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
     let mut host = conversation(Role::Host, true);
-    let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
     let (first, last) = (host.next_item(), ItemId(5));
     for _ in 0..4 {
@@ -127,8 +127,8 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
 fn the_words_come_from_the_nonce_that_the_host_was_committed_to() {
     let mut host = conversation(Role::Host, false);
     let mut joiner = conversation(Role::Joiner, false);
-    let opening = host.handle(NOW, Input::LinkUp(LinkId::CODE));
-    let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let opening = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
     assert!(host.verifier().is_none() && joiner.verifier().is_none());
     let [Control::Use(said)] = &controls(&opening)[..] else { panic!() };
     assert_eq!(said.nonce.as_deref(), Some(&NONCE));
@@ -148,7 +148,7 @@ fn the_words_come_from_the_nonce_that_the_host_was_committed_to() {
 fn a_commitment_that_is_not_opened_or_opened_otherwise_ends_as_tampering() {
     for nonce in [None, Some([0x5f; 32].into()), Some([0; 32].into())] {
         let mut joiner = conversation(Role::Joiner, true);
-        let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
+        let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
         let said = told(
             &mut joiner,
             LinkId::CODE,
@@ -163,35 +163,36 @@ fn a_commitment_that_is_not_opened_or_opened_otherwise_ends_as_tampering() {
 fn whichever_link_is_used_first_opens_the_commitment_and_no_other() {
     let mut host = conversation(Role::Host, false);
     let mut joiner = conversation(Role::Joiner, false);
-    let first = host.handle(NOW, Input::LinkUp(LinkId(1)));
+    let first = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
     let nonce = |actions: &Actions| match &controls(actions)[..] {
         [Control::Use(greeting)] => greeting.nonce,
         _ => panic!(),
     };
     assert_eq!(nonce(&first), Some(NONCE.into()));
-    let _ = joiner.handle(NOW, Input::LinkUp(LinkId(1)));
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
     assert!(!told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW))).control.is_empty());
     let _ = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
-    assert_eq!(nonce(&host.handle(NOW, Input::LinkUp(LinkId(2)))), None);
-    let _ = joiner.handle(NOW, Input::LinkUp(LinkId(2)));
+    let up = host.handle(NOW, Input::LinkUp { link: LinkId(2), linked: false });
+    assert_eq!((&up.cut[..], up.control.is_empty()), (&[LinkId(1)][..], true));
+    let asked = host.handle(NOW, Input::LinkDown(LinkId(1), LinkEnd::Closed));
+    assert_eq!(nonce(&asked), None);
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(2), linked: false });
     let words = joiner.verifier().unwrap().words();
     let second = told(
         &mut joiner,
         LinkId(2),
         &Control::Use(Greeting { nonce: None, ..greeting(0, WINDOW) }),
     );
-    assert!(
-        !second.events.iter().any(|event| matches!(event, Event::Over(_))),
-        "{:?}",
-        second.events
-    );
+    assert_eq!((&second.cut[..], second.control.is_empty()), (&[LinkId(1)][..], true));
+    let second = joiner.handle(NOW, Input::LinkDown(LinkId(1), LinkEnd::Closed));
+    assert!(matches!(controls(&second)[0], Control::Using(_)), "{:?}", second.events);
     assert_eq!(joiner.verifier().unwrap().words(), words);
 }
 
 #[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
-    let _ = joiner.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
     let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
     let length = Body::MAX as u64;
     for _ in 0..WINDOW / length + 1 {
@@ -200,8 +201,10 @@ fn a_new_link_gets_everything_unacknowledged_in_order() {
             joiner.handle(NOW, Input::Body(item, Body::text(item, "x".repeat(Body::MAX)).unwrap()));
     }
     // The last of them waited for the window, which the new link's greeting widens.
-    let _ = joiner.handle(NOW, Input::LinkUp(LinkId(1)));
-    let greeted = told(&mut joiner, LinkId(1), &Control::Use(greeting(1, WINDOW + length)));
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let use_it = told(&mut joiner, LinkId(1), &Control::Use(greeting(1, WINDOW + length)));
+    assert_eq!((&use_it.cut[..], use_it.control.is_empty()), (&[LinkId::CODE][..], true));
+    let greeted = joiner.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
     assert_eq!(greeted.control.len(), crate::limits::LINK_RECORDS);
     let greeted = settled(&mut joiner, greeted);
     let mut numbers: Vec<u64> = Vec::new();

@@ -27,9 +27,9 @@ impl Attacked {
         let mut host = Conversation::new(
             NOW,
             commitment(Role::Host),
-            Setup { want: Want::Both, ttl: TTL, verify, faithful: true },
+            Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming: false },
         );
-        let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+        let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
         let mut this = Self { host, number: 0 };
         let _ = this.control(&greeting());
         this
@@ -125,9 +125,9 @@ fn a_greeting_says_what_its_side_came_for() {
     let mut host = Conversation::new(
         NOW,
         commitment(Role::Host),
-        Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true },
+        Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true, resuming: false },
     );
-    let _ = host.handle(NOW, Input::LinkUp(LinkId::CODE));
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
     let silent =
         Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None, nonce: None });
     assert!(violated(&host.handle(NOW, Input::Control(LinkId::CODE, &encoded(&silent, 0)))));

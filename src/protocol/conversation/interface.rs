@@ -23,13 +23,21 @@ pub struct Setup {
     pub verify: bool,
     /// Both sides have said that they are faithful (SPEC 3.2): entries go as they are.
     pub faithful: bool,
+    /// Both sides have said that they are resuming (SPEC 3.2): a lost link is made again, and its
+    /// loss is not the end.
+    pub resuming: bool,
 }
 
 /// Everything that a conversation can be told.
 pub enum Input<'a> {
     /// A link's handshake is confirmed.
-    LinkUp(LinkId),
-    /// A link ended: nothing more will be read from it.
+    LinkUp {
+        /// Its index, which no other has had.
+        link: LinkId,
+        /// The peer, a joiner, has said that it still has a working one.
+        linked: bool,
+    },
+    /// A link ended: nothing more will be read from it, and all that was has been told.
     LinkDown(LinkId, LinkEnd),
     /// A read on a link has waited this long for its next byte. Time spent writing to a disk is not
     /// waiting (SPEC 6.4).
@@ -121,6 +129,8 @@ pub struct Actions {
     /// Control records to seal and send, in order; each is the body of one record, and answered
     /// with [`Input::Taken`].
     pub control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
+    /// Links to close at once, each answered with [`Input::LinkDown`].
+    pub cut: Vec<LinkId>,
     /// Ranges of our transfers to read and send over a link, each answered with [`Input::Sent`] or
     /// [`Input::Unserved`].
     pub grants: Vec<Grant>,
@@ -210,6 +220,12 @@ pub enum Event {
     Stalled,
     /// Bytes again.
     Flowing,
+    /// For a second there has been no link, and another is sought.
+    Reconnecting,
+    /// This one is in use instead, after [`Event::Reconnecting`].
+    Reconnected(LinkId),
+    /// A link has ended because a record did not open: somebody on its way may have changed it.
+    Tampered(LinkId),
     /// The channel ends in this time unless something is said.
     Expiring(Duration),
     /// The peer said goodbye.
@@ -236,8 +252,10 @@ pub enum Outcome {
     PeerLeft(Reason),
     /// This side ended it with [`Input::Abort`].
     Aborted(Reason),
-    /// The last link is lost.
+    /// The last link is lost, and no other can be made.
     LinkLost,
+    /// Everything that the peer had is here, and there was no link to say so.
+    Unheard,
     /// A confirmed peer never sent a valid record.
     NeverHeard,
     /// Nothing was said for the channel's time.

@@ -162,6 +162,7 @@ impl Conversation {
             return Err(Violation::AnsweredUnsent);
         }
         let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
+        self.finished = true;
         let possible = match &ours {
             Ours::Body => true,
             Ours::Offered(_) => false,
@@ -204,6 +205,7 @@ impl Conversation {
         if let Theirs::Body(window) = theirs {
             self.collected(window);
         }
+        self.finished = true;
         self.messages.send(Message::Result { item, failed, differences });
     }
 
@@ -243,7 +245,6 @@ impl Conversation {
             && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS
         {
             let Some(offer) = self.queued.pop_front() else { return };
-            self.rest.renew(self.now);
             let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
             self.ours.insert(offer.item, Ours::Offered(paths));
             self.say_held(Message::Offer(offer));
@@ -308,6 +309,14 @@ impl Conversation {
                 OutgoingNews::AllRead => Event::AllRead(item),
             });
         }
+    }
+
+    /// The transfers of ours that run.
+    pub(super) fn running(&mut self) -> impl Iterator<Item = &mut Outgoing> {
+        self.ours.values_mut().filter_map(|ours| match ours {
+            Ours::Running(transfer) => Some(&mut **transfer),
+            Ours::Body | Ours::Offered(_) => None,
+        })
     }
 
     /// Grants what a link can take again of all transfers of ours.

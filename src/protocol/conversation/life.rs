@@ -10,8 +10,23 @@ use crate::wire::{Message, Reason};
 impl Conversation {
     /// Brings about everything that time and the latest change lead to.
     pub(super) fn live(&mut self, actions: &mut Actions) {
-        if self.is_due(Timer::FirstRecordMissing) {
+        if self.is_due(Timer::NeverHeard) {
             return self.end(Outcome::NeverHeard, actions);
+        }
+        while let Some((link, _)) = self.links.use_due().filter(|(_, due)| *due <= self.now) {
+            self.give_link_up(link, actions);
+            if self.phase.is_over() {
+                return;
+            }
+        }
+        self.ask(actions);
+        if self.is_due(Timer::LastWordMissed) {
+            if let Some(outcome) = self.last_word_missed() {
+                return self.end(outcome, actions);
+            }
+        }
+        if self.is_due(Timer::LinkMissing) {
+            self.tell_missing(actions);
         }
         if self.messages.ignored() {
             return self.end_now(

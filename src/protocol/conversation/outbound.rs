@@ -96,8 +96,12 @@ impl Conversation {
         while let Some(item) = self.state.credit.iter().find(sayable).copied() {
             self.state.credit.remove(&item);
             let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { continue };
-            if let Some(credit) = transfer.credit(item) {
-                return Some(credit);
+            let credit = transfer.credit(item);
+            if transfer.has_more() {
+                self.state.credit.insert(item);
+            }
+            if credit.is_some() {
+                return credit;
             }
         }
         None

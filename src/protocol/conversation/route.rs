@@ -37,20 +37,21 @@ impl Conversation {
 
     fn route(&mut self, input: Input<'_>, actions: &mut Actions) -> Result<(), Violation> {
         match input {
-            Input::LinkUp(link) => self.link_up(link, actions),
+            Input::LinkUp { link, linked } => self.link_up(link, linked, actions),
             Input::LinkDown(_, LinkEnd::Malformed) => {
                 return Err(Violation::UnreadableRecord);
             }
-            Input::LinkDown(link, end) => self.link_down(link, end, actions),
+            Input::LinkDown(link, end) => self.link_down(link, end, actions)?,
             Input::Quiet(link, waited) => match self.links.quiet(link, waited, self.has_work()) {
                 Silence::Fine => {}
-                Silence::Stalled => actions.events.push(Event::Stalled),
-                Silence::Dead => self.link_down(link, LinkEnd::Closed, actions),
+                Silence::Stalled => {
+                    self.told_of_silence();
+                    actions.events.push(Event::Stalled);
+                }
+                Silence::Dead => self.give_link_up(link, actions),
             },
             Input::Control(link, body) => {
-                if self.links.heard(link) {
-                    actions.events.push(Event::Flowing);
-                }
+                self.flows(link, actions);
                 let control = read(body).ok_or(Violation::UnreadableControl)?;
                 self.control(link, control, actions)?;
             }
@@ -60,7 +61,6 @@ impl Conversation {
                 actions.events.push(Event::Failed(item, Reason::Done));
             }
             Input::Body(item, body) => {
-                self.rest.renew(self.now);
                 self.ours.insert(item, Ours::Body);
                 self.say_held(body.into_message());
             }
@@ -88,7 +88,6 @@ impl Conversation {
                 self.our_transfer(item, actions, |transfer| transfer.available(position))
             }
             Input::Sent(link, item, _) => {
-                self.rest.renew(self.now);
                 self.links.served(link);
                 self.our_transfer(item, actions, |transfer| transfer.sent(link));
             }
@@ -148,20 +147,23 @@ impl Conversation {
                 self.their_transfer(item, actions);
             }
             Input::Wrote(item, range) => {
-                self.rest.renew(self.now);
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    transfer.wrote(range)?;
+                    if transfer.wrote(range)? {
+                        self.rest.renew(self.now);
+                        self.between.progress();
+                    }
                     actions.events.push(Event::Progress(item, transfer.progress()));
                 }
-                if self.links.in_use().is_some_and(|link| self.links.heard(link)) {
-                    actions.events.push(Event::Flowing);
+                if let Some(link) = self.links.in_use() {
+                    self.flows(link, actions);
                 }
                 self.their_transfer(item, actions);
             }
             Input::Passed(item, range) => {
-                self.rest.renew(self.now);
                 if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    transfer.passed(range);
+                    if transfer.passed(range) {
+                        self.rest.renew(self.now);
+                    }
                     actions.events.push(Event::Progress(item, transfer.progress()));
                 }
                 self.their_transfer(item, actions);
@@ -180,53 +182,6 @@ impl Conversation {
         Ok(())
     }
 
-    fn link_up(&mut self, link: LinkId, actions: &mut Actions) {
-        if self.links.add(self.now, link) && self.role == Role::Host {
-            // The host alone puts a link into use (SPEC 6.2), and this is its first record.
-            let greeting = self.greeting(link);
-            self.hand(link, &Control::Use(greeting), actions);
-        }
-    }
-
-    fn greeting(&self, link: LinkId) -> Greeting {
-        let (next, window) = self.messages.state();
-        let code = link == LinkId::CODE;
-        let ttl = u32::try_from(self.setup.ttl.as_secs()).unwrap_or(u32::MAX);
-        let nonce = if let Words::Committed(commitment) = &self.words {
-            commitment.nonce().copied()
-        } else {
-            None
-        };
-        Greeting {
-            next,
-            window,
-            want: code.then_some(self.setup.want),
-            ttl: code.then_some(ttl),
-            nonce: nonce.map(Into::into),
-        }
-    }
-
-    fn link_down(&mut self, link: LinkId, end: LinkEnd, actions: &mut Actions) {
-        let heard = self.phase.greeted();
-        if !self.links.lost(link) {
-            return;
-        }
-        self.messages.link_lost();
-        for ours in self.ours.values_mut() {
-            if let Ours::Running(transfer) = ours {
-                transfer.link_lost(link);
-            }
-        }
-        let outcome = match end {
-            // One failure on the only kind of link there is (SPEC 4.5).
-            LinkEnd::Tampered | LinkEnd::Malformed => Outcome::Tampered,
-            LinkEnd::Closed if self.nothing_owed() => Outcome::Done,
-            LinkEnd::Closed if !heard => Outcome::NeverHeard,
-            LinkEnd::Closed => Outcome::LinkLost,
-        };
-        self.end(outcome, actions);
-    }
-
     fn control(
         &mut self,
         link: LinkId,
@@ -234,42 +189,37 @@ impl Conversation {
         actions: &mut Actions,
     ) -> Result<(), Violation> {
         match control {
-            Control::Use(_) | Control::Using(_) if self.links.in_use() == Some(link) => {
-                return Err(Violation::SecondGreeting);
-            }
             Control::Use(greeting) if self.role == Role::Joiner => {
-                if !self.open_commitment(&greeting, actions) {
-                    return Ok(());
-                }
-                self.links.put_in_use(link);
-                let answer = self.greeting(link);
-                self.hand(link, &Control::Using(answer), actions);
-                self.greeted(&greeting, actions)?;
+                self.greets(link, greeting, actions)?;
             }
             Control::Using(greeting) if self.role == Role::Host => {
-                if !self.open_commitment(&greeting, actions) {
-                    return Ok(());
-                }
-                self.links.put_in_use(link);
-                self.greeted(&greeting, actions)?;
+                self.greets(link, greeting, actions)?;
             }
             Control::Use(_) | Control::Using(_) => {
                 return Err(Violation::NotItsGreeting);
             }
-            _ if !self.phase.greeted() => return Err(Violation::EarlyControl),
+            _ if self.links.awaits_greeting(link) => return Err(Violation::EarlyControl),
+            // Nothing that was ever in use has brought it.
+            _ if !self.links.counts(link) => {}
             Control::Fragment { number, last, bytes } => {
                 let message = self.messages.fragment(number, last, &bytes)?;
                 if let Some(message) = message {
                     self.rest.renew(self.now);
+                    self.between.progress();
                     self.state.received = true;
                     self.message(message, actions)?;
                 }
             }
-            Control::Received { next, window } => self.messages.acknowledged(next, window)?,
+            Control::Received { next, window } => self.acknowledged(next, window)?,
             Control::Credit { transfer, limit, parts, written } => {
                 if let Some(Ours::Running(outgoing)) = self.ours.get_mut(&transfer) {
+                    let (before, _) = outgoing.written();
                     outgoing.credit(limit, parts, &written)?;
                     let (done, frontier) = outgoing.written();
+                    if done > before {
+                        self.rest.renew(self.now);
+                        self.between.progress();
+                    }
                     actions.events.push(Event::Written { transfer, done, frontier });
                 }
                 self.our_transfer(transfer, actions, |_| ());
@@ -296,7 +246,7 @@ impl Conversation {
 
     /// Opens the commitment with the first greeting, whichever link brings it (SPEC 3.5): false,
     /// and the end, if it is not the host's.
-    fn open_commitment(&mut self, greeting: &Greeting, actions: &mut Actions) -> bool {
+    pub(super) fn open_commitment(&mut self, greeting: &Greeting, actions: &mut Actions) -> bool {
         let Words::Committed(commitment) = &self.words else { return true };
         match commitment.open(greeting.nonce.as_deref()) {
             Ok(verifier) => {
@@ -310,12 +260,25 @@ impl Conversation {
         }
     }
 
-    /// The other side's greeting: its state, and on the code's link what it came for.
-    fn greeted(&mut self, greeting: &Greeting, actions: &mut Actions) -> Result<(), Violation> {
+    /// The peer's state: it has our messages before `next`, and its window is this.
+    fn acknowledged(&mut self, next: u64, window: u64) -> Result<(), Violation> {
+        if self.messages.acknowledged(next, window)? {
+            self.rest.renew(self.now);
+            self.between.progress();
+        }
+        Ok(())
+    }
+
+    /// The other side's greeting: its state, and the first time what it came for.
+    pub(super) fn greeted(
+        &mut self,
+        greeting: &Greeting,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
         if greeting.want.is_none() && !self.phase.greeted() {
             return Err(Violation::NoWant);
         }
-        self.messages.acknowledged(greeting.next, greeting.window)?;
+        self.acknowledged(greeting.next, greeting.window)?;
         if let (Some(want), false) = (greeting.want, self.phase.greeted()) {
             self.phase = self.phase.on_greeting();
             self.rest.renew(self.now);

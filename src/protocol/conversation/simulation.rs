@@ -67,7 +67,8 @@ struct Side {
 
 impl Side {
     fn new(role: Role, want: Want, change: impl FnOnce(&mut Setup)) -> Self {
-        let mut setup = Setup { want, ttl: crate::limits::TTL, verify: false, faithful: true };
+        let mut setup =
+            Setup { want, ttl: crate::limits::TTL, verify: false, faithful: true, resuming: false };
         change(&mut setup);
         Self {
             conversation: Conversation::new(Instant::from_millis(0), commitment(role), setup),
@@ -131,8 +132,8 @@ impl Pair {
     fn with(host: Side, joiner: Side) -> Self {
         let mut pair =
             Self { sides: [host, joiner], now: Instant::from_millis(0), pace: 0, cut: false };
-        pair.tell(0, Input::LinkUp(LinkId::CODE));
-        pair.tell(1, Input::LinkUp(LinkId::CODE));
+        pair.tell(0, Input::LinkUp { link: LinkId::CODE, linked: false });
+        pair.tell(1, Input::LinkUp { link: LinkId::CODE, linked: false });
         pair
     }
 

@@ -1,15 +1,21 @@
 //! Everything in a conversation that time alone brings about, one table.
 
 use super::Conversation;
-use crate::limits::{EXPIRING, LEAVE_PATIENCE, TTL_MIN};
+use crate::limits::{EXPIRING, LEAVE_PATIENCE, LINK_PATIENCE, TTL_MIN};
 use crate::time::Instant;
 use core::time::Duration;
 
 /// One thing that time brings about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
-    /// A confirmed link has had no record in the time for its first: the conversation is over.
-    FirstRecordMissing,
+    /// Nothing was heard of the peer in the time for its first record: the conversation is over.
+    NeverHeard,
+    /// A confirmed link has not come into use in its time: it is given up.
+    LinkUnused,
+    /// There is no link in use: the user is told.
+    LinkMissing,
+    /// There has been no link for long, and this side needs one for a last word alone: it ends.
+    LastWordMissed,
     /// The channel has rested for its whole time: it ends.
     Expired,
     /// The channel ends in five minutes unless something is said: the user is told.
@@ -22,8 +28,11 @@ pub(super) enum Timer {
 
 impl Timer {
     /// All of them.
-    const ALL: [Self; 5] = [
-        Self::FirstRecordMissing,
+    const ALL: [Self; 8] = [
+        Self::NeverHeard,
+        Self::LinkUnused,
+        Self::LinkMissing,
+        Self::LastWordMissed,
         Self::Expired,
         Self::ExpiresSoon,
         Self::GoodbyeUnanswered,
@@ -79,11 +88,21 @@ impl Conversation {
     /// The moment at which a timer fires; `None` while it does not run.
     fn fires_at(&self, timer: Timer) -> Option<Instant> {
         match timer {
-            Timer::FirstRecordMissing => self.links.first_record_due(),
+            Timer::NeverHeard => (!self.phase.greeted()).then(|| self.between.never_heard_at()),
+            Timer::LinkUnused => self.links.use_due().map(|(_, due)| due),
+            Timer::LinkMissing => self.between.tell_at(),
+            Timer::LastWordMissed => {
+                self.between.give_up_at().filter(|_| self.last_word_missed().is_some())
+            }
             Timer::Expired => Some(self.rest.expires_at()),
             Timer::ExpiresSoon => self.rest.tell_at().filter(|_| self.phase.greeted()),
             Timer::GoodbyeUnanswered => {
-                self.phase.goodbye().map(|goodbye| goodbye.since.after(LEAVE_PATIENCE))
+                self.phase.goodbye().map(|goodbye| {
+                    // A link that lost it is made again.
+                    let heard = !self.setup.resuming || self.messages.has(goodbye.number);
+                    let patience = if heard { LEAVE_PATIENCE } else { LINK_PATIENCE };
+                    goodbye.since.after(patience)
+                })
             }
             Timer::HeartbeatDue => self.links.beat_due(self.has_work()),
         }

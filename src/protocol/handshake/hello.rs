@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::share::ShareFault;
-use crate::limits::{CAPABILITIES, FAITHFUL, VERSIONS};
+use crate::limits::{CAPABILITIES, FAITHFUL, RESUMING, VERSIONS};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -90,6 +90,12 @@ impl Peer {
     #[must_use]
     pub const fn is_faithful(&self) -> bool {
         self.capabilities & FAITHFUL != 0
+    }
+
+    /// True if it makes links again when one is lost (SPEC 6).
+    #[must_use]
+    pub const fn is_resuming(&self) -> bool {
+        self.capabilities & RESUMING != 0
     }
 }
 

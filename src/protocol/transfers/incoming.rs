@@ -5,8 +5,11 @@ use super::{Fault, Whole};
 use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
 use crate::ranges::Ranges;
 use crate::violation::Violation;
-use crate::wire::{Control, Differences, Entry, EntryKind, ItemId, Offer, Part, PathPart, Reason};
+use crate::wire::{
+    Control, Differences, Entry, EntryKind, ItemId, Offer, Part, PathPart, Reason, Span,
+};
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// Credit is said again once this much more can be granted: an eighth, so that the sender never
@@ -45,8 +48,8 @@ pub(crate) struct Incoming {
     /// The last credit: its limit, and how many parts were registered, and registered but
     /// unwritten, then.
     said: Option<(u64, (u32, usize))>,
-    /// A new link has to hear it once more.
-    again: bool,
+    /// A new link has to hear the credit, and of the written ranges all from here.
+    again: Option<u64>,
     total: Option<(u32, u64, Differences)>,
     whole: bool,
 }
@@ -67,7 +70,7 @@ impl Incoming {
             unwritten: VecDeque::new(),
             written: Ranges::default(),
             said: None,
-            again: false,
+            again: None,
             total: None,
             whole: false,
         }
@@ -163,26 +166,27 @@ impl Incoming {
         Ok(())
     }
 
-    /// Of a range no bytes come, and that is noted.
-    pub(crate) fn passed(&mut self, range: Range<u64>) {
-        self.insert(range);
+    /// Of a range no bytes come, and that is noted. True if it is new.
+    pub(crate) fn passed(&mut self, range: Range<u64>) -> bool {
+        self.insert(range)
     }
 
-    /// A range is written.
-    pub(crate) fn wrote(&mut self, range: Range<u64>) -> Result<(), Violation> {
+    /// A range is written. True if something of it is new.
+    pub(crate) fn wrote(&mut self, range: Range<u64>) -> Result<bool, Violation> {
         if range.end > self.said.map_or(0, |(limit, _)| limit) || range.end > self.end {
             return Err(Violation::BytesUnasked);
         }
-        self.insert(range);
-        Ok(())
+        Ok(self.insert(range))
     }
 
-    fn insert(&mut self, range: Range<u64>) {
+    fn insert(&mut self, range: Range<u64>) -> bool {
+        let is_new = !self.written.covers(&range);
         self.written.insert(range);
         let frontier = self.written.frontier();
         while self.unwritten.front().is_some_and(|end| *end <= frontier) {
             self.unwritten.pop_front();
         }
+        is_new
     }
 
     /// The sender has said all: its totals.
@@ -239,9 +243,14 @@ impl Incoming {
         None
     }
 
-    /// A new link hears the credit whatever has changed.
+    /// A new link hears the credit whatever has changed, and all that is written (SPEC 6.2).
     pub(crate) const fn say_again(&mut self) {
-        self.again = true;
+        self.again = Some(0);
+    }
+
+    /// True if there is more to say of what is written.
+    pub(crate) const fn has_more(&self) -> bool {
+        self.again.is_some()
     }
 
     /// Credit that the sender should hear: when much more can be granted, a part is registered or
@@ -253,12 +262,17 @@ impl Incoming {
             Some((said, before)) => limit >= said.saturating_add(CREDIT_STEP) || parts != before,
             None => true,
         };
-        if !self.accepted || self.whole || !(news || self.again) {
+        if !self.accepted || self.whole || !(news || self.again.is_some()) {
+            self.again = None;
             return None;
         }
-        self.again = false;
         self.said = Some((limit, parts));
-        let written = self.written.iter(RANGES).map(Into::into).collect();
+        let from = self.again.take();
+        let written: Vec<Span> =
+            self.written.iter_from(from.unwrap_or(0), RANGES).map(Into::into).collect();
+        if from.is_some() && written.len() == RANGES {
+            self.again = written.last().map(|span| span.end);
+        }
         Some(Control::Credit { transfer, limit, parts: self.registered, written })
     }
 
@@ -361,7 +375,7 @@ mod tests {
             panic!()
         };
         assert_eq!(transfer.gap(&(0..HUGE - 1)), Ok(()));
-        transfer.passed(0..HUGE - 1);
+        assert!(transfer.passed(0..HUGE - 1) && !transfer.passed(5..9));
         let Some(Control::Credit { limit, .. }) = transfer.credit(ItemId(1)) else {
             panic!("no credit past the gap")
         };

@@ -1,12 +1,15 @@
 //! One transfer on its way out.
 
 use super::paths::Paths;
-use crate::limits::{LINKS, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, TRANSFER_GRANTS};
+use crate::limits::{PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, RANGES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::ranges::Ranges;
 use crate::violation::Violation;
 use crate::wire::{Entry, ItemId, Message, Part, PathPart, Span};
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
 use core::ops::Range;
 
 /// Positions in one grant: enough that a grant's way through the program does not count, small
@@ -20,6 +23,15 @@ pub(crate) enum News {
     PartWanted,
     /// Everything was read and sent: check that no source changed.
     AllRead,
+}
+
+/// Everything that a link was granted of a transfer.
+#[derive(Default)]
+struct Out {
+    /// Not known to be written.
+    ranges: Ranges,
+    /// Grants that it has not served yet.
+    unserved: usize,
 }
 
 /// A transfer out, from its acceptance.
@@ -43,9 +55,10 @@ pub(crate) struct Outgoing {
     /// Positions below were granted at least once; some of them must be again.
     cursor: u64,
     again: Ranges,
-    /// Granted and not known to be written, by link, and how many grants are unserved.
-    out: [Ranges; LINKS],
-    unserved: [usize; LINKS],
+    /// Granted to links and not known to be written.
+    out: BTreeMap<LinkId, Out>,
+    /// The receiver has yet to say all that it has of what a lost link was granted.
+    unsure: bool,
     written: Ranges,
     total: Option<u64>,
     part_wanted: bool,
@@ -67,8 +80,8 @@ impl Outgoing {
             limit: 0,
             cursor: 0,
             again: Ranges::default(),
-            out: Default::default(),
-            unserved: [0; LINKS],
+            out: BTreeMap::new(),
+            unsure: false,
             written: Ranges::default(),
             total: None,
             part_wanted: false,
@@ -132,13 +145,16 @@ impl Outgoing {
                 return Err(Violation::WroteUnsent);
             }
             self.written.insert(span.start..span.end);
-            for out in &mut self.out {
-                out.remove(span.start..span.end);
+            for out in self.out.values_mut() {
+                out.ranges.remove(span.start..span.end);
             }
             self.again.remove(span.start..span.end);
             if self.written.pieces() > PIECES {
                 return Err(Violation::ManyPieces);
             }
+        }
+        if written.len() < RANGES {
+            self.unsure = false;
         }
         let frontier = self.written.frontier();
         while self.unwritten.front().is_some_and(|end| *end <= frontier) {
@@ -158,8 +174,8 @@ impl Outgoing {
             return false;
         }
         self.cursor = self.cursor.max(range.end);
-        for out in &mut self.out {
-            out.remove(range.clone());
+        for out in self.out.values_mut() {
+            out.ranges.remove(range.clone());
         }
         self.again.remove(range);
         true
@@ -168,14 +184,13 @@ impl Outgoing {
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
     pub(crate) fn grants(&mut self, link: LinkId, room: usize) -> Vec<Range<u64>> {
-        let index = usize::from(link.0);
         let sendable = self.limit.min(self.sendable).min(self.available.unwrap_or(u64::MAX));
         let mut granted = Vec::new();
-        let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index))
-        else {
+        if self.unsure {
             return granted;
-        };
-        while *unserved < TRANSFER_GRANTS && granted.len() < room {
+        }
+        let out = self.out.entry(link).or_default();
+        while out.unserved < TRANSFER_GRANTS && granted.len() < room {
             let range = match self.again.take(GRANT) {
                 Some(range) => range,
                 None if self.cursor < sendable => {
@@ -185,8 +200,8 @@ impl Outgoing {
                 }
                 None => break,
             };
-            *unserved = unserved.saturating_add(1);
-            out.insert(range.clone());
+            out.unserved = out.unserved.saturating_add(1);
+            out.ranges.insert(range.clone());
             granted.push(range);
         }
         granted
@@ -194,21 +209,18 @@ impl Outgoing {
 
     /// A link has sent a range that it was granted.
     pub(crate) fn sent(&mut self, link: LinkId) {
-        if let Some(unserved) = self.unserved.get_mut(usize::from(link.0)) {
-            *unserved = unserved.saturating_sub(1);
+        if let Some(out) = self.out.get_mut(&link) {
+            out.unserved = out.unserved.saturating_sub(1);
         }
     }
 
-    /// A link is lost: what it was granted and the receiver has not written is to be sent again.
+    /// A link is lost: what it was granted is to be sent again, once the receiver has said what of
+    /// it is written.
     pub(crate) fn link_lost(&mut self, link: LinkId) {
-        let index = usize::from(link.0);
-        if let (Some(out), Some(unserved)) = (self.out.get_mut(index), self.unserved.get_mut(index))
-        {
-            for range in core::mem::take(out).iter(usize::MAX) {
-                self.again.insert(range);
-            }
-            *unserved = 0;
+        for range in self.out.remove(&link).iter().flat_map(|out| out.ranges.iter(usize::MAX)) {
+            self.again.insert(range);
         }
+        self.unsure = true;
     }
 
     /// Takes the next work for the program; each comes once.
@@ -221,7 +233,7 @@ impl Outgoing {
         }
         let sent = self.total == Some(self.cursor)
             && self.again.is_empty()
-            && self.unserved.iter().all(|unserved| *unserved == 0);
+            && self.out.values().all(|out| out.unserved == 0);
         if sent && self.unregistered.is_empty() && !self.all_read {
             self.all_read = true;
             return Some(News::AllRead);
@@ -268,11 +280,33 @@ mod tests {
         transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)));
         transfer.link_lost(LinkId::CODE);
+        assert_eq!(transfer.grants(LinkId(1), 9), [], "nobody has said what is written");
+        transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(
-            transfer.grants(LinkId::CODE, 9).first(),
+            transfer.grants(LinkId(1), 9).first(),
             Some(&(9 << 20..10 << 20)),
             "the gap was said and is not sent again"
         );
+    }
+
+    #[test]
+    fn what_is_written_is_not_sent_again_however_many_credits_name_it() {
+        let mut transfer = transfer();
+        transfer.part(1, 1 << 20, false);
+        transfer.credit(1 << 20, 1, &[]).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(0..1 << 20)));
+        transfer.link_lost(LinkId::CODE);
+        let spans: Vec<Span> =
+            (0..80).map(|at| Span { start: at * 10, end: at * 10 + 9 }).collect();
+        transfer.credit(1 << 20, 1, &spans[..64]).unwrap();
+        assert_eq!(transfer.grants(LinkId(1), 9), [], "more may be named");
+        transfer.credit(1 << 20, 1, &spans[64..]).unwrap();
+        let mut again = Vec::new();
+        while let Some(range) = transfer.grants(LinkId(1), 1).pop() {
+            transfer.sent(LinkId(1));
+            again.push(range);
+        }
+        assert_eq!((again.len(), again[0].clone(), again[79].clone()), (80, 9..10, 799..1 << 20));
     }
 
     #[test]

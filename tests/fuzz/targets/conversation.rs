@@ -36,7 +36,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut conversation = Conversation::new(
         Instant::from_millis(now),
         commitment,
-        Setup { want, ttl: TTL, verify: first & 2 != 0, faithful: first & 4 != 0 },
+        Setup { want, ttl: TTL, verify: first & 2 != 0, faithful: first & 4 != 0, resuming: false },
     );
     let want = if want == Want::Take { Want::Give } else { Want::Take };
     let theirs = Greeting { next: 0, window: 1 << 24, want: Some(want), ttl: Some(60), nonce };
@@ -69,7 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     };
-    tell(&mut conversation, now, Input::LinkUp(LinkId::CODE));
+    tell(&mut conversation, now, Input::LinkUp { link: LinkId::CODE, linked: false });
     if first & 4 == 0 {
         tell(&mut conversation, now, Input::Control(LinkId::CODE, &greeting));
     }

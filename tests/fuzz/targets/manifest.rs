@@ -40,9 +40,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut taker = Conversation::new(
         now,
         commitment,
-        Setup { want: Want::Take, ttl: TTL, verify: false, faithful: true },
+        Setup { want: Want::Take, ttl: TTL, verify: false, faithful: true, resuming: false },
     );
-    let mut events = taker.handle(now, Input::LinkUp(LinkId::CODE)).events;
+    let mut events = taker.handle(now, Input::LinkUp { link: LinkId::CODE, linked: false }).events;
     let greeting = Greeting {
         next: 0,
         window: 0,

@@ -1,0 +1,254 @@
+//! Links that come and go (SPEC 6): which is put into use, which are closed for it, and how long a
+//! side waits without one.
+
+use super::{Actions, Conversation, Event, LinkEnd, Outcome, Role, Words};
+use crate::limits::{FIRST_RECORD_TIME, LINK_MISSED, LINK_PATIENCE, TAMPERED_LINKS};
+use crate::links::LinkId;
+use crate::time::Instant;
+use crate::violation::Violation;
+use crate::wire::{Control, Greeting, Want};
+
+/// Everything about links that no single one of them has.
+pub(super) struct Between {
+    /// The moment at which the conversation began.
+    began: Instant,
+    /// The moment since which no link has been in use; `None` while one is, and before the first.
+    lost: Option<Instant>,
+    /// The user was told that a link is sought.
+    told: bool,
+    /// The user was told that nothing comes, and not yet that something does.
+    stalled: bool,
+    /// Links in a row that ended by a record that does not open, without progress between them.
+    tampered: u8,
+    /// At a joiner, the greeting of a link that comes into use once the one before it is gone.
+    greeting: Option<(LinkId, Greeting)>,
+}
+
+impl Between {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self { began: now, lost: None, told: false, stalled: false, tampered: 0, greeting: None }
+    }
+
+    /// The moment at which a conversation ends in which nothing was ever heard of the peer.
+    pub(super) fn never_heard_at(&self) -> Instant {
+        self.began.after(FIRST_RECORD_TIME)
+    }
+
+    /// The moment to tell the user that a link is missing.
+    pub(super) fn tell_at(&self) -> Option<Instant> {
+        self.lost.filter(|_| !self.told).map(|lost| lost.after(LINK_MISSED))
+    }
+
+    /// The moment at which a side gives up that needs a link for nothing more than a last word.
+    pub(super) fn give_up_at(&self) -> Option<Instant> {
+        self.lost.map(|lost| lost.after(LINK_PATIENCE))
+    }
+
+    /// Something new has come over a link.
+    pub(super) const fn progress(&mut self) {
+        self.tampered = 0;
+    }
+}
+
+impl Conversation {
+    /// True if a link has to be made: there is none in use, or it is silent although there is work.
+    #[must_use]
+    pub fn needs_link(&self) -> bool {
+        let missing =
+            if self.phase.greeted() { !self.links.works() } else { self.links.is_empty() };
+        self.setup.resuming && !self.phase.is_over() && missing
+    }
+
+    /// True if this side has a working link, which a joiner says in its hello (SPEC 3.2).
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.links.works()
+    }
+
+    pub(super) fn link_up(&mut self, link: LinkId, linked: bool, actions: &mut Actions) {
+        let wanted =
+            link == LinkId::CODE || (self.setup.resuming && !(linked && self.links.works()));
+        if !wanted || !self.links.add(self.now, link) {
+            actions.cut.push(link);
+            return;
+        }
+        if self.role == Role::Host {
+            // Its handshake has just passed, so it is better than one on which nothing does.
+            if let Some(used) = self.links.in_use() {
+                self.cut(used, actions);
+            }
+            self.ask(actions);
+        }
+    }
+
+    /// The host alone puts a link into use, and `use` is its first record on it (SPEC 6.2).
+    pub(super) fn ask(&mut self, actions: &mut Actions) {
+        if self.role == Role::Host {
+            if let Some(link) = self.links.ask() {
+                let greeting = self.greeting(!self.phase.greeted());
+                self.hand(link, &Control::Use(greeting), actions);
+            }
+        }
+    }
+
+    /// This side's greeting, which begins what the conversation has to know once (SPEC 6.2).
+    fn greeting(&self, first: bool) -> Greeting {
+        let (next, window) = self.messages.state();
+        let ttl = u32::try_from(self.setup.ttl.as_secs()).unwrap_or(u32::MAX);
+        let nonce = match &self.words {
+            Words::Committed(commitment) => commitment.nonce().copied(),
+            Words::Known(_) => None,
+        };
+        Greeting {
+            next,
+            window,
+            want: first.then_some(self.setup.want),
+            ttl: first.then_some(ttl),
+            nonce: nonce.map(Into::into),
+        }
+    }
+
+    /// `use` from the host, or `using` from the joiner.
+    pub(super) fn greets(
+        &mut self,
+        link: LinkId,
+        greeting: Greeting,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
+        if self.links.in_use() == Some(link) {
+            return Err(Violation::SecondGreeting);
+        }
+        if !self.links.awaits_greeting(link) {
+            // It is being closed.
+            return Ok(());
+        }
+        actions.cut.extend(self.links.cut_others(link));
+        self.lose(self.links.in_use().is_none());
+        self.between.greeting = Some((link, greeting));
+        self.begin_use(actions)
+    }
+
+    /// Puts the link that was greeted into use, once nothing can come of those before it.
+    fn begin_use(&mut self, actions: &mut Actions) -> Result<(), Violation> {
+        let alone = |(link, _): &mut (LinkId, Greeting)| self.links.is_alone(*link);
+        let Some((link, greeting)) = self.between.greeting.take_if(alone) else { return Ok(()) };
+        if !self.open_commitment(&greeting, actions) {
+            return Ok(());
+        }
+        self.links.put_in_use(link);
+        if self.role == Role::Joiner {
+            let answer = self.greeting(greeting.want.is_some());
+            self.hand(link, &Control::Using(answer), actions);
+        }
+        self.greeted(&greeting, actions)?;
+        self.between.lost = None;
+        if core::mem::take(&mut self.between.told) {
+            actions.events.push(Event::Reconnected(link));
+        } else if self.between.stalled {
+            actions.events.push(Event::Flowing);
+        }
+        self.between.stalled = false;
+        Ok(())
+    }
+
+    /// Closes a link. It counts as lost once all that was read from it is told.
+    fn cut(&mut self, link: LinkId, actions: &mut Actions) {
+        if self.links.cut(link) {
+            actions.cut.push(link);
+        }
+        self.lose(self.links.in_use().is_none());
+    }
+
+    /// Notes since when there is no link in use.
+    fn lose(&mut self, missing: bool) {
+        if missing && self.phase.greeted() {
+            self.between.lost.get_or_insert(self.now);
+        }
+    }
+
+    pub(super) fn link_down(
+        &mut self,
+        link: LinkId,
+        end: LinkEnd,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
+        let Some(used) = self.links.lost(link) else { return Ok(()) };
+        if used {
+            self.messages.link_lost();
+            for transfer in self.running() {
+                transfer.link_lost(link);
+            }
+        }
+        if end == LinkEnd::Tampered {
+            self.between.tampered = self.between.tampered.saturating_add(1);
+            if !self.setup.resuming || self.between.tampered >= TAMPERED_LINKS {
+                self.end(Outcome::Tampered, actions);
+                return Ok(());
+            }
+            actions.events.push(Event::Tampered(link));
+        }
+        if !self.setup.resuming {
+            let outcome = match end {
+                LinkEnd::Tampered | LinkEnd::Malformed => Outcome::Tampered,
+                LinkEnd::Closed if self.nothing_owed() => Outcome::Done,
+                LinkEnd::Closed if !self.phase.greeted() => Outcome::NeverHeard,
+                LinkEnd::Closed => Outcome::LinkLost,
+            };
+            self.end(outcome, actions);
+            return Ok(());
+        }
+        if self.between.greeting.as_ref().is_some_and(|(greeted, _)| *greeted == link) {
+            self.between.greeting = None;
+        }
+        self.lose(self.links.in_use().is_none());
+        self.begin_use(actions)?;
+        self.ask(actions);
+        Ok(())
+    }
+
+    /// A link has waited in a read for longer than it may, or has not come into use in its time.
+    pub(super) fn give_link_up(&mut self, link: LinkId, actions: &mut Actions) {
+        if self.setup.resuming {
+            self.cut(link, actions);
+        } else if !self.phase.greeted() {
+            self.end(Outcome::NeverHeard, actions);
+        } else {
+            // Nothing more is to come over the only link there can be.
+            let _ = self.links.lost(link);
+            let outcome = if self.nothing_owed() { Outcome::Done } else { Outcome::LinkLost };
+            self.end(outcome, actions);
+        }
+    }
+
+    /// The user has been told that nothing comes.
+    pub(super) fn told_of_silence(&mut self) {
+        self.between.stalled = true;
+    }
+
+    /// The user is told that something comes again.
+    pub(super) fn flows(&mut self, link: LinkId, actions: &mut Actions) {
+        if self.links.heard(link) {
+            self.between.stalled = false;
+            actions.events.push(Event::Flowing);
+        }
+    }
+
+    /// The user is told that there is no link.
+    pub(super) fn tell_missing(&mut self, actions: &mut Actions) {
+        self.between.told = true;
+        actions.events.push(Event::Reconnecting);
+    }
+
+    /// The end for a side that has been without a link for long and needs one for nothing more than
+    /// to say or hear a last word; `None` if it needs one for more.
+    pub(super) fn last_word_missed(&self) -> Option<Outcome> {
+        let nothing_open = self.finished && !self.has_unfinished() && self.theirs.is_empty();
+        match self.setup.want {
+            _ if self.nothing_owed() => Some(Outcome::Done),
+            Want::Give if nothing_open => Some(Outcome::Done),
+            Want::Take if nothing_open && self.messages.all_acknowledged() => Some(Outcome::Done),
+            Want::Take if nothing_open => Some(Outcome::Unheard),
+            _ => None,
+        }
+    }
+}
