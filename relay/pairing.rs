@@ -77,6 +77,8 @@ pub enum Input<'a> {
     Burn(Connection),
     /// A frame of any other kind, or of a pair, passed. Once a minute is enough while they pass.
     Frame(Connection),
+    /// The first binary frame of one end of a pair has come.
+    Spoke(Connection),
     /// A connection broke the rules of SPEC 10: it said what cannot be read, or what is not its to
     /// say.
     Broke(Connection),
@@ -155,6 +157,8 @@ pub struct Pairing {
     slots: BTreeMap<[u8; 16], Slot>,
     /// Each under the name of one of its two.
     pairs: BTreeMap<Connection, Pair>,
+    /// The pair of a slot in which an end has said nothing yet: there is one at most.
+    silent: BTreeMap<[u8; 16], Connection>,
     deadlines: Deadlines,
 }
 
@@ -173,6 +177,7 @@ impl Pairing {
             hosts: BTreeMap::new(),
             slots: BTreeMap::new(),
             pairs: BTreeMap::new(),
+            silent: BTreeMap::new(),
             deadlines: Deadlines::default(),
         }
     }
@@ -258,6 +263,10 @@ impl Pairing {
                 None => {}
             },
             Input::Frame(connection) => self.alive(now, connection),
+            Input::Spoke(connection) => {
+                self.alive(now, connection);
+                self.spoke(connection);
+            }
             Input::Broke(connection) => self.broke(now, connection, actions),
             Input::Gone(connection) => self.gone(now, connection, actions),
             Input::Tick => {}

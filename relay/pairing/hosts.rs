@@ -262,7 +262,7 @@ impl Pairing {
             _ if attempt < host.attempt => self.retire(now, nameplate, CloseReason::Gone, actions),
             Stage::Held { by, .. } if attempt == host.attempt && by.answered => {
                 self.release(now, nameplate, actions);
-                self.pair(now, connection, by.connection, actions);
+                self.pair(now, [connection, by.connection], None, actions);
             }
             _ => self.broke(now, connection, actions),
         }

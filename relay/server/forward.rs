@@ -41,6 +41,8 @@ struct Direction<'a> {
     control: Bucket,
     /// Until then the sender is not read.
     rests: Option<Instant>,
+    /// A frame of the sender's has come.
+    spoke: bool,
     /// Payload of the sender's last ping, to be answered; only the last counts (RFC 6455, 5.5.3).
     asks: watch::Sender<Small>,
     /// The same of the receiver, answered between two frames.
@@ -66,6 +68,7 @@ pub async fn forward(one: Side, other: Side) {
         relay: &one.relay,
         control: one.control,
         rests: one.rests,
+        spoke: false,
         asks: one_asks,
         asked: other_asked,
         stop: stopped.clone(),
@@ -81,6 +84,7 @@ pub async fn forward(one: Side, other: Side) {
         relay: &other.relay,
         control: other.control,
         rests: other.rests,
+        spoke: false,
         asks: other_asks,
         asked: one_asked,
         stop: stopped,
@@ -212,6 +216,10 @@ impl Direction<'_> {
                 break None;
             }
         };
+        if gathered.frames > 0 && !self.spoke {
+            self.spoke = true;
+            self.relay.hall.tell(Input::Spoke(self.sender.connection()));
+        }
         let frames = gathered.frames.saturating_add(control);
         if frames > 0
             && let Some(until) = self.relay.charge(self.admission.source(), frames, gathered.bytes)

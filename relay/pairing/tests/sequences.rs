@@ -31,6 +31,7 @@ enum Step {
     Confirmed(usize, u32),
     Burn(usize),
     Frame(usize),
+    Spoke(usize),
     Broke(usize),
     Gone(usize),
     /// Time passes with ticks, or while nothing was handled.
@@ -60,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(connection, off)| Step::Confirmed(connection, off)),
         1 => index().prop_map(Step::Burn),
         1 => index().prop_map(Step::Frame),
+        3 => index().prop_map(Step::Spoke),
         1 => index().prop_map(Step::Broke),
         4 => index().prop_map(Step::Gone),
         6 => (moments, prop::bool::weighted(0.8))
@@ -170,6 +172,11 @@ impl Run {
                 .into_iter()
                 .for_each(|(connection, _)| self.world.burn(connection)),
             Step::Frame(index) => self.tell(index, Input::Frame),
+            Step::Spoke(index) => {
+                if let Some((end, _)) = self.any(index, |seat| matches!(seat, Seat::Paired(_))) {
+                    self.world.spoke(end);
+                }
+            }
             Step::Broke(index) => self.tell(index, Input::Broke),
             Step::Gone(index) => self.tell(index, Input::Gone),
             Step::Wait(millis, true) => self.world.wait_millis(millis),

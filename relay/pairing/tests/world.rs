@@ -83,6 +83,7 @@ enum Cause<'a> {
     NewHost,
     Message(Connection, &'a [u8]),
     Confirmed(Connection, u32),
+    Link([u8; 16], Role),
     Other,
 }
 
@@ -92,6 +93,7 @@ impl<'a> Cause<'a> {
             Input::Host { back: None, .. } => Self::NewHost,
             Input::Message(connection, bytes) => Self::Message(connection, bytes),
             Input::Confirmed(connection, attempt) => Self::Confirmed(connection, attempt),
+            Input::Link { ref token, role, .. } => Self::Link(token.bytes(), role),
             _ => Self::Other,
         }
     }
@@ -103,6 +105,8 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) wake_at: Option<Instant>,
     pub(super) open: BTreeMap<Connection, Seat>,
+    /// The ends of links that are paired and have said nothing since.
+    silent: BTreeMap<Connection, ([u8; 16], Role)>,
     heard: BTreeMap<u64, Vec<Heard>>,
     /// The outbox of each connection, as if it had never read.
     unread: BTreeMap<Connection, Outbox<()>>,
@@ -134,6 +138,7 @@ impl World {
             now,
             wake_at: None,
             open: BTreeMap::new(),
+            silent: BTreeMap::new(),
             heard: BTreeMap::new(),
             unread: BTreeMap::new(),
             numbers: BTreeMap::new(),
@@ -228,6 +233,11 @@ impl World {
         self.tell(Input::Burn(Connection(connection)));
     }
 
+    /// The first frame of an end of a pair comes.
+    pub(super) fn spoke(&mut self, connection: u64) {
+        self.tell(Input::Spoke(Connection(connection)));
+    }
+
     pub(super) fn gone(&mut self, connection: u64) {
         self.tell(Input::Gone(Connection(connection)));
     }
@@ -274,6 +284,7 @@ impl World {
                 self.enters(connection, Seat::Link(token.bytes(), role))
             }
             Input::Gone(connection) => self.leaves(connection),
+            Input::Spoke(connection) => drop(self.silent.remove(&connection)),
             Input::Message(connection, bytes) => self.says(connection, bytes),
             _ => {}
         }
@@ -317,6 +328,7 @@ impl World {
 
     fn leaves(&mut self, connection: Connection) {
         self.open.remove(&connection);
+        self.silent.remove(&connection);
         for known in self.numbers.values_mut() {
             known.holder = known.holder.filter(|(holder, _)| *holder != connection);
         }
@@ -375,7 +387,11 @@ impl World {
             }
             Action::Pair(a, b) => self.paired(a, b, cause),
             Action::Close(connection, why) => {
-                self.hears(connection, Heard::Closed(why));
+                let seat = self.hears(connection, Heard::Closed(why));
+                if let (Seat::Paired(_), CloseReason::Replaced) = (seat, why) {
+                    let Cause::Link(token, role) = cause else { panic!("nobody has come again") };
+                    assert_eq!(self.silent.get(&connection), Some(&(token, role)));
+                }
                 self.leaves(connection);
             }
         }
@@ -449,6 +465,7 @@ impl World {
             (Seat::Link(first, one_role), Seat::Link(second, other_role)) => {
                 assert_eq!(first, second);
                 assert_ne!(one_role, other_role, "alike ends");
+                self.silent.extend([(a, (first, one_role)), (b, (second, other_role))]);
             }
             (one_role, other_role) => panic!("{one_role:?} with {other_role:?}"),
         }
@@ -473,6 +490,11 @@ impl World {
             "each number that waits or rests is somebody's"
         );
         assert!(population.slots + 2 * population.pairs <= population.connections);
+        let sides = self.silent.values().map(|(token, role)| (*token, *role == Role::Host));
+        let silent: BTreeSet<_> = sides.collect();
+        assert_eq!(silent.len(), self.silent.len(), "a silent end that its own side has left");
+        let slots: BTreeSet<_> = silent.into_iter().map(|(token, _)| token).collect();
+        assert!(slots.iter().eq(self.pairing.silent.keys()), "no more is remembered");
         for (connection, outbox) in &self.unread {
             let most = match self.open.get(connection) {
                 Some(Seat::Link(..)) => 0,

@@ -54,3 +54,34 @@ async fn both_ends_of_a_link_meet_whichever_comes_first() {
         assert_eq!(one.binary().await, b"there");
     }
 }
+
+#[tokio::test]
+async fn an_end_of_a_link_that_comes_again_before_it_has_spoken_meets_the_other_anew() {
+    let relay = Running::start(Settings::default());
+    let verb = |side| format!("link-{side}-00112233445566778899aabbccddeeff");
+    let end = async |side| {
+        let mut end = Client::ask(relay.address, 1, &verb(side), None).await;
+        assert_eq!(end.text().await["type"], "waiting");
+        end
+    };
+    let (mut dead, mut joiner) = (end("host").await, end("joiner").await);
+    for paired in [&mut dead, &mut joiner] {
+        assert_eq!(paired.text().await["type"], "paired");
+    }
+    // A ping is no word to the other end.
+    dead.send(PING, b"").await;
+    assert_eq!(dead.hear().await, Heard::Pong(Vec::new()));
+    let mut host = end("host").await;
+    assert_eq!(joiner.hear().await, Heard::Close(4006, "gone".into()));
+    assert_eq!(dead.hear().await, Heard::Close(4005, "replaced".into()));
+    let mut again = end("joiner").await;
+    for paired in [&mut host, &mut again] {
+        assert_eq!(paired.text().await["type"], "paired");
+    }
+    host.send(BINARY, b"one").await;
+    assert_eq!(again.binary().await, b"one");
+    // It has spoken, so the next of its side waits and breaks nothing.
+    let _next = end("host").await;
+    again.send(BINARY, b"two").await;
+    assert_eq!(host.binary().await, b"two");
+}
