@@ -15,6 +15,7 @@ pub mod socket;
 pub mod tap;
 pub mod terminal;
 pub mod texts;
+pub mod wire;
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 //! A line to a relay that keeps every byte: what a relay's operator can see, and how often one side
 //! had to wait for the other.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use super::wire::{Way, Wire};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
 /// A frame: opcode and payload.
@@ -11,7 +12,9 @@ pub type Frame = (u8, Vec<u8>);
 /// Passes connections on to a relay, byte for byte.
 pub struct Tap {
     pub port: u16,
-    seen: Arc<Mutex<Vec<Arc<Mutex<Conversation>>>>>,
+    wire: Wire,
+    /// By the number of their connection.
+    seen: Arc<Mutex<BTreeMap<usize, Arc<Mutex<Conversation>>>>>,
 }
 
 /// The bytes of one connection, both ways.
@@ -26,6 +29,12 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    fn add(&mut self, to_relay: bool, piece: &[u8]) {
+        let bytes = if to_relay { &mut self.to_relay } else { &mut self.to_client };
+        bytes.extend_from_slice(piece);
+        self.pieces.push((to_relay, bytes.len()));
+    }
+
     /// Round trips before the client sent its frame number `index`, counted from 0: they make a
     /// meeting slow on a long way.
     pub fn waits_before(&self, index: usize) -> usize {
@@ -58,56 +67,24 @@ impl Conversation {
 impl Tap {
     /// A tap before the relay on this loopback port.
     pub fn new(relay: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let seen = Arc::new(Mutex::new(Vec::new()));
+        let seen: Arc<Mutex<BTreeMap<usize, Arc<Mutex<Conversation>>>>> = Arc::default();
         let all = Arc::clone(&seen);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let Ok(client) = client else { return };
-                let Ok(server) = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, relay)))
-                else {
-                    continue;
-                };
-                client.set_nodelay(true).unwrap();
-                server.set_nodelay(true).unwrap();
-                let one = Arc::new(Mutex::new(Conversation::default()));
-                all.lock().unwrap().push(Arc::clone(&one));
-                let (from, to, kept) =
-                    (client.try_clone().unwrap(), server.try_clone().unwrap(), Arc::clone(&one));
-                std::thread::spawn(move || pass(from, to, &kept, true));
-                std::thread::spawn(move || pass(server, client, &one, false));
-            }
+        let wire = Wire::watched((Ipv4Addr::LOCALHOST, relay), move |number, way, bytes| {
+            let mut all = all.lock().unwrap();
+            all.entry(number).or_default().lock().unwrap().add(way == Way::ToServer, bytes);
         });
-        Self { port, seen }
+        Self { port: wire.port(), wire, seen }
     }
 
     /// The address that clients are given.
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.port)
+        self.wire.url()
     }
 
     /// Connections so far, in the order in which they came.
     pub fn conversations(&self) -> Vec<Arc<Mutex<Conversation>>> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().values().cloned().collect()
     }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, kept: &Mutex<Conversation>, to_relay: bool) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        {
-            let mut kept = kept.lock().unwrap();
-            let bytes = if to_relay { &mut kept.to_relay } else { &mut kept.to_client };
-            bytes.extend_from_slice(&buffer[..read]);
-            let end = bytes.len();
-            kept.pieces.push((to_relay, end));
-        }
-        if to.write_all(&buffer[..read]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
 }
 
 /// The length of a request's or answer's head.

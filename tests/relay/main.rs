@@ -24,6 +24,7 @@ mod settings;
 mod silence;
 mod tls;
 mod tunnel;
+mod wire;
 
 /// The number of repetitions: `full` if all is asked for, else `reduced`.
 fn count(full: usize, reduced: usize) -> usize {
