@@ -1,55 +1,14 @@
-//! A host that waits keeps its number, whatever becomes of its connection or of the relay.
+//! Whoever waits has its place again, whatever becomes of its connection or of the relay.
 
 use crate::harness::relay::Relay;
+use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Machine, Running};
 use crate::joiner::{Heard, Socket};
 use crate::operator::until;
 use rustix::process::Signal;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
-
-/// A line that can be cut: the connections that go through it. Those after the first get these
-/// answers instead, one each, until there is none left.
-fn line(relay: u16, instead: &'static [&str]) -> (u16, Receiver<TcpStream>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (told, passing) = channel();
-    std::thread::spawn(move || {
-        for (index, client) in listener.incoming().enumerate() {
-            let mut client = client.unwrap();
-            if let Some(answer) = index.checked_sub(1).and_then(|index| instead.get(index)) {
-                let _ = client.read(&mut [0; 4096]).unwrap();
-                write!(
-                    client,
-                    "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                )
-                .unwrap();
-                continue;
-            }
-            let server = TcpStream::connect((Ipv4Addr::LOCALHOST, relay)).unwrap();
-            for (mut from, mut to) in [
-                (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                (server, client.try_clone().unwrap()),
-            ] {
-                std::thread::spawn(move || {
-                    let mut buffer = [0; 4096];
-                    while let Ok(read @ 1..) = from.read(&mut buffer) {
-                        if to.write_all(&buffer[..read]).is_err() {
-                            break;
-                        }
-                    }
-                    let _ = to.shutdown(Shutdown::Both);
-                });
-            }
-            if told.send(client).is_err() {
-                return;
-            }
-        }
-    });
-    (port, passing)
-}
 
 fn arrives(giver: Running, code: &str, relay: &Relay) {
     let there = Machine::new();
@@ -62,11 +21,11 @@ fn arrives(giver: Running, code: &str, relay: &Relay) {
 fn a_host_whose_connection_drops_comes_back_for_its_number() {
     let (relay, here) = (Relay::start(), Machine::new());
     here.write("gift", b"the gift");
-    let (port, passing) = line(relay.port, &[]);
-    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    let mut giver = here.start(["give", "--relay", &wire.url(), "gift"]);
     let code = giver.code();
     for _ in 0..3 {
-        passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+        wire.all().cut();
         giver.until("status", "reconnecting");
         giver.until("status", "reconnected");
     }
@@ -88,11 +47,11 @@ fn a_relay_that_is_killed_and_started_again_gives_the_number_back() {
 fn a_joiner_may_come_while_the_host_is_away() {
     let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
     here.write("gift", b"the gift");
-    let (port, passing) = line(relay.port, &[]);
-    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    let mut giver = here.start(["give", "--relay", &wire.url(), "gift"]);
     let code = giver.code();
     giver.signal(Signal::STOP);
-    passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+    wire.all().cut();
     let taker = there.start(["take", &code, "--relay", &relay.url(), "-o", "."]);
     giver.signal(Signal::CONT);
     taker.end().expect(0);
@@ -104,11 +63,22 @@ fn a_joiner_may_come_while_the_host_is_away() {
 fn what_answers_in_place_of_a_relay_that_starts_again_costs_no_number() {
     let (relay, here) = (Relay::start(), Machine::new());
     here.write("gift", b"the gift");
-    let (port, passing) =
-        line(relay.port, &["502 Bad Gateway", "503 Service Unavailable", "429 Too Many Requests"]);
-    let mut giver = here.start(["give", "--relay", &format!("ws://127.0.0.1:{port}"), "gift"]);
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    let mut giver = here.start(["give", "--relay", &wire.url(), "gift"]);
     let code = giver.code();
-    passing.recv().unwrap().shutdown(Shutdown::Both).unwrap();
+    let instead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    wire.lead_to(instead.local_addr().unwrap());
+    wire.all().cut();
+    let answers = ["502 Bad Gateway", "503 Service Unavailable", "429 Too Many Requests"];
+    for answer in answers {
+        let mut client = instead.accept().unwrap().0;
+        if answer == answers[2] {
+            wire.lead_to((Ipv4Addr::LOCALHOST, relay.port));
+        }
+        let _ = client.read(&mut [0; 4096]).unwrap();
+        write!(client, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
+    }
     giver.until("status", "reconnected");
     arrives(giver, &code, &relay);
 }
@@ -151,4 +121,27 @@ fn a_joiner_that_was_cut_tries_again_and_not_so_often_that_it_is_refused() {
     relay.crash_and_restart(&[]);
     assert_eq!(taker.end().expect(3).failure()["error"], "code-unavailable");
     assert_eq!(Socket::open(0, relay.port, "join-101").unwrap().hear(), Heard::Closed(Some(4001)));
+}
+
+#[test]
+fn an_end_of_a_link_whose_line_is_dead_makes_room_when_its_side_comes_again() {
+    let relay = Relay::start();
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    let end = |port, side| {
+        let verb = format!("link-{side}-{}", "5e".repeat(16));
+        let mut end = Socket::open(8, port, &verb).unwrap();
+        assert!(matches!(end.hear(), Heard::Text(text) if text.contains("waiting")));
+        end
+    };
+    let paired = |end: &mut Socket| end.hear() == Heard::Text(r#"{"type":"paired"}"#.into());
+    let _dead = end(wire.port(), "host");
+    wire.all().set(Fault::Lose(Way::Both, 0));
+    let mut joiner = end(relay.port, "joiner");
+    assert!(paired(&mut joiner));
+    let mut host = end(relay.port, "host");
+    assert_eq!(joiner.hear(), Heard::Closed(Some(4006)));
+    let mut joiner = end(relay.port, "joiner");
+    assert!(paired(&mut joiner) && paired(&mut host));
+    host.send(b"one");
+    assert_eq!(joiner.message(), Some(b"one".to_vec()));
 }
