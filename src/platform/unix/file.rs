@@ -1,6 +1,5 @@
 //! Files, and facts of whatever is in a file system.
 
-use super::folder::STEP;
 use cap_std::fs::{FileType as Listed, FileTypeExt};
 use rustix::fs::{
     Access, AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags,
@@ -19,6 +18,9 @@ use std::path::{Component, Path, PathBuf};
 
 /// Bytes of a path that can be opened at once, the NUL at its end counted (Linux, `limits.h`).
 pub const PATH_MAX: usize = 4_096;
+
+/// A folder, to look up a name in it: it may be closed to reading.
+pub(super) const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Device and inode, which tell a file or folder from all others that are there at the same time.
 pub type FileId = (u64, u64);

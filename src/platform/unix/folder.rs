@@ -4,7 +4,7 @@
 
 use super::cause::Cause;
 use super::disk::Space;
-use super::file::{Facts, FileId, How, Kind};
+use super::file::{Facts, FileId, How, Kind, STEP};
 use super::identity::Identity;
 use cap_std::fs::Dir;
 #[cfg(target_os = "linux")]
@@ -42,8 +42,6 @@ pub enum Led {
 
 /// A folder, to read its names.
 pub(super) const ENTERED: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-/// A folder, to look up a name in it: it may be closed to reading.
-pub(super) const STEP: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// A new file for writing.
 const NEW: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)
