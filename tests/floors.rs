@@ -37,7 +37,6 @@ const PACKAGES: [Package; 3] = [
         owed: &[
             ("control/card", "control/found"),
             ("control/client", "control/found"),
-            ("events/line/differing", "events/line/body"),
             ("files/inbox/folder", "files/inbox/making"),
             ("files/inbox/making", "files/inbox/incoming"),
             ("files/inbox/merging", "files/inbox/ground"),

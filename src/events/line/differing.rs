@@ -1,7 +1,6 @@
 //! The differences of a transfer, in a line: the first by name, the rest as counts.
 
 use super::above_zero;
-use super::body::Trust;
 use crate::failure::sentences::{reason, word};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use pinhole_protocol::wire::{Difference, Differences, Fate, PeerName, Reason};
@@ -89,11 +88,9 @@ impl Differing {
         differing
     }
 
-    /// The mark of a line that names any of it.
-    pub fn trust(&self) -> Option<Trust> {
-        Trust::of(
-            !(self.renamed.is_empty() && self.missing.is_empty() && self.left_out_paths.is_empty()),
-        )
+    /// True if it names anything.
+    pub fn has_names(&self) -> bool {
+        !(self.renamed.is_empty() && self.missing.is_empty() && self.left_out_paths.is_empty())
     }
 
     /// The same as the core has it. What has a reason of a later version is left out.

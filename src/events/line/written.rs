@@ -114,7 +114,7 @@ impl Body {
             },
             Event::Delivered(ours) => {
                 let (item, differing) = (item(ours), Differing::of(&ours.differences));
-                let trust = differing.trust();
+                let trust = Trust::of(differing.has_names());
                 match ours.differences.missing() {
                     0 => Self::Delivered { item, differing, trust },
                     _ => Self::Partly { item, differing, trust },
