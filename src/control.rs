@@ -4,6 +4,7 @@
 mod asking;
 mod bell;
 mod buffered;
+mod call;
 mod card;
 pub mod client;
 mod ending;

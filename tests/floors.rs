@@ -35,8 +35,6 @@ const PACKAGES: [Package; 3] = [
             ],
         ],
         owed: &[
-            ("control/card", "control/found"),
-            ("control/client", "control/found"),
             ("files/inbox/folder", "files/inbox/making"),
             ("files/inbox/making", "files/inbox/incoming"),
             ("files/inbox/merging", "files/inbox/ground"),

@@ -2,8 +2,7 @@
 //! tells the peer's session, if it is on this machine, whose this one is.
 
 use super::Control;
-use super::client::Asking;
-use super::found::Place;
+use super::call::{Call, Target};
 use super::owner::{Owner, Visitor};
 use super::runtime::Runtime;
 use super::wire::What;
@@ -102,7 +101,7 @@ async fn oppose(runtime: &Arc<Runtime>, control: &Control) {
     }
     let mut told = JoinSet::new();
     for id in runtime.sessions().unwrap_or_default().into_iter().filter(|id| id != control.id()) {
-        let at = Place::Socket {
+        let at = Target::Socket {
             path: runtime.socket(&id),
             _runtime: Arc::clone(runtime),
             by: control.visitor(),
@@ -111,7 +110,7 @@ async fn oppose(runtime: &Arc<Runtime>, control: &Control) {
         let what = What::Oppose { role: control.0.role, owners: owners.clone() };
         told.spawn(async move {
             // Whoever does not hear it is no such session, or has ended.
-            let _ = timeout(PATIENCE, async { Asking::begin(&at, what).await?.next().await }).await;
+            let _ = timeout(PATIENCE, async { Call::begin(&at, what).await?.next().await }).await;
         });
     }
     told.join_all().await;

@@ -1,8 +1,8 @@
 //! The sessions of this user, found by their sockets, and which of them is meant.
 
 use super::Control;
+use super::call::{Call, Stopped, Target, not_answering};
 use super::card::Card;
-use super::client::{Asking, Stopped};
 use super::owner::Visitor;
 use super::runtime::Runtime;
 use super::wire::{Reply, What};
@@ -10,7 +10,6 @@ use crate::events::{About, ChannelName, Path, State};
 use crate::failure::{Failure, Kind, Run};
 use crate::role::Role;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -26,25 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Found {
     /// The session's description.
     pub about: About,
-    pub(super) at: Place,
+    pub(super) at: Target,
     /// Its process, if that is stopped.
     pub(super) stopped: Option<i32>,
-}
-
-/// The address of a session.
-pub(super) enum Place {
-    /// At its socket.
-    Socket {
-        path: PathBuf,
-        /// The directory of `path`, held open, because that may lead through it.
-        _runtime: Arc<Runtime>,
-        /// The visitor that asks.
-        by: Visitor,
-        /// The code or number that was named.
-        code: Option<Zeroizing<String>>,
-    },
-    /// In this process.
-    Here(Control),
 }
 
 /// Which session is meant.
@@ -98,7 +81,7 @@ async fn search(which: &Which, by: &Visitor, patience: Duration) -> Result<Vec<F
     {
         // One that ends meanwhile is nobody's.
         let _ =
-            timeout(patience, async { Asking::begin(&found.at, What::Adopt).await?.next().await })
+            timeout(patience, async { Call::begin(&found.at, What::Adopt).await?.next().await })
                 .await;
     }
     Ok(found)
@@ -126,7 +109,7 @@ pub async fn find_here(sessions: impl IntoIterator<Item = Control>, which: &Whic
     for control in sessions {
         found.push(Found {
             about: control.about(&control.visitor(), code).await,
-            at: Place::Here(control),
+            at: Target::Here(control),
             stopped: None,
         });
     }
@@ -185,10 +168,10 @@ async fn ask_about(
     patience: Duration,
 ) -> Option<Found> {
     let (path, visitor, named) = (runtime.socket(id), by.clone(), code.clone());
-    let at = Place::Socket { path, _runtime: Arc::clone(&runtime), by, code };
+    let at = Target::Socket { path, _runtime: Arc::clone(&runtime), by, code };
     let asked = timeout(patience, async {
-        let mut asking = Asking::begin(&at, What::About).await?;
-        asking.next().await
+        let mut call = Call::begin(&at, What::About).await?;
+        call.next().await
     });
     let stopped = match asked.await {
         Ok(Ok(Some(Reply::About(about)))) => return Some(Found { about, at, stopped: None }),
@@ -217,21 +200,6 @@ fn candidates(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
         [one] if !one.answers() => Err(not_answering(&line(&one.about), one.stopped)),
         _ => Ok(found),
     }
-}
-
-/// The failure if a session is there but does not answer.
-pub(super) fn not_answering(name: &str, stopped: Option<i32>) -> Failure {
-    let (detail, next) = match stopped {
-        Some(process) => (
-            format!("{name} does not answer: its process {process} is stopped"),
-            format!("kill -CONT {process}, then repeat this"),
-        ),
-        None => (
-            format!("{name} does not answer; the machine may be busy"),
-            "try again; `pinhole status` shows if it answers".into(),
-        ),
-    };
-    Failure::new(Kind::NotAnswering, detail).next(next)
 }
 
 /// Those that are over are meant only where there is no other: their number may have been used
