@@ -1,7 +1,7 @@
 //! Access to a running session for other commands: a Unix socket in a private directory. It
 //! describes the session, returns what happened, and takes things to send.
 
-mod asking;
+mod ask;
 mod bell;
 mod buffered;
 mod call;
@@ -31,7 +31,7 @@ use crate::files::ware::Ware;
 use crate::log::{Log, Numbered};
 use crate::role::Role;
 use crate::watched::Watched;
-pub use asking::{Answer, unanswered};
+pub use ask::{Answer, unanswered};
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
 pub use ending::{Closing, Outcome};
 use follower::Fate;

@@ -80,7 +80,7 @@ impl Drop for Result {
 }
 
 /// A text that one command alone is to have.
-pub(super) struct Alone {
+pub struct Alone {
     pub(super) line: Numbered,
     lent: Lent,
     /// The session's line about its question, for which the answer stands.

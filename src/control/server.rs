@@ -1,7 +1,7 @@
 //! A session's socket: at most 64 commands at a time, each served in a task of its own, so that the
 //! session never waits for one.
 
-use super::asking::{Answer, Reply as Text, unanswered};
+use super::ask::{Answer, unanswered};
 use super::buffered::Buffered;
 use super::card;
 use super::feed::Feed;
@@ -408,7 +408,7 @@ async fn ask(
         _ = read.fill_buf() => return Ok(()),
     };
     match answer {
-        Ok(Answer::Came(Text(text))) => hand_over(read, write, text).await,
+        Ok(Answer::Came(text)) => hand_over(read, write, text).await,
         Ok(Answer::Late) => say(write, &Reply::Done { more: false, over: None }).await,
         Ok(Answer::Over) => say(write, &Reply::Failed(Fault::from(&unanswered()))).await,
         Err(failure) => say(write, &Reply::Failed(Fault::from(&failure))).await,

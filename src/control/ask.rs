@@ -1,5 +1,5 @@
-//! A question put through a session, and its answer: the first text of the other side's after it
-//! has the question.
+//! A question put through a session, and its answer: the first text of the peer's after it has the
+//! question.
 
 use super::lent::{Alone, Expected};
 use super::{Control, Fate};
@@ -10,17 +10,14 @@ use tokio::time::{Instant, timeout_at};
 
 /// The fate of a question that was sent.
 pub enum Answer {
-    /// The other side has said this.
-    Came(Reply),
+    /// The peer's text. No other question has it for its answer, and no `receive` returns it
+    /// unless whoever asked does not get it.
+    Came(Alone),
     /// Nothing by then; the session goes on.
     Late,
     /// The session has ended without an answer.
     Over,
 }
-
-/// A text that answers a question. No other question has it for its answer, and no `receive`
-/// returns it unless whoever asked does not get it.
-pub struct Reply(pub(super) Alone);
 
 impl Control {
     /// Sends a question and waits for its answer until the deadline.
@@ -53,12 +50,12 @@ impl Control {
         Ok(match by(until, expected.line()).await {
             None => Answer::Late,
             Some(None) => Answer::Over,
-            Some(Some(line)) => Answer::Came(Reply(Alone::new(self, line, delivered))),
+            Some(Some(line)) => Answer::Came(Alone::new(self, line, delivered)),
         })
     }
 }
 
-/// The other side has left, or was lost, without an answer.
+/// The failure if the peer has left, or was lost, without an answer.
 pub fn unanswered() -> Failure {
     Failure::new(Kind::PeerLeft, "the channel ended without an answer to that question")
         .next("ask again with a new code")
