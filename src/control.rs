@@ -2,6 +2,7 @@
 //! describes the session, returns what happened, and takes things to send.
 
 mod ask;
+mod backlog;
 mod bell;
 mod buffered;
 mod call;
@@ -15,7 +16,6 @@ mod held;
 mod lent;
 pub mod owner;
 mod phase;
-mod room;
 pub mod runtime;
 mod server;
 mod tail;
@@ -32,6 +32,7 @@ use crate::log::{Log, Numbered};
 use crate::role::Role;
 use crate::watched::Watched;
 pub use ask::{Answer, unanswered};
+use backlog::Backlog;
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
 pub use ending::{Closing, Outcome};
 use follower::Fate;
@@ -42,7 +43,6 @@ use owner::{Owner, Visitor};
 use phase::Phase;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason, Want};
-use room::Unsettled;
 pub use server::Server;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -95,7 +95,7 @@ struct Shared {
     reading: Reading,
     log: Arc<Log>,
     held: Arc<Held>,
-    unsettled: Unsettled,
+    backlog: Backlog,
     standing: Watched<Standing>,
     /// Wakes the keeper of its card: others may know more of it.
     noted: Notify,
@@ -174,7 +174,7 @@ impl Control {
             reading,
             log: Arc::new(Log::new(reading != Reading::Printed)),
             held: Arc::default(),
-            unsettled: Unsettled::default(),
+            backlog: Backlog::default(),
             standing: Watched::new(standing),
             noted: Notify::new(),
             following: Default::default(),
@@ -369,7 +369,7 @@ impl Control {
         {
             return Err(failure_from(Reason::Done, Side::There));
         }
-        let rooms = self.0.unsettled.rooms(&wares).ok_or_else(|| {
+        let shares = self.0.backlog.shares(&wares).ok_or_else(|| {
             let detail = "the other side still has to take as much as a channel can keep, so \
                           nothing of this was sent";
             let step = Advice::from(Run::receive(standing.phase.number, self.0.role));
@@ -378,13 +378,13 @@ impl Control {
         })?;
         let (told, fates) = mpsc::unbounded_channel();
         let asked = asked.map(|asked| Arc::new(Mutex::new(Some(asked))));
-        let sendings = wares.into_iter().zip(rooms).enumerate().map(|(index, (ware, room))| {
+        let sendings = wares.into_iter().zip(shares).enumerate().map(|(index, (ware, share))| {
             let follower = Follower {
                 index,
                 told: told.clone(),
                 control: self.clone(),
                 asked: asked.clone(),
-                _room: room,
+                _share: share,
             };
             Sending { ware, follower }
         });

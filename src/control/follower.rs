@@ -1,8 +1,8 @@
 //! The listener for what becomes of something that is sent.
 
 use super::Control;
+use super::backlog::Share;
 use super::lent::Result;
-use super::room::Room;
 use crate::failure::Failure;
 use crate::log::{Numbered, Said};
 use pinhole_protocol::wire::ItemId;
@@ -19,7 +19,7 @@ pub struct Follower {
     /// Channel for the peer's answer, which is expected once the peer has the question.
     pub(super) asked: Option<Asked>,
     /// Free again when nothing more will be heard.
-    pub(super) _room: Room,
+    pub(super) _share: Share,
 }
 
 /// Channel to the command that waits for an answer.

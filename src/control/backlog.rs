@@ -1,54 +1,54 @@
-//! The limit on unsettled things from other commands: a peer that takes nothing would fill this
-//! side's memory.
+//! The limit on things from other commands that the peer has yet to take: one that takes nothing
+//! would fill this side's memory.
 
 use crate::files::ware::Ware;
 use pinhole_protocol::limits::{WINDOW, WINDOW_SHARE};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes in all: a window of the other side's (SPEC 5.3), and as much again that waits for it.
+/// Bytes in all: a window of the peer's (SPEC 5.3), and as much again that waits for it.
 const MOST: u64 = 2 * WINDOW;
-/// The share of one file or folder of an offer: its path, and the system's facts about it.
-const ITEM_SHARE: u64 = 1 << 10;
+/// Bytes of one file or folder of an offer: its path, and the system's facts about it.
+const ITEM_BYTES: u64 = 1 << 10;
 
-/// The bytes in use.
+/// Bytes that the peer has yet to take.
 #[derive(Default)]
-pub(super) struct Unsettled(Arc<AtomicU64>);
+pub(super) struct Backlog(Arc<AtomicU64>);
 
-/// The part of one thing, which is free again when nobody has it any more.
+/// The share of one thing, which is free again when nobody has it any more.
 #[derive(Clone)]
-pub(super) struct Room {
-    _part: Arc<Part>,
+pub(super) struct Share {
+    _bytes: Arc<Bytes>,
 }
 
-struct Part {
+struct Bytes {
     of: Arc<AtomicU64>,
     bytes: u64,
 }
 
-impl Drop for Part {
+impl Drop for Bytes {
     fn drop(&mut self) {
         self.of.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-impl Unsettled {
-    /// Room for each of these, if there is room for all.
-    pub(super) fn rooms(&self, wares: &[Ware]) -> Option<Vec<Room>> {
-        let bytes: Vec<u64> = wares.iter().map(share).collect();
+impl Backlog {
+    /// A share for each of these, if there is room for all.
+    pub(super) fn shares(&self, wares: &[Ware]) -> Option<Vec<Share>> {
+        let bytes: Vec<u64> = wares.iter().map(size).collect();
         let all = bytes.iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
         let fits = |now: u64| now.checked_add(all).filter(|then| *then <= MOST);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok()?;
-        let room = |bytes| Room { _part: Arc::new(Part { of: Arc::clone(&self.0), bytes }) };
-        Some(bytes.into_iter().map(room).collect())
+        let share = |bytes| Share { _bytes: Arc::new(Bytes { of: Arc::clone(&self.0), bytes }) };
+        Some(bytes.into_iter().map(share).collect())
     }
 }
 
-fn share(ware: &Ware) -> u64 {
+fn size(ware: &Ware) -> u64 {
     match ware {
         Ware::Text(text) => WINDOW_SHARE.saturating_add(text.len() as u64),
         Ware::Secret(_, secret) => WINDOW_SHARE.saturating_add(secret.len() as u64),
-        Ware::Files(selection) => ITEM_SHARE.saturating_mul(selection.items() as u64),
+        Ware::Files(selection) => ITEM_BYTES.saturating_mul(selection.items() as u64),
     }
 }
 
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn empty_texts_are_bounded_too() {
-        let unsettled = Unsettled::default();
-        let rooms: Vec<_> =
-            std::iter::from_fn(|| unsettled.rooms(&[Ware::Text(String::new())])).collect();
-        assert_eq!(rooms.len() as u64, MOST / WINDOW_SHARE);
+        let backlog = Backlog::default();
+        let shares: Vec<_> =
+            std::iter::from_fn(|| backlog.shares(&[Ware::Text(String::new())])).collect();
+        assert_eq!(shares.len() as u64, MOST / WINDOW_SHARE);
     }
 
     #[tokio::test]
