@@ -12,11 +12,11 @@ mod ending;
 pub mod feed;
 mod follower;
 pub mod found;
-mod held;
 mod lent;
 pub mod owner;
 mod phase;
 pub mod runtime;
+mod secrets;
 mod server;
 mod tail;
 pub mod unreachable;
@@ -37,12 +37,12 @@ pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
 pub use ending::{Closing, Outcome};
 use follower::Fate;
 pub use follower::Follower;
-pub use held::Taken;
-use held::{Held, Loan};
 use owner::{Owner, Visitor};
 use phase::Phase;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason, Want};
+pub use secrets::Taken;
+use secrets::{Loan, Secrets};
 pub use server::Server;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -94,7 +94,7 @@ struct Shared {
     fence: Option<Fence>,
     reading: Reading,
     log: Arc<Log>,
-    held: Arc<Held>,
+    secrets: Arc<Secrets>,
     backlog: Backlog,
     standing: Watched<Standing>,
     /// Wakes the keeper of its card: others may know more of it.
@@ -173,7 +173,7 @@ impl Control {
             fence,
             reading,
             log: Arc::new(Log::new(reading != Reading::Printed)),
-            held: Arc::default(),
+            secrets: Arc::default(),
             backlog: Backlog::default(),
             standing: Watched::new(standing),
             noted: Notify::new(),
@@ -282,20 +282,20 @@ impl Control {
 
     /// Holds a secret until a `receive` takes it.
     pub fn hold(&self, id: ItemId, name: Option<PeerText>, secret: SecretVec) {
-        self.0.held.hold(id, name, secret);
+        self.0.secrets.hold(id, name, secret);
     }
 
     /// The number of secrets that nobody has taken.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.0.held.count()
+    pub fn secrets_held(&self) -> usize {
+        self.0.secrets.count()
     }
 
     /// True while something here awaits another command, so that the session outlives its
     /// conversation.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        !self.0.held.is_empty()
+        !self.0.secrets.is_empty()
     }
 
     /// The command that takes the oldest secret, with a place to choose.
@@ -314,7 +314,7 @@ impl Control {
 
     /// Waits until a command has taken a secret, which the session then says.
     pub async fn taken(&self) -> Taken {
-        self.0.held.taken().await
+        self.0.secrets.taken().await
     }
 
     /// Waits for a secret that is held.
@@ -324,7 +324,7 @@ impl Control {
                           puts them where its own command line says";
             return Err(Failure::new(Kind::NotWantedHere, detail).next(Run::Status));
         }
-        self.0.held.lend().await.ok_or_else(|| {
+        self.0.secrets.lend().await.ok_or_else(|| {
             Failure::new(Kind::SessionGone, "the session has ended, and no secret was left in it")
                 .next(Run::Status)
         })
@@ -423,7 +423,7 @@ impl Control {
                 .and_then(|moment| moment.duration_since(UNIX_EPOCH).ok())
                 .map(|since| since.as_secs()),
             unreceived: Some(self.0.log.unreceived()),
-            secrets_held: Some(self.held() as u64),
+            secrets_held: Some(self.secrets_held() as u64),
             end: standing
                 .phase
                 .end

@@ -91,7 +91,7 @@ impl Control {
         self.detach();
         self.leaving();
         self.0.log.end();
-        self.0.held.end();
+        self.0.secrets.end();
     }
 
     /// Waits until another command closes this session.
@@ -151,7 +151,7 @@ impl Control {
     /// conversation, if there is one, is told.
     fn begin_to_close(&self, closing: Closing) -> Result<Option<Desk>, Failure> {
         let mut standing = self.0.standing.change();
-        let held = self.held();
+        let held = self.secrets_held();
         if closing == Closing::Peace && held > 0 {
             let number =
                 standing.phase.number.map(|number| format!(" {number}")).unwrap_or_default();

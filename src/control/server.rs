@@ -377,13 +377,13 @@ async fn collect(
         Ok(loan) => loan,
         Err(failure) => return say(write, &Reply::Failed(Fault::from(&failure))).await,
     };
-    let name = loan.about.name.as_ref().map(|name| name.raw().to_owned());
+    let name = loan.facts.name.as_ref().map(|name| name.raw().to_owned());
     say(write, &Reply::Secret { name, bytes: loan.secret.expose().len() }).await?;
     timeout(PATIENCE, write.write_all(loan.secret.expose())).await??;
     let put = tokio::select! {
         // A program may have it for as long as it runs.
         put = wire::line(read) => put?,
-        () = control.0.held.ended() => return Ok(()),
+        () = control.0.secrets.ended() => return Ok(()),
     };
     let Some(put) = put else { return Ok(()) };
     let stored = serde_json::from_slice::<Put>(&put)?.into();

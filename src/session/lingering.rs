@@ -27,7 +27,7 @@ pub(super) async fn linger(
             tell(
                 report,
                 &Event::Holding {
-                    secrets: halt.control.held(),
+                    secrets: halt.control.secrets_held(),
                     left: ttl,
                     take: halt.control.take_secret(),
                 },
@@ -56,7 +56,7 @@ pub(super) async fn linger(
         }
         end => end,
     };
-    match (end, halt.control.held()) {
+    match (end, halt.control.secrets_held()) {
         (Err(failure), secrets @ 1..) => Err(Failure {
             detail: format!("{}; lost with it: {}", failure.detail, untaken(secrets)),
             ..failure

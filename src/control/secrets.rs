@@ -14,32 +14,32 @@ use tokio::sync::oneshot;
 
 /// The secrets of a session.
 #[derive(Default)]
-pub(super) struct Held(Watched<State>);
+pub(super) struct Secrets(Watched<State>);
 
 #[derive(Default)]
 struct State {
-    /// In the order in which they came.
+    /// The oldest first.
     secrets: VecDeque<Waiting>,
-    /// Of all secrets so far: the next one's key.
+    /// Number of all secrets so far, which is the next one's key.
     count: u64,
     /// Those that have gone, as far as the session has not said so.
     taken: VecDeque<Taken>,
-    /// The session is over: nothing is taken any more.
+    /// True once the session is over: nothing is taken any more.
     ended: bool,
 }
 
 struct Waiting {
-    /// Its own, because a peer may use a number twice.
+    /// Ours, because a peer may use a number twice.
     key: u64,
-    about: About,
+    facts: Facts,
     secret: Arc<SecretVec>,
-    /// A command has it and has not said yet what became of it.
+    /// True while a command has it and has not reported what became of it.
     lent: bool,
 }
 
 /// The facts that may be told about a secret.
 #[derive(Clone)]
-pub(super) struct About {
+pub(super) struct Facts {
     pub(super) id: ItemId,
     pub(super) name: Option<PeerText>,
     pub(super) size: u64,
@@ -68,14 +68,14 @@ impl Taken {
     }
 }
 
-impl Held {
+impl Secrets {
     /// Holds one more. How much that can come to is bounded by the window of those that are not
     /// collected (SPEC 5.3).
     pub(super) fn hold(&self, id: ItemId, name: Option<PeerText>, secret: SecretVec) {
         let mut state = self.0.change();
-        let (key, about) = (state.count, About { id, name, size: secret.len() as u64 });
+        let (key, facts) = (state.count, Facts { id, name, size: secret.len() as u64 });
         state.count = key.saturating_add(1);
-        state.secrets.push_back(Waiting { key, about, secret: Arc::new(secret), lent: false });
+        state.secrets.push_back(Waiting { key, facts, secret: Arc::new(secret), lent: false });
     }
 
     /// The number of secrets, including those that a command is just taking.
@@ -98,9 +98,9 @@ impl Held {
                 }
                 let waiting = state.secrets.iter_mut().find(|waiting| !waiting.lent)?;
                 waiting.lent = true;
-                let (key, about, secret) =
-                    (waiting.key, waiting.about.clone(), Arc::clone(&waiting.secret));
-                Some(Some(Loan { held: Arc::clone(self), key, about, secret }))
+                let (key, facts, secret) =
+                    (waiting.key, waiting.facts.clone(), Arc::clone(&waiting.secret));
+                Some(Some(Loan { secrets: Arc::clone(self), key, facts, secret }))
             })
             .await
     }
@@ -115,7 +115,7 @@ impl Held {
         self.0.until(|state| state.ended.then_some(())).await;
     }
 
-    /// The session is over: what is here is lost.
+    /// Drops what is here: the session is over.
     pub(super) fn end(&self) {
         let mut state = self.0.change();
         state.ended = true;
@@ -124,21 +124,21 @@ impl Held {
     }
 }
 
-/// A secret that a command has. Unless it says where it went, it is as if nobody had taken it.
+/// A secret that a command has. Dropped before it is stored, it is as if nobody had taken it.
 pub(super) struct Loan {
-    held: Arc<Held>,
+    secrets: Arc<Secrets>,
     key: u64,
-    pub(super) about: About,
+    pub(super) facts: Facts,
     pub(super) secret: Arc<SecretVec>,
 }
 
 impl Loan {
-    /// It is where it belongs and goes from here. The line that the session says about it, unless
+    /// Lets go of it, because it is where it belongs. Returns the session's line about it, unless
     /// that ends before.
     pub(super) fn stored(self, stored: Stored) -> oneshot::Receiver<Arc<str>> {
         let (told, line) = oneshot::channel();
-        let About { id, name, size } = self.about.clone();
-        let mut state = self.held.0.change();
+        let Facts { id, name, size } = self.facts.clone();
+        let mut state = self.secrets.0.change();
         state.secrets.retain(|waiting| waiting.key != self.key);
         state.taken.push_back(Taken { id, event: Event::Secret { id, name, size, stored }, told });
         line
@@ -147,7 +147,7 @@ impl Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        let mut state = self.held.0.change();
+        let mut state = self.secrets.0.change();
         if let Some(waiting) = state.secrets.iter_mut().find(|waiting| waiting.key == self.key) {
             waiting.lent = false;
         }
@@ -160,15 +160,15 @@ mod tests {
     use std::time::Duration;
     use tokio::time::timeout;
 
-    fn held(values: &[&str]) -> Arc<Held> {
-        let held = Arc::new(Held::default());
+    fn held(values: &[&str]) -> Arc<Secrets> {
+        let held = Arc::new(Secrets::default());
         for (id, value) in (1..).zip(values) {
             held.hold(ItemId(id), None, SecretVec::new(value.as_bytes().to_vec()));
         }
         held
     }
 
-    async fn lend(held: &Arc<Held>) -> Option<Loan> {
+    async fn lend(held: &Arc<Secrets>) -> Option<Loan> {
         timeout(Duration::ZERO, held.lend()).await.ok().flatten()
     }
 
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_that_uses_a_number_twice_gets_nothing_for_it() {
-        let held = Arc::new(Held::default());
+        let held = Arc::new(Secrets::default());
         for value in ["one", "two"] {
             held.hold(ItemId(7), None, SecretVec::new(value.as_bytes().to_vec()));
         }
