@@ -9,9 +9,9 @@ use super::split::{Split, quoted};
 use super::which::{RoleArg, which};
 use super::{code, give};
 use crate::control::client::Told;
-use crate::control::feed::Input;
 use crate::control::found::{Found, Which, find, nothing_open, one};
 use crate::control::owner::Visitor;
+use crate::control::stream::Source;
 use crate::control::wares::Parcel;
 use crate::events::{Event, State};
 use crate::failure::sentences::left_out_strictly;
@@ -293,7 +293,7 @@ impl SessionCommand for Args {
 
 /// Input that only this process can read: standard input, or a pipe that its shell has opened, as
 /// by `<(command)`.
-fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
+fn own_stream(path: &Path) -> Result<Option<Source>, Failure> {
     if path.as_os_str() == "-" {
         return Ok(Some(Box::new(std::io::stdin())));
     }
@@ -303,7 +303,7 @@ fn own_stream(path: &Path) -> Result<Option<Input>, Failure> {
     let cannot = |error| {
         Failure::new(Kind::SourceUnreadable, format!("{} cannot be read: {error}", path.display()))
     };
-    File::open(path).map(|pipe| Some(Box::new(pipe) as Input)).map_err(cannot)
+    File::open(path).map(|pipe| Some(Box::new(pipe) as Source)).map_err(cannot)
 }
 
 /// A text that could be a path is not guessed about.

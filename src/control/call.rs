@@ -37,18 +37,18 @@ pub(super) enum Target {
 /// A request that is being answered.
 pub(super) struct Call {
     replies: Replies,
-    requests: WriteHalf<Box<dyn Stream>>,
+    requests: WriteHalf<Box<dyn Connection>>,
     /// The session's process, if that is another one.
     process: Option<i32>,
 }
 
 /// The replies to a request.
-pub(super) struct Replies(Buffered<ReadHalf<Box<dyn Stream>>>);
+pub(super) struct Replies(Buffered<ReadHalf<Box<dyn Connection>>>);
 
 /// The connection that carries a request.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 impl Call {
     /// Calls a session and sends the request.
@@ -56,8 +56,8 @@ impl Call {
     /// # Errors
     /// Of the system; [`Stopped`] if its process is stopped.
     pub(super) async fn begin(at: &Target, what: What) -> io::Result<Self> {
-        let (mut stream, by, code, process): (Box<dyn Stream>, _, _, _) = match at {
-            Target::Here(control) => (Box::new(control.stream()), control.visitor(), None, None),
+        let (mut stream, by, code, process): (Box<dyn Connection>, _, _, _) = match at {
+            Target::Here(control) => (Box::new(control.connect()), control.visitor(), None, None),
             Target::Socket { path, by, code, .. } => {
                 let stream = endpoint::connect(path).await?;
                 let session = endpoint::peer(&stream)?;
@@ -225,7 +225,7 @@ mod tests {
         waitpid(Some(process), WaitOptions::UNTRACED).unwrap();
         pause();
         let (stream, _session) = duplex(64);
-        let (replies, requests) = tokio::io::split(Box::new(stream) as Box<dyn Stream>);
+        let (replies, requests) = tokio::io::split(Box::new(stream) as Box<dyn Connection>);
         let mut call = Call {
             replies: Replies(Buffered::new(replies)),
             requests,

@@ -2,8 +2,8 @@
 
 use super::Control;
 use super::call::{Call, Replies, Target, gone, is_over};
-use super::feed::{self, Input};
 use super::found::Found;
+use super::stream::{self, Source};
 use super::wares::{Content, Parcel};
 use super::wire::{self, Put, Reply, Unsettled, What};
 use crate::events::{Event, Stored};
@@ -266,19 +266,19 @@ impl Found {
     ) -> Result<(), Failure> {
         let (things, contents): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
         let mut call = self.call(What::Send { things, wait: wait.map(millis) }).await?;
-        let mut stream: Option<Input> = None;
+        let mut source: Option<Source> = None;
         for content in contents {
             match content {
                 // Refused bytes are not read; the answer says why.
                 Content::Bytes(bytes) if call.bring(&bytes).await.is_err() => break,
                 Content::Bytes(_) => {}
-                Content::Stream(input) => stream = Some(input),
+                Content::Stream(stream) => source = Some(stream),
             }
         }
         let (mut replies, mut requests) = call.split();
         let fed = async {
-            match stream {
-                Some(input) => feed::hand_over(input, &mut requests).await,
+            match source {
+                Some(source) => stream::hand_over(source, &mut requests).await,
                 None => Ok(()),
             }
         };

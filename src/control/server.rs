@@ -4,9 +4,9 @@
 use super::ask::{Answer, unanswered};
 use super::buffered::Buffered;
 use super::card;
-use super::feed::Feed;
 use super::lent::{Alone, Lent};
 use super::runtime::Runtime;
+use super::stream::Writer;
 use super::wares::{self, Brought};
 use super::wire::{
     self, Fault, PATIENCE, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What, say,
@@ -116,9 +116,9 @@ impl Server {
 }
 
 impl Control {
-    /// A stream to this session for a command of the same process, which needs no socket. Must be
-    /// called on a tokio runtime.
-    pub(super) fn stream(&self) -> DuplexStream {
+    /// Connects a command of the same process, which needs no socket. Must be called on a tokio
+    /// runtime.
+    pub(super) fn connect(&self) -> DuplexStream {
         let (ours, theirs) = duplex(WITHIN);
         let control = self.clone();
         tokio::spawn(async move {
@@ -273,14 +273,14 @@ async fn serve(
             let own = control.0.fence.as_ref().filter(|_| !(within && fenced));
             let brought = timeout(PATIENCE, wares::read(&mut read, things, own)).await?;
             let sent = match brought {
-                Ok(Brought { wares, about, feed }) => {
-                    control.send(wares).await.map(|fates| (fates, about, feed))
+                Ok(Brought { wares, about, stream }) => {
+                    control.send(wares).await.map(|fates| (fates, about, stream))
                 }
                 Err(failure) => Err(failure),
             };
             match sent {
-                Ok((fates, about, feed)) => {
-                    follow(&mut write, fates, about, attend(&mut read, feed, wait)).await
+                Ok((fates, about, stream)) => {
+                    follow(&mut write, fates, about, attend(&mut read, stream, wait)).await
                 }
                 Err(failure) => say(&mut write, &Reply::Failed(Fault::from(&failure))).await,
             }
@@ -477,11 +477,11 @@ enum Parting {
 /// milliseconds after that.
 async fn attend(
     read: &mut Buffered<impl AsyncRead + Unpin>,
-    feed: Option<Feed>,
+    stream: Option<Writer>,
     wait: Option<u64>,
 ) -> Parting {
-    if let Some(feed) = feed
-        && !feed.bring(read).await
+    if let Some(stream) = stream
+        && !stream.bring(read).await
     {
         return Parting::Gone;
     }

@@ -1,6 +1,6 @@
 //! Things sent through a session's socket: their bytes, never a copy that is not wiped.
 
-use super::feed::{self, Feed, Input};
+use super::stream::{self, Source, Writer};
 use super::wire::{Bounds, Thing, ThingKind, Unsettled};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Options, Selection};
@@ -31,7 +31,7 @@ pub enum Parcel {
     /// Absolute paths, and how folders are read.
     Files(Vec<PathBuf>, Options),
     /// A stream that this process reads while it is sent.
-    Stream(Input),
+    Stream(Source),
 }
 
 /// The content after the announcement of a parcel.
@@ -39,7 +39,7 @@ pub(super) enum Content {
     /// At once.
     Bytes(Zeroizing<Vec<u8>>),
     /// After everything else.
-    Stream(Input),
+    Stream(Source),
 }
 
 /// The things that a request has brought.
@@ -47,8 +47,8 @@ pub(super) struct Brought {
     pub(super) wares: Vec<Ware>,
     /// The description of each while it is on its way.
     pub(super) about: Vec<Option<Unsettled>>,
-    /// The destination of the pieces of a stream among them.
-    pub(super) feed: Option<Feed>,
+    /// The end that takes the pieces of a stream among them.
+    pub(super) stream: Option<Writer>,
 }
 
 impl Parcel {
@@ -73,8 +73,8 @@ impl Parcel {
                     bytes,
                 )
             }
-            Self::Stream(input) => {
-                return (Thing { bytes: 0, kind: ThingKind::Stream }, Content::Stream(input));
+            Self::Stream(source) => {
+                return (Thing { bytes: 0, kind: ThingKind::Stream }, Content::Stream(source));
             }
         };
         (Thing { bytes: bytes.len(), kind }, Content::Bytes(Zeroizing::new(bytes)))
@@ -107,7 +107,7 @@ pub(super) async fn read(
             format!("at most {THINGS} things can be sent at once"),
         ));
     }
-    let (mut wares, mut feed) = (Vec::new(), None);
+    let (mut wares, mut stream) = (Vec::new(), None);
     for Thing { bytes, kind } in things {
         let most = match kind {
             ThingKind::Text => Body::MAX,
@@ -126,7 +126,7 @@ pub(super) async fn read(
         from.read_exact(&mut held).await.map_err(|error| {
             Failure::new(Kind::Failed, format!("the command stopped early: {error}"))
         })?;
-        wares.push(ware(kind, &mut held, own, &mut feed).await?);
+        wares.push(ware(kind, &mut held, own, &mut stream).await?);
     }
     let unsettled = |ware: &Ware| {
         let size = match ware {
@@ -137,14 +137,14 @@ pub(super) async fn read(
         Some(Unsettled { id: None, what: ware.describe(), size })
     };
     let about = wares.iter().map(unsettled).collect();
-    Ok(Brought { wares, about, feed })
+    Ok(Brought { wares, about, stream })
 }
 
 async fn ware(
     kind: ThingKind,
     bytes: &mut Vec<u8>,
     own: Option<&Fence>,
-    feed: &mut Option<Feed>,
+    stream: &mut Option<Writer>,
 ) -> Result<Ware, Failure> {
     let bytes = std::mem::take(bytes);
     match kind {
@@ -174,13 +174,13 @@ async fn ware(
             let options = Options { exclude, gitignore, links, fence };
             selection(paths, options, io::empty()).await
         }
-        ThingKind::Stream if feed.is_some() => {
+        ThingKind::Stream if stream.is_some() => {
             Err(Failure::new(Kind::StreamAlone, "only one standard input can be sent at a time"))
         }
         ThingKind::Stream => {
-            let (feeding, stream) = feed::feed();
-            *feed = Some(feeding);
-            selection(vec!["-".into()], Options::default(), stream).await
+            let (writer, reader) = stream::pipe();
+            *stream = Some(writer);
+            selection(vec!["-".into()], Options::default(), reader).await
         }
     }
 }
@@ -213,7 +213,7 @@ mod tests {
         let stream = || Parcel::Stream(Box::new(io::empty())).packed().0;
         let text = Thing { bytes: 1, kind: ThingKind::Text };
         let brought = read(&mut &b"x"[..], vec![stream(), text], None).await.unwrap();
-        assert!(brought.feed.is_some());
+        assert!(brought.stream.is_some());
         assert!(matches!(&brought.wares[..], [Ware::Files(_), Ware::Text(text)] if text == "x"));
         for things in [vec![stream(), stream()], vec![Thing { bytes: 1, kind: ThingKind::Stream }]]
         {

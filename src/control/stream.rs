@@ -13,18 +13,18 @@ const PIECE: usize = limits::CHUNK_DATA;
 const AHEAD: usize = 16;
 
 /// The source of a stream that a command sends.
-pub type Input = Box<dyn Read + Send>;
+pub type Source = Box<dyn Read + Send>;
 
-/// Hands `input` over to its end, piece by piece with the length before each, and then one of
+/// Hands `source` over to its end, piece by piece with the length before each, and then one of
 /// length zero. A session that wants no more of it has said why.
 ///
 /// # Errors
-/// `source-unreadable` if `input` cannot be read.
+/// `source-unreadable` if `source` cannot be read.
 pub(super) async fn hand_over(
-    input: Input,
+    source: Source,
     to: &mut (impl AsyncWrite + Unpin),
 ) -> Result<(), Failure> {
-    let mut pieces = read_ahead(input)?;
+    let mut pieces = read_ahead(source)?;
     while let Some(piece) = pieces.recv().await {
         let piece = piece.map_err(|error| {
             Failure::new(Kind::SourceUnreadable, format!("standard input cannot be read: {error}"))
@@ -44,12 +44,12 @@ async fn put(piece: &[u8], to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()>
     to.flush().await
 }
 
-/// Reads `input` on a thread of its own, which may be in a read when the process ends.
-fn read_ahead(mut input: Input) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, Failure> {
+/// Reads `source` on a thread of its own, which may be in a read when the process ends.
+fn read_ahead(mut source: Source) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, Failure> {
     let (read, pieces) = mpsc::channel(1);
     let reading = move || loop {
         let mut piece = vec![0; PIECE];
-        let came = match input.read(&mut piece) {
+        let came = match source.read(&mut piece) {
             Ok(0) => return,
             Ok(len) => {
                 piece.truncate(len);
@@ -70,18 +70,18 @@ fn read_ahead(mut input: Input) -> Result<mpsc::Receiver<io::Result<Vec<u8>>>, F
     Ok(pieces)
 }
 
-/// The session's end of such a stream, and the stream.
-pub(super) fn feed() -> (Feed, Fed) {
-    let (feed, pieces) = mpsc::channel(AHEAD);
-    (Feed(feed), Fed { pieces, piece: Vec::new(), read: 0, ended: false })
+/// Both ends of a stream in a session, which is read on another thread.
+pub(super) fn pipe() -> (Writer, Reader) {
+    let (writer, pieces) = mpsc::channel(AHEAD);
+    (Writer(writer), Reader { pieces, piece: Vec::new(), read: 0, ended: false })
 }
 
-/// Brings pieces to the stream.
-pub(super) struct Feed(mpsc::Sender<Vec<u8>>);
+/// The end of a stream that takes a command's pieces.
+pub(super) struct Writer(mpsc::Sender<Vec<u8>>);
 
-impl Feed {
-    /// Brings all that a command sends. Whether that came to its end; if nobody reads the stream
-    /// any more, this waits for ever.
+impl Writer {
+    /// Takes all that a command sends, and returns true if that came to its end. Waits for ever if
+    /// nobody reads the stream any more.
     pub(super) async fn bring(self, from: &mut (impl AsyncRead + Unpin)) -> bool {
         while let Ok(piece) = piece(from).await {
             let last = piece.is_empty();
@@ -106,15 +106,15 @@ async fn piece(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     Ok(piece)
 }
 
-/// The stream.
-pub(super) struct Fed {
+/// The end of a stream from which it is read.
+pub(super) struct Reader {
     pieces: mpsc::Receiver<Vec<u8>>,
     piece: Vec<u8>,
     read: usize,
     ended: bool,
 }
 
-impl Read for Fed {
+impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read >= self.piece.len() && !self.ended {
             let gone = || {
@@ -139,14 +139,14 @@ mod tests {
     use proptest::prelude::*;
 
     /// Returns what comes out of a stream when a session reads these bytes from its socket.
-    fn fed(bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let (feed, mut fed) = feed();
+    fn piped(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let (writer, mut reader) = pipe();
         let reading = std::thread::spawn(move || {
             let mut read = Vec::new();
-            fed.read_to_end(&mut read).map(|_| read)
+            reader.read_to_end(&mut read).map(|_| read)
         });
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let whole = runtime.block_on(feed.bring(&mut &*bytes));
+        let whole = runtime.block_on(writer.bring(&mut &*bytes));
         let read = reading.join().unwrap();
         assert_eq!(whole, read.is_ok());
         read
@@ -163,8 +163,8 @@ mod tests {
         let content: Vec<u8> = (0..5 * PIECE + 9).map(|at| at as u8).collect();
         for content in [&content[..], &content[..PIECE], b"x", b""] {
             let (done, bytes) = handed(std::io::Cursor::new(content.to_vec()));
-            assert!(done.is_ok() && fed(&bytes).unwrap() == content);
-            assert!(fed(&bytes[..bytes.len() - 1]).is_err());
+            assert!(done.is_ok() && piped(&bytes).unwrap() == content);
+            assert!(piped(&bytes[..bytes.len() - 1]).is_err());
         }
     }
 
@@ -178,19 +178,19 @@ mod tests {
         }
         let (done, bytes) = handed(Read::chain(std::io::Cursor::new(b"x"), Failing));
         assert_eq!(done.unwrap_err().kind, Kind::SourceUnreadable);
-        assert!(fed(&bytes).is_err());
+        assert!(piped(&bytes).is_err());
     }
 
     #[test]
     fn a_piece_is_bounded() {
         let length = u32::try_from(PIECE + 1).unwrap().to_be_bytes();
-        assert!(fed(&[&length[..], &[0; PIECE + 1], &[0; 4]].concat()).is_err());
+        assert!(piped(&[&length[..], &[0; PIECE + 1], &[0; 4]].concat()).is_err());
     }
 
     proptest! {
         #[test]
         fn no_bytes_of_a_command_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = fed(&bytes);
+            let _ = piped(&bytes);
         }
     }
 }
