@@ -48,7 +48,7 @@ use lingering::{linger, stay};
 use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
 use plan::{Destination, Meet, Plan};
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// The place where a session says what happens.
@@ -133,7 +133,7 @@ async fn over(
         Err(failure) => {
             if report.event(&Event::Trouble(failure.clone()), Instant::now()).is_err() {
                 // There may be somebody who reads this; if not, the exit status still says it.
-                let _ = writeln!(std::io::stderr(), "{failure}");
+                let _ = writeln!(io::stderr(), "{failure}");
             }
             Some(failure.kind)
         }
@@ -157,19 +157,21 @@ struct Reached {
     ttl: Duration,
 }
 
-/// Says something. A stream that cannot be written ends nothing here: what matters is whether the
-/// peer got what it should.
+/// Says an event that begins no phase. A stream that cannot be written ends nothing here: what
+/// matters is whether the peer got what it should.
 fn tell(report: &mut Report, event: &Event) {
-    said(report, event);
+    let _ = report.event(event, Instant::now());
 }
 
-/// The same for whoever needs its line, if that has a number.
-fn said(report: &mut Report, event: &Event) -> Option<Said> {
-    report.say(event, Instant::now()).0
+/// Enters the phase that begins with an event, for other commands to see, and says the event.
+/// Returns its line, if that has a number, and the error of a stream that cannot be written.
+fn say(report: &mut Report, control: &Control, event: &Event) -> (Option<Said>, io::Result<()>) {
+    control.enter(event);
+    report.say(event, Instant::now())
 }
 
 /// The failure that nothing of what is said reaches anybody.
-fn unsaid(error: &std::io::Error) -> Failure {
+fn unsaid(error: &io::Error) -> Failure {
     Failure::new(
         Kind::OutputClosed,
         format!("standard output cannot be written to, so nobody would see the code: {error}"),
@@ -213,8 +215,7 @@ async fn known(plan: Plan, meet: Meet, report: &mut Report, mut halt: Halt) -> R
     };
     match linger(end, ttl, report, &mut halt).await {
         Err(_) if halt.closed && control.closing() == Some(Closing::Peace) && !promises => {
-            control.leaving();
-            tell(report, &Event::Closed);
+            let _ = say(report, &control, &Event::Closed);
             Ok(())
         }
         end => end,
@@ -362,8 +363,7 @@ async fn converse(
     report: &mut Report,
     halt: &mut Halt,
 ) -> (Option<Outcome>, Option<Failure>) {
-    halt.control.paired();
-    tell(report, &Event::Paired);
+    let _ = say(report, &halt.control, &Event::Paired);
     match Driver::start(plan, joined, report, &halt.control) {
         Ok(driver) => {
             let (outcome, failure) = driver.run(&mut halt.interrupt).await;

@@ -56,6 +56,7 @@ fn size(ware: &Ware) -> u64 {
 mod tests {
     use super::*;
     use crate::control::{Control, Reading};
+    use crate::events::Event;
     use crate::failure::Kind;
     use std::time::Duration;
 
@@ -93,7 +94,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_taken_for_a_conversation_that_is_over_while_its_secrets_wait() {
         let control = channel();
-        control.holding(Duration::from_secs(9));
+        let (left, take) = (Duration::from_secs(9), String::new());
+        control.enter(&Event::Holding { secrets: 1, left, take });
         assert_eq!(
             control.send(vec![Ware::Text("late".into())]).await.err().unwrap().kind,
             Kind::PeerLeft

@@ -226,7 +226,7 @@ impl Control {
 mod tests {
     use super::super::Reading;
     use super::*;
-    use crate::events::Path;
+    use crate::events::{Event, Path};
     use pinhole_protocol::wire::Want;
     use zeroize::Zeroizing;
 
@@ -251,7 +251,7 @@ mod tests {
                 assert!(session.admits(&Visitor::of(agent("b")).seeing_all(), code));
                 assert!(!admits(agent("b"), code), "{owner:?} {code:?}");
             }
-            session.connected(Path::Lan);
+            session.enter(&Event::Connected(Path::Lan));
             assert_eq!(admits(agent("b"), Some(CODE)), owner != Owner::Person);
             assert!(
                 !admits(agent("b"), Some("9471"))
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn who_has_named_the_code_needs_the_number_and_the_other_side_never_gets_in() {
         let session = session(agent("a"));
-        session.connected(Path::Lan);
+        session.enter(&Event::Connected(Path::Lan));
         let admits = |id: &str, code| session.admits(&Visitor::of(agent(id)), code);
         session.adopt(&Visitor::of(agent("b")));
         assert!(

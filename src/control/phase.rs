@@ -1,9 +1,9 @@
 //! The phase of a session, which the session sets at each of its turns and other commands read.
 
 use super::Control;
-use crate::events::{Channel, Path, State, Words};
+use crate::events::{Channel, Event, Path, State, Words};
 use crate::failure::Failure;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 /// The progress of a session.
@@ -39,6 +39,21 @@ impl Phase {
             path: None,
             expires_at: None,
             end: None,
+        }
+    }
+
+    fn enter(&mut self, event: &Event) {
+        match event {
+            Event::Channel(channel) => self.open(channel),
+            Event::Paired => self.state = State::Paired,
+            Event::Connected(path) => self.connect(*path),
+            Event::PeerLeft(_) | Event::Disconnected | Event::Closed => self.leave(),
+            // The conversation is over, however it ended, and the session lives on for so long.
+            Event::Holding { left, .. } => {
+                self.leave();
+                self.expires_at = SystemTime::now().checked_add(*left);
+            }
+            _ => {}
         }
     }
 
@@ -91,36 +106,20 @@ impl Phase {
 }
 
 impl Control {
-    /// The session waits under a code that it has made.
-    pub fn opened(&self, channel: &Channel) {
-        self.standing().phase.open(channel);
-        self.0.noted.notify_one();
+    /// Enters the phase that begins with an event, if one does. The session says that event next.
+    pub fn enter(&self, event: &Event) {
+        self.standing().phase.enter(event);
+        if let Event::Channel(_) | Event::Connected(_) = event {
+            self.0.noted.notify_one();
+        }
     }
 
-    /// Somebody is at the door.
-    pub fn paired(&self) {
-        self.standing().phase.state = State::Paired;
-    }
-
-    /// The peer knows the code, and is reached this way.
-    pub fn connected(&self, path: Path) {
-        self.standing().phase.connect(path);
-        self.0.noted.notify_one();
-    }
-
-    /// The peer has gone, or this side goes.
-    pub fn leaving(&self) {
+    /// Begins to leave: the peer has gone, or this side goes.
+    pub(super) fn leaving(&self) {
         self.standing().phase.leave();
     }
 
-    /// The conversation is over, however it ended, and the session lives on for so long.
-    pub fn holding(&self, left: Duration) {
-        let mut standing = self.standing();
-        standing.phase.leave();
-        standing.phase.expires_at = SystemTime::now().checked_add(left);
-    }
-
-    /// The session has ended: well, or with this failure.
+    /// Ends the session: well, or with this failure.
     pub fn ended(&self, failure: Option<Failure>) {
         self.0.standing.change().phase.end(failure);
     }

@@ -3,7 +3,7 @@
 
 use super::door::Door;
 use super::plan::{Hosting, Plan};
-use super::{Halt, Report, hand_over, tell, unsaid};
+use super::{Halt, Report, hand_over, say, tell, unsaid};
 use crate::clock;
 use crate::control::Control;
 use crate::events::{Channel, Event};
@@ -17,7 +17,7 @@ use pinhole_protocol::handshake::Judge;
 use pinhole_protocol::wire::Want;
 use rand_core::OsRng;
 use std::future::pending;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 /// A host and the codes it has used up.
 pub(super) struct Host {
@@ -154,8 +154,8 @@ impl Host {
             lasts: plan.ttl,
             offering,
         };
-        control.opened(&channel);
-        report.event(&Event::Channel(channel), Instant::now()).map_err(|error| unsaid(&error))?;
+        let (_, shown) = say(report, control, &Event::Channel(channel));
+        shown.map_err(|error| unsaid(&error))?;
         let (nameplate, password) = code.split();
         Ok(Judge::new(password, nameplate))
     }

@@ -2,7 +2,7 @@
 //! another command has yet to take.
 
 use super::interrupt::Interrupt;
-use super::{Halt, Report, said, tell};
+use super::{Halt, Report, say};
 use crate::clock;
 use crate::control::{Control, Taken};
 use crate::events::Event;
@@ -23,15 +23,8 @@ pub(super) async fn linger(
     let end = match end {
         Err(failure) if ended_here(&failure) => Err(failure),
         end if halt.control.is_awaited() => {
-            halt.control.holding(ttl);
-            tell(
-                report,
-                &Event::Holding {
-                    secrets: halt.control.secrets_held(),
-                    left: ttl,
-                    take: halt.control.take_secret(),
-                },
-            );
+            let (secrets, take) = (halt.control.secrets_held(), halt.control.take_secret());
+            let _ = say(report, &halt.control, &Event::Holding { secrets, left: ttl, take });
             let over = clock::now().after(ttl);
             loop {
                 let cut = tokio::select! {
@@ -79,9 +72,9 @@ pub(super) async fn stay(control: &Control, ttl: Duration) {
     }
 }
 
-/// Says where a secret went that another command has taken.
+/// Reports where a secret went that another command has taken.
 pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
-    let said = said(report, &taken.event);
+    let (said, _) = say(report, control, &taken.event);
     taken.said(control, said);
 }
 

@@ -3,7 +3,7 @@
 
 use super::effects::{Say, Stage};
 use super::happened::{Happened, Text};
-use super::{Report, hand_over, said};
+use super::{Report, hand_over, say};
 use crate::control::{Control, Errand};
 use crate::escape;
 use crate::events::{Event, Sent, Stored};
@@ -36,15 +36,9 @@ impl<'a> Voice<'a> {
         self.said(event);
     }
 
-    /// Says an event, once the session is in the phase that begins with it. Returns its line, if
-    /// it has a number.
+    /// Says an event. Returns its line, if it has a number.
     fn said(&mut self, event: &Event) -> Option<Said> {
-        match event {
-            Event::Connected(path) => self.control.connected(*path),
-            Event::PeerLeft(_) | Event::Disconnected | Event::Closed => self.control.leaving(),
-            _ => {}
-        }
-        let said = said(self.report, event);
+        let (said, _) = say(self.report, &self.control, event);
         if let Event::Connected(_) = event {
             hand_over(&self.control);
         }

@@ -147,7 +147,10 @@ fn the_program_is_named_as_path_finds_it() {
 
 /// Kinds that no black-box test makes, and why.
 const NOT_MADE: [(&str, &str); 15] = [
-    ("backlog", "more than a channel holds, of a side that receives nothing: in control/backlog.rs"),
+    (
+        "backlog",
+        "more than a channel holds, of a side that receives nothing: in control/backlog.rs",
+    ),
     (
         "not-verified",
         "a person at each side: in hostile/verify.rs at terminals, by its words for people",
