@@ -10,6 +10,8 @@ pub mod wanted;
 pub use diagnostics::Diagnostics;
 pub use kept::{Numbered, Piece, Printed, Rung};
 
+#[cfg(test)]
+use crate::events::line::LineType;
 use crate::events::line::{Body, Line};
 use crate::events::{Event, Way};
 use crate::watched::Watched;
@@ -75,26 +77,27 @@ impl Log {
             _ => {}
         }
         let body = Body::of(event);
-        if !body.is_numbered() {
-            return None;
-        }
-        let seq = self.next_number();
-        let said = Said { seq, line: Line::new(Some(seq), body).text().into() };
-        match event {
+        let sort = Sort::of(&body)?;
+        let mut kept = self.kept.change();
+        kept.last = kept.last.saturating_add(1);
+        let seq = kept.last;
+        let line: Arc<str> = Line::new(Some(seq), body).text().into();
+        let later = match event {
             // Whoever reads it later did not make the code.
             Event::Channel(channel) => {
-                let line = Line::new(Some(seq), Body::without_code(channel));
-                self.keep(seq, &line.text(), false);
+                Line::new(Some(seq), Body::without_code(channel)).text().into()
             }
-            _ => self.keep(seq, &said.line, matches!(event, Event::Text { .. })),
-        }
-        Some(said)
+            _ => Arc::clone(&line),
+        };
+        kept.add(self.only, seq, sort, later);
+        Some(Said { seq, line })
     }
 
-    fn next_number(&self) -> u64 {
-        let mut kept = self.kept.look();
-        kept.last = kept.last.saturating_add(1);
-        kept.last
+    /// Keeps a line that need not be one of EVENTS.md.
+    #[cfg(test)]
+    pub(crate) fn keep(&self, seq: u64, line_type: LineType, line: &str) {
+        let sort = Sort { line_type, for_all: false };
+        self.kept.change().add(self.only, seq, sort, line.into());
     }
 
     /// Notes from now on what goes wrong, once for a session.
@@ -112,43 +115,6 @@ impl Log {
     #[must_use]
     pub fn moved(&self) -> watch::Receiver<Option<Moved>> {
         self.moved.subscribe()
-    }
-
-    /// Keeps a line, which may be a text of the other side's. The oldest go when there are too
-    /// many: those that were received, and where the session's own output is read, or beyond
-    /// `BOUND`, also those that were not; they are missing from the sequence of numbers that a
-    /// reader gets.
-    pub(crate) fn keep(&self, seq: u64, line: &str, text: bool) {
-        let mut kept = self.kept.change();
-        let sort = Sort::of(line);
-        let turn = kept.turns.saturating_add(1);
-        let line = Numbered {
-            seq,
-            line: line.into(),
-            sort,
-            text,
-            holder: Holder::Waiting,
-            printed: Printed::No,
-            turn,
-        };
-        kept.turns = turn;
-        kept.bytes = kept.bytes.saturating_add(line.size());
-        kept.unreceived_bytes = kept.unreceived_bytes.saturating_add(line.size());
-        kept.unreceived = kept.unreceived.saturating_add(1);
-        kept.lines.push_back(line.clone());
-        if text {
-            kept.answer(&line);
-        }
-        while let Some(gone) = kept.superfluous(self.only).and_then(|at| kept.lines.remove(at)) {
-            kept.bytes = kept.bytes.saturating_sub(gone.size());
-            if gone.holder != Holder::Received {
-                kept.unreceived_bytes = kept.unreceived_bytes.saturating_sub(gone.size());
-                kept.unreceived = kept.unreceived.saturating_sub(1);
-            }
-            if gone.printed == Printed::Soon {
-                kept.soon = kept.soon.saturating_sub(1);
-            }
-        }
     }
 
     /// True while the backlog is full: start nothing that adds to it.
@@ -187,7 +153,9 @@ impl Log {
     /// Waits until there is a text that no command has received, or there will be none.
     pub async fn wait_for_text(&self) {
         self.kept
-            .wait(|kept| kept.ended || kept.after(None).any(|line| line.text && line.is_waiting()))
+            .wait(|kept| {
+                kept.ended || kept.after(None).any(|line| line.is_text() && line.is_waiting())
+            })
             .await;
     }
 
@@ -253,7 +221,7 @@ impl Log {
     /// if there will be none.
     pub fn take_text(&self) -> Option<Option<Numbered>> {
         let mut kept = self.kept.look();
-        let found = kept.after(None).find(|line| line.text && line.is_waiting()).cloned();
+        let found = kept.after(None).find(|line| line.is_text() && line.is_waiting()).cloned();
         match found {
             Some(line) => {
                 kept.put(line.seq, Holder::Lent);

@@ -80,6 +80,7 @@ mod tests {
     use super::super::found::Found;
     use super::*;
     use crate::events::Event;
+    use crate::events::line::LineType;
     use crate::failure::Kind;
     use proptest::prelude::*;
     use std::time::Duration;
@@ -107,7 +108,7 @@ mod tests {
     fn what_waits_is_rung_for_at_once_and_what_comes_when_it_is_whole() {
         let (log, now) = (Log::new(true), Instant::from_millis(5_000));
         assert_eq!(Bell::new(&log).next(now), now.after(TOGETHER));
-        log.keep(1, "line", false);
+        log.keep(1, LineType::Status, "line");
         let mut bell = Bell::new(&log);
         assert_eq!(
             (bell.next(now), bell.ring(&log, now), bell.ring(&log, now)),
@@ -129,12 +130,12 @@ mod tests {
             for (gap, receives) in steps {
                 now = now.after(Duration::from_millis(gap));
                 seq += 1;
-                log.keep(seq, "line", true);
+                log.keep(seq, LineType::Text, "line");
                 if receives {
                     log.received(&log.piece(&None.into(), usize::MAX).0.lent);
                     silent = false;
                     seq += 1;
-                    log.keep(seq, "line", true);
+                    log.keep(seq, LineType::Text, "line");
                 }
                 if log.news(bell.rung).is_some() {
                     prop_assert!(!silent, "a second time before anything was received");

@@ -3,10 +3,10 @@
 //! versions.
 
 use super::owner::{Owner, Visitor};
+use crate::events::line::LineType;
 use crate::events::{About, Stored};
 use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::{Keeper, Links};
-use crate::log::wanted::LineType;
 use crate::role::Role;
 use crate::typed::Typed;
 use serde::{Deserialize, Serialize};

@@ -3,12 +3,14 @@
 
 mod body;
 mod differing;
+mod line_type;
 mod read;
 mod schema;
 mod time;
 mod written;
 
-pub use body::{Body, Item, Line, Peer};
+pub use body::{Body, Item, Line, Peer, Status};
+pub use line_type::LineType;
 pub use schema::{one_line, schema};
 pub use time::timestamp;
 

@@ -2,6 +2,7 @@
 //! commands take one kind alone.
 
 use super::wanted::{Sort, Wanted};
+use crate::events::line::LineType;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -22,9 +23,7 @@ pub struct Numbered {
     pub seq: u64,
     /// Its text, without an end.
     pub line: Arc<str>,
-    pub(super) sort: Option<Sort>,
-    /// True for a text of the peer's, which somebody may take alone.
-    pub(super) text: bool,
+    pub(super) sort: Sort,
     pub(super) holder: Holder,
     pub(super) printed: Printed,
     /// The count of `Kept::turns` when it began to wait for a reader.
@@ -62,6 +61,11 @@ impl Numbered {
     pub(super) fn is_waiting(&self) -> bool {
         self.holder == Holder::Waiting
     }
+
+    /// True for a text of the peer's, which somebody may take alone.
+    pub(super) fn is_text(&self) -> bool {
+        self.sort.line_type == LineType::Text
+    }
 }
 
 #[derive(Default)]
@@ -91,6 +95,32 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// Keeps a line. The oldest go when there are too many: those that were received, and unless
+    /// `only` commands read, or beyond [`BOUND`], also those that were not; they are missing from
+    /// the sequence of numbers that a reader gets.
+    pub(super) fn add(&mut self, only: bool, seq: u64, sort: Sort, line: Arc<str>) {
+        self.turns = self.turns.saturating_add(1);
+        let (holder, printed, turn) = (Holder::Waiting, Printed::No, self.turns);
+        let line = Numbered { seq, line, sort, holder, printed, turn };
+        self.bytes = self.bytes.saturating_add(line.size());
+        self.unreceived_bytes = self.unreceived_bytes.saturating_add(line.size());
+        self.unreceived = self.unreceived.saturating_add(1);
+        self.lines.push_back(line.clone());
+        if line.is_text() {
+            self.answer(&line);
+        }
+        while let Some(gone) = self.superfluous(only).and_then(|at| self.lines.remove(at)) {
+            self.bytes = self.bytes.saturating_sub(gone.size());
+            if gone.holder != Holder::Received {
+                self.unreceived_bytes = self.unreceived_bytes.saturating_sub(gone.size());
+                self.unreceived = self.unreceived.saturating_sub(1);
+            }
+            if gone.printed == Printed::Soon {
+                self.soon = self.soon.saturating_sub(1);
+            }
+        }
+    }
+
     pub(super) fn at(&self, seq: u64) -> Option<usize> {
         self.lines.binary_search_by_key(&seq, |line| line.seq).ok()
     }
@@ -168,7 +198,7 @@ impl Kept {
     }
 
     /// Gives a text to the first question that still waits.
-    pub(super) fn answer(&mut self, line: &Numbered) {
+    fn answer(&mut self, line: &Numbered) {
         while let Some(question) = self.questions.pop_front() {
             if question.send(line.clone()).is_ok() {
                 self.put(line.seq, Holder::Lent);
@@ -179,7 +209,7 @@ impl Kept {
 
     /// Which line goes when there are too many: the oldest that was received, or where need be the
     /// oldest of all.
-    pub(super) fn superfluous(&self, only: bool) -> Option<usize> {
+    fn superfluous(&self, only: bool) -> Option<usize> {
         if self.bytes <= MOST {
             return None;
         }

@@ -1,5 +1,4 @@
 use super::kept::{BOUND, LINE_SHARE, MOST};
-use super::wanted::LineType;
 use super::*;
 use crate::events::samples;
 use crate::failure::{Failure, Kind};
@@ -10,7 +9,7 @@ fn all() -> Wanted {
 
 fn log(lines: u64) -> Log {
     let log = Log::new(false);
-    (1..=lines).for_each(|seq| log.keep(seq, &format!("line {seq}"), false));
+    (1..=lines).for_each(|seq| log.keep(seq, LineType::Status, &format!("line {seq}")));
     log
 }
 
@@ -23,10 +22,6 @@ fn look(log: &Log, wanted: impl Into<Wanted>) -> Vec<u64> {
     let (piece, _) = log.piece(&wanted.into(), usize::MAX);
     log.give_back(&piece.lent);
     numbers(&piece)
-}
-
-fn said(seq: u64, line_type: &str) -> String {
-    format!(r#"{{"v":1,"seq":{seq},"type":"{line_type}"}}"#)
 }
 
 #[test]
@@ -61,8 +56,10 @@ fn an_answer_holds_whole_lines_and_at_least_one() {
 #[test]
 fn what_is_passed_over_stays_where_it_is() {
     let log = Log::new(true);
-    for (seq, line_type) in [(1, "text"), (2, "file"), (3, "text"), (4, "delivered")] {
-        log.keep(seq, &said(seq, line_type), line_type == "text");
+    for (seq, line_type) in
+        [(1, LineType::Text), (2, LineType::File), (3, LineType::Text), (4, LineType::Delivered)]
+    {
+        log.keep(seq, line_type, "line");
     }
     let texts = Wanted { after: None, only: Some([LineType::Text].into()) };
     let (piece, _) = log.piece(&texts, 1_000);
@@ -80,7 +77,7 @@ fn what_is_passed_over_stays_where_it_is() {
 fn the_oldest_lines_go_when_there_are_too_many() {
     let log = Log::new(false);
     let long = "x".repeat(MOST / 4 - LINE_SHARE);
-    (1..=6).for_each(|seq| log.keep(seq, &long, false));
+    (1..=6).for_each(|seq| log.keep(seq, LineType::Status, &long));
     assert_eq!(look(&log, None), [3, 4, 5, 6]);
     assert!(!log.is_full());
     assert_eq!((log.unreceived(), log.first_seq()), (4, 3));
@@ -91,7 +88,7 @@ fn every_kind_of_line_is_bounded_however_short_and_whoever_reads() {
     for only in [false, true] {
         let log = Log::new(only);
         let lines = 2 * BOUND / LINE_SHARE;
-        (1..=lines as u64).for_each(|seq| log.keep(seq, "", false));
+        (1..=lines as u64).for_each(|seq| log.keep(seq, LineType::Status, ""));
         let kept = log.kept.look();
         assert_eq!(kept.lines.len(), if only { BOUND } else { MOST } / LINE_SHARE);
         assert_eq!(
@@ -106,13 +103,13 @@ fn every_kind_of_line_is_bounded_however_short_and_whoever_reads() {
 fn no_line_goes_that_nobody_has_read() {
     let log = Log::new(true);
     let long = "x".repeat(MOST / 4 - LINE_SHARE);
-    (1..=6).for_each(|seq| log.keep(seq, &long, false));
+    (1..=6).for_each(|seq| log.keep(seq, LineType::Status, &long));
     assert_eq!(look(&log, None), [1, 2, 3, 4, 5, 6]);
     assert!(log.is_full());
     // Also one that was passed over when others were read.
     log.received(&[2, 3]);
     assert!(!log.is_full());
-    (7..=8).for_each(|seq| log.keep(seq, &long, false));
+    (7..=8).for_each(|seq| log.keep(seq, LineType::Status, &long));
     assert_eq!(look(&log, Some(0)), [1, 4, 5, 6, 7, 8]);
     assert!(log.is_full());
 }
@@ -123,7 +120,7 @@ async fn whoever_waits_hears_of_a_line_and_of_the_end() {
     let nobody_yet = tokio::time::timeout(std::time::Duration::ZERO, log.wait(&all())).await;
     assert!(nobody_yet.is_err());
     let wanted = all();
-    tokio::join!(log.wait(&wanted), async { log.keep(1, "one", false) });
+    tokio::join!(log.wait(&wanted), async { log.keep(1, LineType::Status, "one") });
     let later = Some(1).into();
     tokio::join!(log.wait(&later), async { log.end() });
 }
@@ -139,8 +136,8 @@ fn question(log: &Log) -> oneshot::Receiver<Numbered> {
 async fn an_answer_that_did_not_arrive_is_received_by_others_alone() {
     let log = Log::new(true);
     let answer = question(&log);
-    log.keep(1, "answer", true);
-    log.keep(2, "later", true);
+    log.keep(1, LineType::Text, "answer");
+    log.keep(2, LineType::Text, "later");
     assert_eq!(answer.await.unwrap().seq, 1);
     assert_eq!(look(&log, None), [2]);
     log.received(&[2]);
@@ -154,7 +151,7 @@ async fn answers_hold_nothing_back() {
     let log = Log::new(true);
     for seq in 1..=6 {
         let answer = question(&log);
-        log.keep(seq, &"x".repeat(MOST / 4), true);
+        log.keep(seq, LineType::Text, &"x".repeat(MOST / 4));
         log.received(&[answer.await.unwrap().seq]);
     }
     assert!(!log.is_full());
@@ -163,12 +160,12 @@ async fn answers_hold_nothing_back() {
 #[tokio::test]
 async fn a_text_answers_one_question_and_is_not_returned_as_well() {
     let log = log(2);
-    log.keep(3, "before", true);
+    log.keep(3, LineType::Text, "before");
     let (first, gone, second) = (question(&log), question(&log), question(&log));
     drop(gone);
-    log.keep(4, "no text", false);
-    log.keep(5, "one", true);
-    log.keep(6, "two", true);
+    log.keep(4, LineType::Status, "no text");
+    log.keep(5, LineType::Text, "one");
+    log.keep(6, LineType::Text, "two");
     assert_eq!((first.await.unwrap().seq, second.await.unwrap().seq), (5, 6));
     assert_eq!(look(&log, None), [1, 2, 3, 4]);
     assert_eq!(look(&log, Some(4)), [5, 6]);
@@ -205,14 +202,14 @@ fn who_follows_gets_each_line_once_and_no_results_of_others() {
     assert_eq!(followed(&log), [1, 3]);
     // A line that a command has printed was received by that.
     assert_eq!(log.unreceived(), 0);
-    log.keep(4, "result", false);
+    log.keep(4, LineType::Status, "result");
     log.print(4, Printed::Soon);
-    log.keep(5, "line", false);
+    log.keep(5, LineType::Status, "line");
     assert_eq!(followed(&log), [5]);
     log.print(4, Printed::Yes);
     assert_eq!((followed(&log), log.unreceived()), (vec![], 0));
     // One that could not print it has not had it.
-    log.keep(6, "result", false);
+    log.keep(6, LineType::Status, "result");
     log.print(6, Printed::Soon);
     log.end();
     assert!(!log.is_over() && !log.has_next());
@@ -228,10 +225,10 @@ fn who_follows_gets_each_line_once_and_no_results_of_others() {
 #[test]
 fn what_who_follows_does_not_acknowledge_comes_again_and_what_it_passes_over_stays() {
     let log = Log::new(true);
-    let keep = |seq, line_type| log.keep(seq, &said(seq, line_type), line_type == "text");
-    keep(1, "text");
-    keep(2, "file");
-    keep(3, "text");
+    let keep = |seq, line_type| log.keep(seq, line_type, "line");
+    keep(1, LineType::Text);
+    keep(2, LineType::File);
+    keep(3, LineType::Text);
     log.follow(Wanted { after: None, only: Some([LineType::Text].into()) });
     let (line, lent) = log.next().unwrap();
     assert_eq!((line.seq, &lent), (1, &vec![1]));
@@ -256,7 +253,7 @@ fn who_follows_from_a_number_on_has_what_was_received_once_more() {
     assert_eq!(taken, [4]);
     assert_eq!(log.next().unwrap().0.seq, 3);
     log.give_back(&taken);
-    log.keep(6, "line", false);
+    log.keep(6, LineType::Status, "line");
     assert_eq!(followed(&log), [4, 5, 6]);
     assert_eq!(log.unreceived(), 0);
 }
@@ -267,18 +264,18 @@ fn a_bell_has_something_to_ring_for_once_until_something_is_received() {
     let rung = log.news(None);
     assert_eq!(rung.unwrap().lines, 2);
     assert!(log.news(rung).is_none());
-    log.keep(3, "line", false);
+    log.keep(3, LineType::Status, "line");
     assert!(log.news(rung).is_none());
     // Something was received, and something new is left.
     log.received(&[1, 2]);
     let rung = log.news(rung);
     assert_eq!(rung.unwrap().lines, 1);
     // Lines left of those that it rang for are nothing new.
-    log.keep(4, "line", false);
+    log.keep(4, LineType::Status, "line");
     log.received(&[4]);
     assert!(log.news(rung).is_none());
     // A line that somebody did not get is.
-    log.keep(5, "answer", true);
+    log.keep(5, LineType::Text, "answer");
     assert_eq!(log.take_text().unwrap().unwrap().seq, 5);
     assert!(log.news(rung).is_none());
     log.give_back(&[5]);
@@ -288,24 +285,24 @@ fn a_bell_has_something_to_ring_for_once_until_something_is_received() {
 #[test]
 fn no_bell_rings_for_what_another_command_prints() {
     let log = Log::new(true);
-    log.keep(1, &said(1, "delivered"), false);
+    log.keep(1, LineType::Delivered, "delivered");
     log.print(1, Printed::Soon);
     assert!(log.news(None).is_none());
     log.print(1, Printed::Yes);
     assert!(log.news(None).is_none());
     // But what is received with it is counted.
-    log.keep(2, &said(2, "text"), true);
+    log.keep(2, LineType::Text, "text");
     assert_eq!(log.news(None).unwrap().lines, 2);
     log.follow(Wanted { after: None, only: Some([LineType::Text].into()) });
     assert!(log.news(None).is_none());
-    log.keep(3, &said(3, "file"), false);
+    log.keep(3, LineType::File, "file");
     assert_eq!(log.news(None).unwrap().lines, 2);
     log.received(&[3]);
     log.unfollow();
     assert_eq!(log.news(None).unwrap().lines, 1);
     // A `send` that was ended before has printed nothing.
     log.received(&[2]);
-    log.keep(4, &said(4, "delivered"), false);
+    log.keep(4, LineType::Delivered, "delivered");
     log.print(4, Printed::Soon);
     log.print(4, Printed::No);
     assert_eq!(log.news(None).unwrap().lines, 1);

@@ -1,88 +1,23 @@
 //! Which of a session's lines a command wants.
 
-use serde::{Deserialize, Serialize};
+use crate::events::line::{Body, LineType, Status};
 use std::collections::BTreeSet;
 
-/// The type of a numbered line (EVENTS.md).
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LineType {
-    /// A turn of the channel.
-    Status,
-    /// A text of the other side's.
-    Text,
-    /// A file or folder of the other side's.
-    File,
-    /// One of which something is missing.
-    Incomplete,
-    /// A secret of the other side's.
-    Secret,
-    /// Files or folders that it offers.
-    Offer,
-    /// Something of ours that is offered.
-    Queued,
-    /// Something of ours that is where it belongs.
-    Delivered,
-    /// Something of ours of which a part is.
-    Partly,
-}
-
-impl LineType {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Status,
-        Self::Text,
-        Self::File,
-        Self::Incomplete,
-        Self::Secret,
-        Self::Offer,
-        Self::Queued,
-        Self::Delivered,
-        Self::Partly,
-    ];
-
-    /// Its word in EVENTS.md.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Status => "status",
-            Self::Text => "text",
-            Self::File => "file",
-            Self::Incomplete => "incomplete",
-            Self::Secret => "secret",
-            Self::Offer => "offer",
-            Self::Queued => "queued",
-            Self::Delivered => "delivered",
-            Self::Partly => "partly",
-        }
-    }
-}
-
-/// The sort of a line: its type, and the event of a `status`.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+/// The sort of a line, by which a command wants it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sort {
-    #[serde(rename = "type")]
-    line_type: LineType,
-    #[serde(default)]
-    event: Turn,
-}
-
-/// An event that everybody wants to know of, or another.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Turn {
-    Connected,
-    Expiring,
-    Closed,
-    #[default]
-    #[serde(other)]
-    Other,
+    pub(super) line_type: LineType,
+    /// True for what everybody wants to know of.
+    pub(super) for_all: bool,
 }
 
 impl Sort {
-    /// The sort of a line; `None` if it is no line of EVENTS.md.
-    pub(super) fn of(line: &str) -> Option<Self> {
-        serde_json::from_str(line).ok()
+    /// The sort of a numbered line; `None` for any other.
+    pub(super) const fn of(body: &Body) -> Option<Self> {
+        use Status::{Closed, Connected, Expiring};
+        let Some(line_type) = LineType::of(body) else { return None };
+        let for_all = matches!(body, Body::Status(Connected { .. } | Expiring { .. } | Closed));
+        Some(Self { line_type, for_all })
     }
 }
 
@@ -102,45 +37,51 @@ impl From<Option<u64>> for Wanted {
 }
 
 impl Wanted {
-    pub(super) fn takes(&self, sort: Option<Sort>) -> bool {
-        let listed = |sort: Sort, only: &BTreeSet<LineType>| {
-            sort.event != Turn::Other || only.contains(&sort.line_type)
-        };
-        self.only.as_ref().is_none_or(|only| sort.is_some_and(|sort| listed(sort, only)))
+    pub(super) fn takes(&self, sort: Sort) -> bool {
+        self.only.as_ref().is_none_or(|only| sort.for_all || only.contains(&sort.line_type))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::line::Line;
+    use crate::events::{Event, Path, samples};
+    use pinhole_protocol::wire::Reason;
+    use std::time::Duration;
+
+    fn sort(event: &Event) -> Sort {
+        Sort::of(&Body::of(event)).unwrap()
+    }
 
     #[test]
     fn a_type_is_what_its_line_says_and_some_events_are_for_all() {
         let texts = Wanted { after: None, only: Some([LineType::Text].into()) };
-        for (line, wanted) in [
-            (
-                r#"{"v":1,"seq":1,"type":"text","id":1,"from":"peer","trust":"untrusted","body":"{\"type\":\"file\"}"}"#,
-                true,
-            ),
-            (r#"{"v":1,"seq":1,"type":"file","id":1,"event":"text","name":"x"}"#, false),
-            (r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#, false),
-            (
-                r#"{"v":1,"seq":1,"type":"status","event":"peer_left","reason":"done","detail":"x"}"#,
-                false,
-            ),
-            (r#"{"v":1,"seq":1,"type":"status","event":"connected","path":"lan"}"#, true),
-            (r#"{"v":1,"seq":1,"type":"status","event":"expiring","seconds_left":9}"#, true),
-            (r#"{"v":1,"seq":1,"type":"status","event":"closed"}"#, true),
+        for (event, wanted) in [
+            (samples::text("{\"type\":\"file\"}"), true),
+            (Event::Waiting, false),
+            (Event::PeerLeft(Reason::Done), false),
+            (Event::Connected(Path::Lan), true),
+            (Event::Expiring { left: Duration::from_secs(9) }, true),
+            (Event::Closed, true),
         ] {
-            assert_eq!(texts.takes(Sort::of(line)), wanted, "{line}");
-            assert!(Wanted::default().takes(Sort::of(line)));
+            assert_eq!(texts.takes(sort(&event)), wanted, "{event:?}");
+            assert!(Wanted::default().takes(sort(&event)));
         }
-        for line_type in LineType::ALL {
-            let line = format!(r#"{{"v":1,"seq":1,"type":"{}"}}"#, line_type.word());
-            assert!(
-                Wanted { after: None, only: Some([line_type].into()) }.takes(Sort::of(&line)),
-                "{line}"
-            );
+        let mut seen = BTreeSet::new();
+        for body in samples::every("x").iter().map(Body::of) {
+            let sort = Sort::of(&body);
+            let text = Line::new(None, body).text();
+            let types = LineType::ALL.map(|line_type| (line_type, line_type.word()));
+            let says = |word: &str| text.starts_with(&format!(r#"{{"v":1,"type":"{word}""#));
+            let said = types.into_iter().find(|(_, word)| says(word)).map(|(said, _)| said);
+            assert_eq!(sort.map(|sort| sort.line_type), said, "{text}");
+            if let Some(sort) = sort {
+                let only = Some([sort.line_type].into());
+                assert!(Wanted { after: None, only }.takes(sort), "{text}");
+                seen.insert(sort.line_type);
+            }
         }
+        assert_eq!(seen, LineType::ALL.into());
     }
 }

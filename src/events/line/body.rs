@@ -266,23 +266,6 @@ pub enum Body {
     },
 }
 
-impl Body {
-    /// True for a line of the session's, with a number, and not one made by the process that reads
-    /// it.
-    pub const fn is_numbered(&self) -> bool {
-        !matches!(
-            self,
-            Self::Progress { .. }
-                | Self::Pending { .. }
-                | Self::Sent { .. }
-                | Self::Error { .. }
-                | Self::Check { .. }
-                | Self::Session(_)
-                | Self::End { .. }
-        )
-    }
-}
-
 /// A file or folder that has arrived.
 #[derive(Deserialize, Serialize, JsonSchema)]
 pub struct File {

@@ -187,12 +187,13 @@ fn arrived(id: ItemId, file: body::File) -> Arrived {
 
 #[cfg(test)]
 mod tests {
+    use super::super::line_type::LineType;
     use super::*;
     use crate::events::samples;
 
     fn written(event: &Event) -> Line {
         let body = Body::of(event);
-        Line::new(body.is_numbered().then_some(7), body)
+        Line::new(LineType::of(&body).map(|_| 7), body)
     }
 
     /// Text that tries to be a line of ours.
