@@ -1,13 +1,13 @@
 //! Lines of another session. One that a person reads says its long texts whole; for programs they
 //! are put into files here, so that they are on a disk only where a program asks for them.
 
+use crate::events::line::{Body, Line};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Inbox, Policy};
 use crate::files::private::private_base;
 use crate::session::Report;
 use pinhole_protocol::wire::{ItemId, PeerText, Reason};
-use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -34,12 +34,13 @@ impl LongTexts {
     /// # Errors
     /// As [`LongTexts::relay`]; `disk` if that file cannot be read.
     pub(super) fn relay_text(&mut self, line: &str, report: &mut Report) -> Result<(), Failure> {
-        let stored = serde_json::from_str::<Value>(line).ok().and_then(|line| {
-            let id = u32::try_from(line.get("id")?.as_u64()?).ok()?;
-            Some((ItemId(id), line.get("saved_to")?.as_str()?.to_owned()))
-        });
-        let Some((id, path)) = stored.filter(|_| report.bare().is_some()) else {
-            return self.relay(line, report);
+        let (id, path) = match serde_json::from_str(line) {
+            Ok(Line { body: Body::Text { peer, saved_to: Some(path), .. }, .. })
+                if report.bare().is_some() =>
+            {
+                (ItemId(peer.id), path)
+            }
+            _ => return self.relay(line, report),
         };
         let body = std::fs::read_to_string(&path).map_err(|error| {
             Failure::new(

@@ -74,10 +74,11 @@ impl Advice {
         Self { text: text.into(), ..self }
     }
 
-    /// As a line of JSON had it.
+    /// Reads it from a line.
     #[must_use]
-    pub fn read(text: String, run: Option<&[&str]>) -> Self {
-        Self { text, run: run.and_then(Run::read) }
+    pub fn read(text: String, run: Option<&[String]>) -> Self {
+        let words = run.map(|run| run.iter().map(String::as_str).collect::<Vec<_>>());
+        Self { text, run: words.as_deref().and_then(Run::read) }
     }
 }
 

@@ -13,8 +13,9 @@ use crate::cli::step::{self, Step};
 use crate::control::found::{self, Found};
 use crate::control::unreachable::not_detachable;
 use crate::doctor::lives_on;
+use crate::events::line::{Body, Line, Status};
 use crate::events::{About, Event};
-use crate::failure::{Advice, Failure, Kind};
+use crate::failure::{Failure, Kind};
 use crate::files::secret_source::SecretSource;
 use crate::platform::process::{is_group_gone, leave_session};
 use crate::program;
@@ -23,9 +24,7 @@ use crate::session::Report;
 use crate::session::interrupt::{Interrupt, interrupted};
 use crate::stdio::Sink;
 use pinhole_protocol::secret::SecretVec;
-use serde_json::Value;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -140,37 +139,24 @@ struct Started {
 
 impl Started {
     fn line(&mut self, line: &str, report: &mut Report) {
-        let Ok(value) = serde_json::from_str::<Value>(line) else { return };
-        let text = |field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
-        let kind =
-            |field: &str| text(field).and_then(|word| Kind::of(&word)).unwrap_or(Kind::Failed);
-        match value.get("type").and_then(Value::as_str).unwrap_or_default() {
-            "session" => self.session = text("session"),
-            "error" => {
+        // One of a later version may be of a type that this one does not know.
+        match serde_json::from_str::<Line>(line).ok().map(|line| line.body) {
+            Some(Body::Session(open)) => self.session = Some(open.session),
+            Some(error @ Body::Error { .. }) => {
                 self.trouble(report);
-                let failure = Failure::new(kind("error"), text("detail").unwrap_or_default());
-                let run = value.get("run").and_then(Value::as_array);
-                let run =
-                    run.map(|words| words.iter().filter_map(Value::as_str).collect::<Vec<_>>());
-                let next = text("next").map(|next| Advice::read(next, run.as_deref()));
-                let quotes_peer = text("trust").is_some();
-                self.trouble = Some(Failure {
-                    next,
-                    quotes_peer,
-                    saved_to: text("saved_to").map(PathBuf::from),
-                    ..failure
-                });
+                self.trouble = error.failure();
             }
-            "end" => {
-                self.end = Some((value.get("exit") != Some(&0.into())).then(|| kind("reason")));
+            Some(Body::End { exit, reason, .. }) => {
+                let kind = || Kind::of(&reason).unwrap_or(Kind::Failed);
+                self.end = Some((exit != 0).then(kind));
             }
-            _ => {
+            told => {
+                let has_code =
+                    matches!(told, Some(Body::Status(Status::Channel { code: Some(_), .. })));
                 self.trouble(report);
                 match report.relay(line, Instant::now()) {
                     Ok(()) => self.printed = true,
-                    Err(error) if !self.printed || text("code").is_some() => {
-                        self.unprinted = Some(error)
-                    }
+                    Err(error) if !self.printed || has_code => self.unprinted = Some(error),
                     // The reader has left after the first lines, as `head -1`.
                     Err(_) => {}
                 }

@@ -7,6 +7,7 @@ use crate::events::{
     Acting, Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
 };
 use crate::failure::sentences::reason;
+use crate::failure::{Advice, Failure, Kind};
 use crate::platform::name;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText};
 use serde::Deserialize;
@@ -34,6 +35,20 @@ impl Line {
 }
 
 impl Body {
+    /// The failure of an `error` line.
+    #[must_use]
+    pub fn failure(self) -> Option<Failure> {
+        let Self::Error { error, detail, trust, saved_to, next, run, .. } = self else {
+            return None;
+        };
+        Some(Failure {
+            quotes_peer: trust.is_some(),
+            next: next.map(|next| Advice::read(next, run.as_deref())),
+            saved_to: saved_to.map(PathBuf::from),
+            ..Failure::new(Kind::of(&error).unwrap_or(Kind::Failed), detail)
+        })
+    }
+
     /// The event of a numbered line.
     fn event(self) -> Option<Event> {
         Some(match self {
@@ -223,6 +238,18 @@ mod tests {
                 (Some(Event::File(_)), Event::Text { saved_to: Some(_), .. }) => {}
                 (Some(again), _) => assert_eq!(written(&again).text(), first.text()),
                 (None, _) => panic!("{}", first.text()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_is_read_as_it_was_written() {
+        for told in samples::every(HOSTILE) {
+            let text = written(&told).text();
+            let failure = serde_json::from_str::<Line>(&text).unwrap().body.failure();
+            assert_eq!(failure.is_some(), matches!(told, Event::Trouble(_)), "{text}");
+            if let Some(failure) = failure {
+                assert_eq!(written(&Event::Trouble(failure)).text(), text);
             }
         }
     }
