@@ -244,10 +244,10 @@ impl Control {
         self.standing().phase.channel.clone()
     }
 
-    /// The session's role: `host` if it made the code, else `peer`.
+    /// The session's side of the channel.
     #[must_use]
-    pub fn role(&self) -> &'static str {
-        self.0.role.word()
+    pub fn role(&self) -> Role {
+        self.0.role
     }
 
     /// There is a conversation: errands go to `desk` from now on. Returns those that came before.
@@ -418,7 +418,7 @@ impl Control {
             label: self.0.label.clone(),
             state: standing.phase.state,
             want: self.0.want,
-            path: standing.phase.path.map(|path| path.word().to_owned()),
+            path: standing.phase.path,
             expires_at: expires_at
                 .and_then(|moment| moment.duration_since(UNIX_EPOCH).ok())
                 .map(|since| since.as_secs()),

@@ -12,6 +12,8 @@ pub use session::{About, ChannelName, State, WantWord, Words};
 
 use crate::failure::{Advice, Failure, Kind};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
@@ -194,7 +196,8 @@ pub struct Join {
 }
 
 /// Which way the bytes go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Path {
     /// Inside one machine.
     Loopback,
@@ -207,6 +210,9 @@ pub enum Path {
 }
 
 impl Path {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Loopback, Self::Lan, Self::Direct, Self::Relay];
+
     /// Its word for programs (EVENTS.md).
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -351,9 +357,29 @@ pub struct Check {
     pub next: Option<Advice>,
 }
 
+/// Reads a word that a later version may have more of: an unknown one is left out, and the rest is
+/// read all the same.
+fn known<'a, D: Deserializer<'a>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::role::Role;
+
+    #[test]
+    fn a_word_is_written_as_it_is_named_and_an_unknown_path_is_left_out() {
+        let same = |value: serde_json::Value, word: &str| assert_eq!(value, word);
+        Path::ALL.iter().for_each(|path| same(serde_json::json!(path), path.word()));
+        State::ALL.iter().for_each(|state| same(serde_json::json!(state), state.word()));
+        Role::ALL.iter().for_each(|role| same(serde_json::json!(role), role.word()));
+        let mut about = serde_json::json!(samples::about());
+        let path = |about: &serde_json::Value| About::deserialize(about).unwrap().path;
+        assert_eq!((&about["want"], path(&about)), (&"channel".into(), Some(Path::Direct)));
+        about["path"] = "satellite".into();
+        assert_eq!(path(&about), None);
+    }
 
     #[test]
     fn a_channel_has_no_words_in_debug() {

@@ -11,6 +11,7 @@ use crate::failure::{Failure, Kind};
 use crate::files::secret_source::is_variable;
 use crate::platform::process::is_basic_variable;
 use crate::program::{Program, is_withheld};
+use crate::role::Role;
 pub use pace::{A_MINUTE, Pace};
 use std::ffi::OsString;
 use std::time::Duration;
@@ -61,8 +62,8 @@ pub struct Limits {
 pub struct Facts {
     /// The number of the channel, where other commands can reach it.
     pub number: Option<u32>,
-    /// Which side it works for: `host` or `peer`.
-    pub role: &'static str,
+    /// Side that it works for.
+    pub role: Role,
     /// Messages of both sides so far, with the one that it reads.
     pub turn: u32,
     /// Its id, by which the session takes its commands for its own.

@@ -13,6 +13,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Both sides.
+    pub const ALL: [Self; 2] = [Self::Host, Self::Peer];
+
     /// Its word in EVENTS.md.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -220,8 +220,7 @@ pub fn sides(found: Vec<Found>, whole: bool) -> Result<Vec<Found>, Failure> {
     let found = candidates(found)?;
     if let [a, b] = found.as_slice()
         && (a.about.number, true) == (b.about.number, a.about.role != b.about.role)
-        && (whole
-            || [a, b].iter().all(|side| side.about.path.as_deref() == Some(Path::Loopback.word())))
+        && (whole || [a, b].iter().all(|side| side.about.path == Some(Path::Loopback)))
     {
         return Ok(found);
     }

@@ -37,7 +37,7 @@ pub fn about() -> About {
         label: None,
         state: State::Connected,
         want: Want::Both,
-        path: Some("direct".into()),
+        path: Some(Path::Direct),
         expires_at: Some(1_795_255_200),
         unreceived: Some(2),
         secrets_held: Some(0),

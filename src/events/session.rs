@@ -1,5 +1,6 @@
 //! A session of this machine, as `status` lists it and other commands name it.
 
+use super::{Path, known};
 use crate::role::Role;
 use pinhole_protocol::wire::Want;
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,9 @@ pub struct About {
     /// Its purpose.
     #[serde(with = "WantWord")]
     pub want: Want,
-    /// Which way its bytes go, once it is connected: a word of EVENTS.md.
-    pub path: Option<String>,
+    /// Which way its bytes go, once it is connected.
+    #[serde(default, deserialize_with = "known")]
+    pub path: Option<Path>,
     /// The time at which it ends if nothing happens, in seconds since 1970.
     pub expires_at: Option<u64>,
     /// Numbered lines that no `receive` has returned; `None` if it does not answer.
@@ -54,7 +56,7 @@ impl fmt::Debug for Words {
 
 /// The stage that a session has reached.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Nobody is there yet.
     Waiting,
@@ -71,6 +73,16 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Paired,
+        Self::Connected,
+        Self::Leaving,
+        Self::Ended,
+        Self::NotAnswering,
+    ];
+
     /// Its word in EVENTS.md.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -99,6 +111,9 @@ pub enum WantWord {
 }
 
 impl WantWord {
+    /// The words of all purposes.
+    pub const ALL: [&str; 3] = [Self::of(Want::Give), Self::of(Want::Take), Self::of(Want::Both)];
+
     /// The word of a purpose in EVENTS.md.
     #[must_use]
     pub const fn of(want: Want) -> &'static str {

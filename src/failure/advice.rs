@@ -180,8 +180,7 @@ impl Run {
             ["--help"] => Some(Self::Help(None)),
             [command, "--help"] => Some(Self::Help(Some(command.to_owned()))),
             ["receive", number, "--role", role, ref rest @ ..] => {
-                let role =
-                    [Role::Host, Role::Peer].into_iter().find(|known| known.word() == role)?;
+                let role = Role::ALL.into_iter().find(|known| known.word() == role)?;
                 Some(Self::Receive {
                     number: number.parse().ok()?,
                     role,

@@ -85,7 +85,7 @@ impl Handler {
         // It works on what the peer wrote, so what it sends by itself is fenced.
         command
             .env(VARIABLE, facts.agent)
-            .env("PINHOLE_ROLE", facts.role)
+            .env("PINHOLE_ROLE", facts.role.word())
             .env("PINHOLE_TURN", facts.turn.to_string())
             .env("PINHOLE_MAX_TURNS", self.turns.to_string());
         if let Some(number) = facts.number {
@@ -165,10 +165,11 @@ async fn late(ended: Option<(ExitStatus, Instant)>) {
 mod tests {
     use super::super::{Form, Limits, PATIENCE, TURNS};
     use super::*;
+    use crate::role::Role;
     use std::ffi::OsString;
 
     fn facts() -> Facts {
-        Facts { number: Some(9471), role: "host", turn: 3, agent: "an-id".into() }
+        Facts { number: Some(9471), role: Role::Host, turn: 3, agent: "an-id".into() }
     }
 
     fn handler(script: &str, timeout: Duration) -> Handler {

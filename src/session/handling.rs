@@ -145,6 +145,7 @@ impl Handling {
 mod tests {
     use super::*;
     use crate::handler::Limits;
+    use crate::role::Role;
     use pinhole_protocol::wire::PeerText;
     use std::time::Duration;
 
@@ -158,7 +159,7 @@ mod tests {
     }
 
     fn facts() -> Facts {
-        Facts { number: None, role: "host", turn: 0, agent: "0".into() }
+        Facts { number: None, role: Role::Host, turn: 0, agent: "0".into() }
     }
 
     fn text(id: u32) -> Text {

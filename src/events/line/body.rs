@@ -3,10 +3,12 @@
 //! The doc comment of a field here is its description in the schema.
 
 use super::differing::Differing;
+use crate::events::{Path, State, WantWord, known};
 use crate::failure::{Advice, Exit};
+use crate::role::Role;
+use pinhole_protocol::wire::Want;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// What stands in place of a secret.
@@ -312,12 +314,6 @@ pub struct File {
     pub differing: Differing,
 }
 
-/// Reads a word that a later version may have more of: an unknown one is left out, and its line is
-/// read all the same.
-fn known<'a, D: Deserializer<'a>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
-}
-
 /// Why something is in a private directory.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -366,9 +362,17 @@ pub enum Status {
     /// Somebody is at the door, and keys are being confirmed.
     Paired,
     /// The other side knows the code; it is used up.
-    Connected { path: Path },
+    Connected {
+        /// Over what kind of link the two sides speak.
+        #[schemars(with = "String", extend("enum" = Path::ALL.map(Path::word)))]
+        path: Path,
+    },
     /// The conversation goes on over another kind of link.
-    Path { path: Path },
+    Path {
+        /// Over what kind of link the two sides speak.
+        #[schemars(with = "String", extend("enum" = Path::ALL.map(Path::word)))]
+        path: Path,
+    },
     /// Both sides must see the same words.
     Verify {
         /// Four words with spaces between them.
@@ -410,17 +414,6 @@ pub enum Status {
         /// The command that takes the oldest: FILE is to be chosen.
         next: String,
     },
-}
-
-/// Over what kind of link the two sides speak.
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Path {
-    Loopback,
-    Lan,
-    Direct,
-    Relay,
 }
 
 /// Who finds the host by the code alone.
@@ -516,22 +509,22 @@ pub struct Open {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<u32>,
     /// Whether it made the code.
-    #[schemars(extend("enum" = ["host", "peer"]))]
-    pub role: Cow<'static, str>,
+    #[schemars(with = "String", extend("enum" = Role::ALL.map(Role::word)))]
+    pub role: Role,
     /// That of `--label`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// How far it has come.
-    #[schemars(
-        extend("enum" = ["waiting", "paired", "connected", "leaving", "ended", "not-answering"]),
-    )]
-    pub state: Cow<'static, str>,
+    #[schemars(with = "String", extend("enum" = State::ALL.map(State::word)))]
+    pub state: State,
     /// What it came for.
-    #[schemars(extend("enum" = ["give", "take", "channel"]))]
-    pub want: Cow<'static, str>,
+    #[serde(with = "WantWord")]
+    #[schemars(with = "String", extend("enum" = WantWord::ALL))]
+    pub want: Want,
     /// Over what kind of link it speaks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub path: Option<Path>,
     /// When it ends if nothing happens: RFC 3339, in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,

@@ -4,7 +4,7 @@ use super::body::{self, Body, Line, Status};
 use super::differing::{Differing, bytes};
 use super::time::moment;
 use crate::events::{
-    Acting, Arrived, Channel, Event, Join, Offered, Ours, Path, Reach, SetAside, Stored,
+    Acting, Arrived, Channel, Event, Join, Offered, Ours, Reach, SetAside, Stored,
 };
 use crate::failure::sentences::reason;
 use crate::failure::{Advice, Failure, Kind};
@@ -134,8 +134,8 @@ impl Status {
             Self::Opening { tunnel } => Event::Opening { tunnel },
             Self::Waiting => Event::Waiting,
             Self::Paired => Event::Paired,
-            Self::Connected { path } => Event::Connected(path.into()),
-            Self::Path { path } => Event::Moved(path.into()),
+            Self::Connected { path } => Event::Connected(path),
+            Self::Path { path } => Event::Moved(path),
             Self::Verify { words } => Event::Verify { words },
             Self::Stalled => Event::Stalled,
             Self::Reconnecting => Event::Reconnecting,
@@ -151,17 +151,6 @@ impl Status {
                 Event::Holding { secrets, left: Duration::from_secs(seconds_left), take: next }
             }
         })
-    }
-}
-
-impl From<body::Path> for Path {
-    fn from(path: body::Path) -> Self {
-        match path {
-            body::Path::Loopback => Self::Loopback,
-            body::Path::Lan => Self::Lan,
-            body::Path::Direct => Self::Direct,
-            body::Path::Relay => Self::Relay,
-        }
     }
 }
 

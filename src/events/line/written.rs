@@ -5,8 +5,7 @@ use super::body::{self, Ask, Body, FileKind, Item, Join, Open, Peer, Status, Tru
 use super::differing::{self, Differing};
 use super::time::timestamp;
 use crate::events::{
-    About, Arrived, Channel, Check, Event, Ours, Path, Reach, SetAside, Stored, WantWord, Way,
-    Words,
+    About, Arrived, Channel, Check, Event, Ours, Reach, SetAside, Stored, Way, Words,
 };
 use crate::failure::sentences::{Side, sentence, word};
 use crate::failure::{Advice, Run, ended};
@@ -22,8 +21,8 @@ impl Body {
             Event::Channel(it) => Self::Status(channel(it)),
             Event::Waiting => Self::Status(Status::Waiting),
             Event::Paired => Self::Status(Status::Paired),
-            Event::Connected(path) => Self::Status(Status::Connected { path: path_word(*path) }),
-            Event::Moved(path) => Self::Status(Status::Path { path: path_word(*path) }),
+            Event::Connected(path) => Self::Status(Status::Connected { path: *path }),
+            Event::Moved(path) => Self::Status(Status::Path { path: *path }),
             Event::Verify { words } => Self::Status(Status::Verify { words: words.clone() }),
             Event::Stalled => Self::Status(Status::Stalled),
             Event::Reconnecting => Self::Status(Status::Reconnecting),
@@ -206,11 +205,11 @@ fn open(about: &About) -> Open {
     Open {
         session: about.session.clone(),
         number: about.number,
-        role: about.role.word().into(),
+        role: about.role,
         label: about.label.clone(),
-        state: about.state.word().into(),
-        want: WantWord::of(about.want).into(),
-        path: about.path.clone(),
+        state: about.state,
+        want: about.want,
+        path: about.path,
         expires_at: about
             .expires_at
             .map(|seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds))),
@@ -230,13 +229,4 @@ fn item(ours: &Ours) -> Item {
 /// A path as JSON can spell it: bytes that are not UTF-8 become U+FFFD (EVENTS.md says so).
 fn spelt(path: &std::path::Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-const fn path_word(path: Path) -> body::Path {
-    match path {
-        Path::Loopback => body::Path::Loopback,
-        Path::Lan => body::Path::Lan,
-        Path::Direct => body::Path::Direct,
-        Path::Relay => body::Path::Relay,
-    }
 }
