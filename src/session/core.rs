@@ -1,7 +1,7 @@
 //! The conversation and the one way to feed it: a queue.
 
 use super::effects::{Effects, Fed};
-use super::plan::Plan;
+use super::terms::Terms;
 use crate::clock;
 use pinhole_protocol::conversation::{Actions, Conversation, Input, Setup};
 use pinhole_protocol::keys::Commitment;
@@ -14,19 +14,19 @@ use tokio::sync::oneshot;
 /// The conversation, with the inputs that it has not taken up yet.
 pub(super) struct Core {
     conversation: Conversation,
-    verify: bool,
+    terms: Terms,
     queue: VecDeque<Fed>,
     /// The moment at which it wants to be woken if nothing else happens.
     wake_at: Option<Instant>,
 }
 
 impl Core {
-    /// The conversation of a plan that begins now; both sides are `faithful` or not.
-    pub(super) fn new(commitment: Commitment, plan: &Plan, faithful: bool) -> Self {
-        let Plan { want, ttl, verify, .. } = *plan;
+    /// The conversation on these terms that begins now, and rests for `ttl` at most.
+    pub(super) fn new(commitment: Commitment, terms: Terms, ttl: Duration) -> Self {
+        let Terms { want, verify, faithful, .. } = terms;
         let setup = Setup { want, ttl, verify, faithful, resuming: false };
         let conversation = Conversation::new(clock::now(), commitment, setup);
-        Self { conversation, verify: plan.verify, queue: VecDeque::new(), wake_at: None }
+        Self { conversation, terms, queue: VecDeque::new(), wake_at: None }
     }
 
     /// Queues inputs.
@@ -58,7 +58,7 @@ impl Core {
 
     /// The verification words, space-separated, if they are to be compared (`--verify`).
     pub(super) fn words(&self) -> Option<String> {
-        let verifier = self.conversation.verifier().filter(|_| self.verify);
+        let verifier = self.conversation.verifier().filter(|_| self.terms.verify);
         verifier.map(|verifier| verifier.words().join(" "))
     }
 

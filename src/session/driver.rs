@@ -4,7 +4,7 @@
 use super::Report;
 use super::core::Core;
 use super::effects::Effects;
-use super::ending::Ending;
+use super::ending::{self, Ending};
 use super::errands::Errands;
 use super::handling::Handling;
 use super::happened::Happened;
@@ -54,9 +54,9 @@ impl<'a> Driver<'a> {
         let (links, commitment, faithful) = Links::start(joined)?;
         let tables = links.tables();
         let voice = Voice::new(report, control, plan.screen.clone());
-        let terms = Terms::new(plan, faithful, voice.is_unread());
+        let terms = Terms::new(plan, faithful, control.is_unread());
         Ok(Self {
-            core: Core::new(commitment, plan, faithful),
+            core: Core::new(commitment, terms, plan.ttl),
             links,
             outgoing: Outgoing::new(terms, plan.wares.clone(), tables.clone()),
             incoming: Incoming::new(terms, plan.taking.clone(), voice.bare(), tables),
@@ -151,7 +151,7 @@ impl<'a> Driver<'a> {
 
     /// Hands a happening to the part that it concerns.
     fn route(&mut self, happened: Happened) -> Effects {
-        let Self { outgoing, incoming, person, handling, ending, core, .. } = self;
+        let Self { outgoing, incoming, person, handling, ending, core, voice, .. } = self;
         match happened {
             Happened::News(link, news) => self.links.news(link, news),
             Happened::Tick => Effects::none().input(Input::Tick),
@@ -177,11 +177,11 @@ impl<'a> Driver<'a> {
             Happened::Said(text, said) => incoming.said(text, said),
             Happened::Ran(label, secret, stored) => incoming.sunk(label, &secret, stored),
             Happened::Taken(taken) => incoming.taken(taken),
-            Happened::Returned(lines) => incoming.collected(&lines, self.voice.oldest_seq()),
+            Happened::Returned(lines) => incoming.collected(&lines, voice.control().oldest_seq()),
             Happened::Decided(id, answer) => incoming.decided(id, answer),
             Happened::Unhandled(id, said) => incoming.unhandled(id, said),
             Happened::Kept(id) => incoming.kept(id),
-            Happened::Room => incoming.room(self.voice.is_full()),
+            Happened::Room => incoming.room(voice.control().is_full()),
             Happened::Typing(begun) => person.typing(begun),
             Happened::Typed => person.typed(),
             Happened::TypedAlone => {
@@ -204,19 +204,20 @@ impl<'a> Driver<'a> {
             Happened::Fail(failure) => ending.fail(failure),
             Happened::Abort(reason) => ending.abort(reason),
             Happened::Interrupted => ending.abort(Reason::Interrupted),
-            Happened::LeftBehind(left) => Ending::left_behind(&left),
+            Happened::LeftBehind(left) => ending::left_behind(&left),
         }
     }
 
     /// Hands a report of the conversation to the part that it concerns.
     fn reported(&mut self, event: conversation::Event) -> Effects {
         use conversation::Event as Told;
-        let Self { outgoing, incoming, person, handling, ending, voice, .. } = self;
+        let full = self.voice.control().is_full();
+        let Self { outgoing, incoming, person, handling, ending, .. } = self;
         match event {
             Told::Connected(peer) => self.connected(peer),
-            Told::Text(id, body) => incoming.text(id, body, voice.is_full()),
-            Told::Secret(id, name, value) => incoming.secret(id, name, value.0, voice.is_full()),
-            Told::Offered(offer) => incoming.offered(offer, voice.is_full()),
+            Told::Text(id, body) => incoming.text(id, body, full),
+            Told::Secret(id, name, value) => incoming.secret(id, name, value.0, full),
+            Told::Offered(offer) => incoming.offered(offer, full),
             Told::Counted { transfer, bytes, entries, counted } => {
                 incoming.counted(transfer, bytes, entries, counted)
             }
@@ -238,8 +239,7 @@ impl<'a> Driver<'a> {
             }
             Told::Delivered(id, differences) => outgoing.delivered(id, &differences),
             Told::Failed(id, reason) => outgoing.failed(id, reason, ending.side()),
-            // Only the side that asked is protected by the words; that the peer has compared them
-            // changes nothing here.
+            // Only the side that asked is protected by the words, whoever else compares them.
             Told::PeerVerified => Effects::none(),
             Told::Stalled => Effects::none().event(Event::Stalled),
             Told::Flowing | Told::Reconnected(_) => Effects::none().event(Event::Reconnected),
@@ -254,7 +254,7 @@ impl<'a> Driver<'a> {
     /// There is a channel with a peer of this purpose.
     fn connected(&mut self, peer: Want) -> Effects {
         self.incoming.connected(peer);
-        self.errands.attach(&self.voice);
+        self.errands.attach(self.voice.control());
         Effects::none()
             .event(Event::Connected(self.links.path()))
             .and(self.person.connected(self.core.words()))
@@ -294,9 +294,9 @@ impl<'a> Driver<'a> {
         self.outgoing.end();
         let effects = self.incoming.end();
         self.perform(effects);
-        let enough = Ending::enough(self.voice.control(), interrupt);
+        let enough = ending::enough(self.voice.control(), interrupt);
         let left = self.workers.end(enough).await;
-        self.perform(Ending::left_behind(&left));
+        self.perform(ending::left_behind(&left));
         self.incoming.remove_empty();
     }
 }

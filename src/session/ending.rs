@@ -3,7 +3,7 @@
 use super::effects::Effects;
 use super::interrupt::Interrupt;
 use super::links::LAST_WORDS;
-use super::removal::left_behind;
+use super::removal;
 use super::terms::Terms;
 use crate::control::Control;
 use crate::events::Event;
@@ -99,23 +99,6 @@ impl Ending {
         Effects::none()
     }
 
-    /// Parts of what was not delivered could not be removed.
-    pub(super) fn left_behind(left: &[PathBuf]) -> Effects {
-        if left.is_empty() {
-            return Effects::none();
-        }
-        Effects::none().event(Event::Trouble(left_behind(left)))
-    }
-
-    /// Waits until enough was waited for things to be removed: until an interrupt, or some time
-    /// after another command has closed the session, which may be what ended it.
-    pub(super) async fn enough(control: &Control, interrupt: &mut Interrupt) {
-        tokio::select! {
-            () = interrupt.wait() => {}
-            () = control.closed_now() => tokio::time::sleep(LAST_WORDS).await,
-        }
-    }
-
     /// The failure of the session, in the order of what explains most, and the event that ends it;
     /// it has `received` so many things.
     pub(super) fn judge(&mut self, received: usize) -> (Option<Event>, Option<Failure>) {
@@ -161,6 +144,23 @@ impl Ending {
             }
             Outcome::Violated(what) => violated(what),
         })
+    }
+}
+
+/// Says that parts of what was not delivered could not be removed, if any are left.
+pub(super) fn left_behind(left: &[PathBuf]) -> Effects {
+    if left.is_empty() {
+        return Effects::none();
+    }
+    Effects::none().event(Event::Trouble(removal::left_behind(left)))
+}
+
+/// Waits until enough was waited for things to be removed: until an interrupt, or some time after
+/// another command has closed the session, which may be what ended it.
+pub(super) async fn enough(control: &Control, interrupt: &mut Interrupt) {
+    tokio::select! {
+        () = interrupt.wait() => {}
+        () = control.closed_now() => tokio::time::sleep(LAST_WORDS).await,
     }
 }
 

@@ -1,8 +1,7 @@
 //! Errands of other commands, on their way to the conversation.
 
 use super::happened::Happened;
-use super::voice::Voice;
-use crate::control::{Errand, Sending};
+use crate::control::{Control, Errand, Sending};
 use pinhole_protocol::wire::{Reason, Want};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -26,10 +25,10 @@ impl Errands {
         Self { want, early: VecDeque::new(), later: None }
     }
 
-    /// From now on other commands are heard; what they wanted before is done first.
-    pub(super) fn attach(&mut self, voice: &Voice<'_>) {
+    /// Hears other commands from now on; what they wanted before is done first.
+    pub(super) fn attach(&mut self, control: &Control) {
         let (desk, errands) = mpsc::channel(ERRANDS);
-        (self.early, self.later) = (voice.attach(desk), Some(errands));
+        (self.early, self.later) = (control.attach(desk), Some(errands));
     }
 
     /// Waits for the next errand, for ever if none can come.

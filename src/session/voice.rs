@@ -4,7 +4,7 @@
 use super::effects::{Say, Stage};
 use super::happened::{Happened, Text};
 use super::{Report, hand_over, say};
-use crate::control::{Control, Errand};
+use crate::control::Control;
 use crate::escape;
 use crate::events::{Event, Sent, Stored};
 use crate::files::ware::Ware;
@@ -13,10 +13,8 @@ use crate::log::Said;
 use crate::report::bare::Bare;
 use crate::report::screen::Screen;
 use pinhole_protocol::wire::ItemId;
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::time::Instant;
-use tokio::sync::mpsc;
 
 /// A session's readers: whoever sees what it prints, and other commands.
 pub(super) struct Voice<'a> {
@@ -100,21 +98,6 @@ impl<'a> Voice<'a> {
         self.report.bare().cloned()
     }
 
-    /// True while the backlog of lines is full: nothing is begun that adds to it.
-    pub(super) fn is_full(&self) -> bool {
-        self.control.is_full()
-    }
-
-    /// True if nobody reads what the session prints: its lines wait for other commands.
-    pub(super) fn is_unread(&self) -> bool {
-        self.control.is_unread()
-    }
-
-    /// The number of the oldest line that is kept.
-    pub(super) fn oldest_seq(&self) -> u64 {
-        self.control.oldest_seq()
-    }
-
     /// Facts that a handler may know of the session.
     pub(super) fn facts(&self) -> Facts {
         Facts {
@@ -125,12 +108,7 @@ impl<'a> Voice<'a> {
         }
     }
 
-    /// From now on errands of other commands go to `desk`. Returns those from before.
-    pub(super) fn attach(&self, desk: mpsc::Sender<Errand>) -> VecDeque<Errand> {
-        self.control.attach(desk)
-    }
-
-    /// The way of other commands to the session, for whoever waits for them.
+    /// The session as other commands see and use it.
     pub(super) const fn control(&self) -> &Control {
         &self.control
     }
