@@ -34,7 +34,7 @@ use crate::watched::Watched;
 pub use ask::{Answer, unanswered};
 use backlog::Backlog;
 pub use bell::A_MINUTE as BELL_LINES_A_MINUTE;
-pub use ending::{Closing, Outcome};
+pub use ending::Closing;
 use follower::Fate;
 pub use follower::Follower;
 use owner::{Owner, Visitor};

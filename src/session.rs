@@ -34,6 +34,7 @@ use crate::failure::{Exit, Failure, Kind, Run, ended};
 use crate::log::Said;
 use crate::platform::endpoint::try_runtime;
 use crate::platform::output::let_go_of_stdout;
+use crate::platform::signal::outlive_limits;
 use crate::report::Reporter;
 use crate::report::bare::Bare;
 use crate::report::look::Look;
@@ -43,7 +44,7 @@ use crate::transport::Joined;
 use ask::asked;
 use driver::Driver;
 use hosting::Host;
-use interrupt::{Interrupt, interrupted, outlive_limits};
+use interrupt::{Interrupt, interrupted};
 use lingering::{linger, stay};
 use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
@@ -61,9 +62,14 @@ pub type Report = Reporter<Box<dyn Write + Send>>;
 /// If this machine denies what it needs.
 pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let made = try_runtime().and_then(|()| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let within = runtime.enter();
+        outlive_limits()?;
+        drop(within);
+        Ok(runtime)
     });
-    made.and_then(|runtime| outlive_limits(&runtime).map(|()| runtime)).map_err(|error| {
+    made.map_err(|error| {
         Failure::new(Kind::Failed, format!("the program cannot start its event loop: {error}"))
             .next(Run::Doctor)
     })
@@ -89,7 +95,7 @@ pub async fn run_within(mut plan: Plan, meet: Meet, control: Control, report: &m
     let own = control.clone();
     let mut reached = None;
     let begun = match reachable(&mut plan, &control, report, &mut reached).await {
-        Ok(()) => Interrupt::new(),
+        Ok(()) => interrupt::listen(),
         Err(failure) => Err(failure),
     };
     let end = match begun {
@@ -185,7 +191,7 @@ async fn heard(
     report: &mut Report,
     reached: &mut Option<Reached>,
 ) -> Result<(), Failure> {
-    let mut interrupt = Interrupt::new()?;
+    let mut interrupt = interrupt::listen()?;
     let purpose = tokio::task::spawn_blocking(purpose);
     let (mut plan, meet) = tokio::select! {
         purpose = purpose => purpose.unwrap_or_else(|_| {

@@ -24,7 +24,7 @@ use crate::doctor::Setup;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Fence;
 use crate::files::variable::Accepted;
-use crate::session::interrupt::{Interrupt, interrupted};
+use crate::session::interrupt::{self, interrupted};
 use crate::session::plan::{Meet, Plan};
 use crate::stdio::unread;
 use calls::Call;
@@ -124,7 +124,7 @@ pub struct Wish {
 /// # Errors
 /// If the client does not begin as the protocol says, or by a signal.
 pub async fn serve(terms: Arc<dyn Terms>) -> Result<Vec<String>, Failure> {
-    let mut interrupt = Interrupt::new()?;
+    let mut interrupt = interrupt::listen()?;
     let sessions = Arc::new(Sessions::new(terms));
     let (input, ended) = Input::new(BufReader::new(tokio::io::stdin()));
     let server = Server { sessions: Arc::clone(&sessions) };

@@ -4,7 +4,7 @@ use super::ended::{Ended, end, misunderstood};
 use super::options::Output;
 use crate::failure::Failure;
 use crate::report::Reporter;
-use crate::session::interrupt::{Interrupt, interrupted};
+use crate::session::interrupt::{self, interrupted};
 use crate::session::{Report, runtime};
 use crate::stdio::Sink;
 use std::future::Future;
@@ -40,7 +40,7 @@ pub(super) async fn heard_or<T>(
     cut: &str,
     doing: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let mut interrupt = Interrupt::new()?;
+    let mut interrupt = interrupt::listen()?;
     tokio::select! {
         done = doing => done,
         () = interrupt.wait() => Err(interrupted(cut)),

@@ -18,13 +18,6 @@ pub enum Closing {
     Now,
 }
 
-/// The result with which a session ended.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The reason, if it did not end well.
-    pub failure: Option<Failure>,
-}
-
 impl Control {
     /// True if the session has ended and something of it is still to be collected by other
     /// commands: its last lines and its end, where nobody read what it printed.
@@ -108,10 +101,11 @@ impl Control {
         self.0.standing.wait(|standing| enough(standing.closed)).await;
     }
 
-    /// The result of the session, once it has ended.
+    /// The result of the session, once it has ended: the failure if it did not end well.
     #[must_use]
-    pub fn end(&self) -> Option<Outcome> {
-        self.standing().phase.end.as_ref().map(|end| Outcome { failure: end.failure.clone() })
+    pub fn end(&self) -> Option<Result<(), Failure>> {
+        let standing = self.standing();
+        standing.phase.end.as_ref().map(|end| end.failure.clone().map_or(Ok(()), Err))
     }
 
     /// Nothing of the session runs any more, in a process that goes on.

@@ -1,7 +1,7 @@
 //! The rest of a session when its conversation is over: it lives on for secrets and lines that
 //! another command has yet to take.
 
-use super::interrupt::Interrupt;
+use super::interrupt;
 use super::{Halt, Report, say};
 use crate::clock;
 use crate::control::{Control, Taken};
@@ -63,7 +63,7 @@ pub(super) async fn linger(
 pub(super) async fn stay(control: &Control, ttl: Duration) {
     // Without signals it could not be ended.
     if control.is_wanted()
-        && let Ok(mut interrupt) = Interrupt::new()
+        && let Ok(mut interrupt) = interrupt::listen()
     {
         tokio::select! {
             () = control.collected(ttl) => {}
@@ -95,7 +95,7 @@ mod tests {
         let settings =
             Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
-        let mut halt = Halt { interrupt: Interrupt::new().unwrap(), control, closed: false };
+        let mut halt = Halt { interrupt: interrupt::listen().unwrap(), control, closed: false };
         linger(end, ttl, &mut report, &mut halt).await
     }
 

@@ -133,7 +133,7 @@ impl Call<'_> {
                 if let Some(control) = found.here() {
                     self.sessions.forget(control);
                 }
-                return Err(end.failure.unwrap_or_else(|| {
+                return Err(end.err().unwrap_or_else(|| {
                     Failure::new(Kind::Interrupted, "the channel was closed meanwhile")
                 }));
             }

@@ -1,6 +1,5 @@
 //! Results of the tools, and their refusals. Events are lines of EVENTS.md.
 
-use crate::control::Outcome;
 use crate::escape::Ascii;
 use crate::failure::{Advice, Failure, Kind, Run, WAIT};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -185,8 +184,9 @@ pub(super) struct Ending {
     call: Calling,
 }
 
-impl From<Outcome> for Ending {
-    fn from(Outcome { failure }: Outcome) -> Self {
+impl From<Result<(), Failure>> for Ending {
+    fn from(end: Result<(), Failure>) -> Self {
+        let failure = end.err();
         let (exit, reason) = crate::failure::ended(failure.as_ref().map(|failure| failure.kind));
         let next = failure.as_ref().and_then(next);
         let trust = failure.as_ref().and_then(trust);

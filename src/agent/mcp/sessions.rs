@@ -7,7 +7,7 @@ use super::workspace::Workspace;
 use super::{Terms, Wish};
 use crate::control::found::{Found, Which, find, find_here, not_open, not_open_at_all, one};
 use crate::control::owner::{Owner, Visitor};
-use crate::control::{Closing, Control, Outcome, Reading};
+use crate::control::{Closing, Control, Reading};
 use crate::doctor::Setup;
 use crate::events::Event;
 use crate::failure::{Failure, Kind};
@@ -276,8 +276,8 @@ impl Sessions {
     }
 }
 
-/// The outcome of a session of this process, once it has ended.
-pub(super) fn ended(found: &Found) -> Option<Outcome> {
+/// The result of a session of this process, once it has ended.
+pub(super) fn ended(found: &Found) -> Option<Result<(), Failure>> {
     found.here().and_then(Control::end)
 }
 
@@ -317,7 +317,7 @@ fn hold(plan: Plan, meet: Meet, control: &Control) {
 
 /// A sentence about what the end of the server took from its client, of one session.
 fn what_is_lost(control: &Control, unreceived: u64) -> Option<String> {
-    let failed = control.end().and_then(|end| end.failure).map(|failure| failure.detail);
+    let failed = control.end().and_then(Result::err).map(|failure| failure.detail);
     let unread = (unreceived > 0).then(|| format!("events never received: {unreceived}"));
     let what: Vec<String> = failed.into_iter().chain(unread).collect();
     (!what.is_empty()).then(|| {

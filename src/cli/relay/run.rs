@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, Kind};
 use crate::platform::process::allow_many_files;
-use crate::session::interrupt::Interrupt;
+use crate::session::interrupt::{self, Interrupt};
 use pinhole_relay::owner::OwnerKey;
 use pinhole_relay::server::{BindError, Server};
 use pinhole_relay::settings::Settings;
@@ -29,7 +29,7 @@ pub(super) fn relay(
     let done = runtime.block_on(async {
         // Before it can be reached, so that a caller who starts and stops it finds it listening to
         // both.
-        let interrupt = Interrupt::new()?;
+        let interrupt = interrupt::listen()?;
         let (tls, drain) = (settings.tls.is_some(), settings.drain);
         let (key, forgets) = (key.as_ref().ok(), key.as_ref().err());
         settings.owner_key = key.cloned();

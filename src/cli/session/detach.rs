@@ -21,7 +21,7 @@ use crate::platform::process::{is_group_gone, leave_session};
 use crate::program;
 use crate::report::prompt::nobody_to_ask;
 use crate::session::Report;
-use crate::session::interrupt::{Interrupt, interrupted};
+use crate::session::interrupt::{self, interrupted};
 use crate::stdio::Sink;
 use pinhole_protocol::secret::SecretVec;
 use std::io::{self, IsTerminal};
@@ -47,7 +47,7 @@ pub(super) async fn detach(command: &dyn SessionCommand, report: &mut Report) ->
     }
     lives_on()?;
     Sink::Stdout.try_out().map_err(|error| unheard(&error))?;
-    let mut interrupt = Interrupt::new()?;
+    let mut interrupt = interrupt::listen()?;
     let (mut started, starter) = (Started::default(), starter(command)?);
     let gone = tokio::select! {
         gone = follow(starter, &mut started, report) => gone,
