@@ -8,7 +8,7 @@ mod pace;
 mod run;
 
 use crate::failure::{Failure, Kind};
-use crate::files::secret_source::is_variable;
+use crate::files::variable::is_variable;
 use crate::platform::process::is_basic_variable;
 use crate::program::{Program, is_withheld};
 use crate::role::Role;

@@ -39,7 +39,6 @@ const PACKAGES: [Package; 3] = [
             ("files/inbox/making", "files/inbox/incoming"),
             ("files/inbox/merging", "files/inbox/ground"),
             ("files/inbox/tree", "files/inbox/incoming"),
-            ("files/outbox", "files/variable"),
             ("files/outbox/outgoing", "files/outbox/stream"),
             ("files/outbox/outgoing", "files/outbox/tree"),
             ("files/outbox/selection", "files/outbox/count"),

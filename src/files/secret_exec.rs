@@ -3,7 +3,7 @@
 
 use super::dotenv::as_variable;
 use super::inbox::{Refusal, unfit};
-use super::secret_source::is_variable;
+use super::variable::is_variable;
 use crate::failure::{Failure, Kind};
 use crate::platform::name::from_bytes;
 use crate::platform::output::duplicate;

@@ -3,6 +3,7 @@
 
 use super::outbox::Fence;
 use super::typed_secret::ask;
+use super::variable::is_variable;
 use crate::failure::{Failure, Kind};
 use crate::platform::name::into_vec;
 use crate::platform::output::duplicate;
@@ -104,14 +105,6 @@ impl SecretSource {
             }
         }
     }
-}
-
-/// True if a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and
-/// `_`, no digit first (POSIX XBD 3.216).
-#[must_use]
-pub fn is_variable(name: &str) -> bool {
-    let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    word && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
 }
 
 fn typed(secret: io::Result<Zeroizing<Vec<u8>>>) -> Result<SecretVec, Failure> {

@@ -1,7 +1,6 @@
-//! Names of environment variables: which the other side may choose, and which are the agents' own.
-//! One list, for what is received and for what is sent.
+//! Names of environment variables: those that can be one, those that the peer may choose, and those
+//! that are the agents' own. One list, for what is received and for what is sent.
 
-use super::secret_source::is_variable;
 use crate::failure::{Failure, Kind};
 
 /// Ends of the names of credentials: such a variable is read by the program that needs it, and
@@ -71,6 +70,14 @@ const AGENTS: &[&str] = &[
     "OLLAMA_",
     "LANGSMITH_",
 ];
+
+/// True if a shell and a dotenv file can have a variable of this name: letters of ASCII, digits and
+/// `_`, no digit first (POSIX XBD 3.216).
+#[must_use]
+pub fn is_variable(name: &str) -> bool {
+    let word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    word && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+}
 
 /// True for a variable of an agent, a model service or this program.
 #[must_use]

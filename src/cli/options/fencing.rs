@@ -4,7 +4,7 @@ use super::permissions::Permissions;
 use crate::cli::step::typed;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
-use crate::files::secret_source::is_variable;
+use crate::files::variable::is_variable;
 use crate::session::plan::Plan;
 use crate::settings::agent::{Agent, says_that};
 use crate::typed::Typed;
