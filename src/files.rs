@@ -10,7 +10,6 @@ pub mod private;
 pub mod secret_exec;
 pub mod secret_source;
 pub mod spot;
-mod typed_secret;
 pub mod variable;
 pub mod ware;
 

@@ -44,7 +44,6 @@ const PACKAGES: [Package; 3] = [
             ("files/outbox/selection", "files/outbox/count"),
             ("files/outbox/selection", "files/outbox/tree"),
             ("files/outbox/tree", "files/outbox/walk"),
-            ("files/typed_secret", "files/secret_source"),
         ],
     },
     Package {

@@ -1,8 +1,9 @@
 //! Sources of a secret to be sent: never the command line, which other users of the machine can
 //! read.
 
+mod prompt;
+
 use super::outbox::Fence;
-use super::typed_secret::ask;
 use super::variable::is_variable;
 use crate::failure::{Failure, Kind};
 use crate::platform::name::into_vec;
@@ -53,7 +54,7 @@ impl SecretSource {
     /// 5; not readable: exit 8; no terminal to ask at: exit 10.
     pub fn read(&self, fence: Option<&Fence>) -> Result<SecretVec, Failure> {
         match self {
-            Self::Prompt => typed(ask()),
+            Self::Prompt => typed(prompt::ask()),
             // Not through `io::stdin`, whose buffer would keep a copy.
             Self::Stdin => match duplicate(io::stdin()) {
                 Ok(stdin) => read_whole(stdin, "standard input"),

@@ -1,7 +1,7 @@
 //! A secret that a person types or pastes at the terminal, without an echo. One of several lines is
 //! taken whole, and nothing of it is left in the terminal for the shell, which would run it.
 
-use super::secret_source::LONGEST;
+use super::LONGEST;
 use crate::amounts::exactly;
 use crate::platform::process::interrupt_own_group;
 use crate::platform::terminal::{self, Quiet};
