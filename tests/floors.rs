@@ -35,7 +35,6 @@ const PACKAGES: [Package; 3] = [
             ],
         ],
         owed: &[
-            ("files/inbox/folder", "files/inbox/making"),
             ("files/inbox/making", "files/inbox/incoming"),
             ("files/inbox/merging", "files/inbox/ground"),
             ("files/inbox/tree", "files/inbox/incoming"),

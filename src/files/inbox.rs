@@ -197,6 +197,16 @@ impl Place {
     }
 }
 
+impl Probe {
+    /// True if a name is worth trying as it is. If only text is held, other names are not tried at
+    /// all. Some file systems refuse halves of surrogate pairs late, and these end the driver of
+    /// exFAT in FUSE.
+    fn may_hold(self, name: &FileName) -> bool {
+        !(self.drops_dots && name.bytes().ends_with(b".")
+            || self.only_text && std::str::from_utf8(name.bytes()).is_err())
+    }
+}
+
 impl Inbox {
     /// Opens the directory `dir` and holds it; it has to exist.
     ///

@@ -1,9 +1,9 @@
 //! The last steps of a transfer, beneath its hidden folders. Things that came to nothing go, links
 //! are made, folders get their modes and times.
 
-use super::folder::Folder;
+use super::folder::{Folder, cannot_hold};
 use super::incoming::{Link, Registering};
-use super::making::{Unmade, cannot_hold};
+use super::making::Unmade;
 use super::tree::{FolderId, Reach};
 use super::{Incoming, Refusal};
 use crate::files::name::FileName;

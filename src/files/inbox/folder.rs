@@ -2,7 +2,6 @@
 //! and after whose the name is, finds ways around file systems that lack something, and makes
 //! hidden names.
 
-use super::making::cannot_hold;
 use crate::files::name::FileName;
 use crate::files::spot::Spot;
 use crate::platform::cause::Cause;
@@ -330,6 +329,12 @@ fn last_climb(target: &[u8]) -> Option<&OsStr> {
         end = end.saturating_add(1);
     }
     last.map(from_bytes)
+}
+
+/// True if a file system reports that it cannot hold a name. exFAT in FUSE takes a reserved
+/// character for a file that is not there.
+pub(super) fn cannot_hold(error: &io::Error) -> bool {
+    matches!(Cause::of(error), Some(Cause::BadName | Cause::Missing))
 }
 
 pub(super) fn replaced() -> io::Error {

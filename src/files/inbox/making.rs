@@ -1,13 +1,12 @@
 //! Makes on the disk what an entry needs, under its name or, if the folder cannot hold that, under
 //! another.
 
-use super::folder::Folder;
+use super::Incoming;
+use super::folder::{Folder, cannot_hold};
 use super::pending::{Spot, Underway};
 use super::tree::{FolderId, Manner, OverLimits, Tree};
-use super::{Incoming, Probe};
 use crate::files::acting::{acting_below, acts, leads};
 use crate::files::name::FileName;
-use crate::platform::cause::Cause;
 use pinhole_protocol::wire::{Fate, PeerName, Reason};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -25,22 +24,6 @@ pub(super) enum Unmade {
     Itself(Reason),
     /// The disk failed.
     Disk(io::Error),
-}
-
-impl Probe {
-    /// True if a name is worth trying as it is. If only text is held, other names are not tried at
-    /// all. Some file systems refuse halves of surrogate pairs late, and these end the driver of
-    /// exFAT in FUSE.
-    pub(super) fn may_hold(self, name: &FileName) -> bool {
-        !(self.drops_dots && name.bytes().ends_with(b".")
-            || self.only_text && std::str::from_utf8(name.bytes()).is_err())
-    }
-}
-
-/// True if a file system reports that it cannot hold a name. exFAT in FUSE takes a reserved
-/// character for a file that is not there.
-pub(super) fn cannot_hold(error: &io::Error) -> bool {
-    matches!(Cause::of(error), Some(Cause::BadName | Cause::Missing))
 }
 
 impl Incoming {

@@ -1,9 +1,8 @@
 //! The end of a transfer: synced, then under its names, then those synced; or removed.
 
 use super::ending::is_in;
-use super::folder::{Folder, Identity, Ours};
+use super::folder::{Folder, Identity, Ours, cannot_hold};
 use super::incoming::{Item, Total};
-use super::making::cannot_hold;
 use super::merging::first_missing;
 use super::{Conflict, Incoming, Modes, Place, Refusal};
 use crate::events::Acting;

@@ -1,6 +1,6 @@
 //! An offer, checked and named, before anything is on the disk.
 
-use super::making::cannot_hold;
+use super::folder::cannot_hold;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::events::Acting;
