@@ -36,7 +36,6 @@ const PACKAGES: [Package; 3] = [
         ],
         owed: &[
             ("files/inbox/making", "files/inbox/incoming"),
-            ("files/inbox/merging", "files/inbox/ground"),
             ("files/inbox/tree", "files/inbox/incoming"),
             ("files/outbox/outgoing", "files/outbox/stream"),
             ("files/outbox/outgoing", "files/outbox/tree"),

@@ -5,6 +5,7 @@
 //! [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps every top-level
 //! item under a hidden name, and only the proof that all is written gives the items their names.
 
+mod committing;
 mod ending;
 mod env_file;
 mod folder;
@@ -19,6 +20,7 @@ mod pending;
 mod plan;
 mod refusal;
 mod room;
+mod saved;
 mod store;
 mod tree;
 mod trial;
@@ -27,10 +29,11 @@ mod writing;
 pub use env_file::EnvFile;
 pub(crate) use env_file::unfit;
 pub use incoming::Incoming;
-pub use naming::{Committed, Saved};
+
 pub use output::Output;
 pub use plan::{Plan, Planned};
 pub use refusal::Refusal;
+pub use saved::{Committed, Saved};
 pub use store::store_secret_at;
 pub use trial::try_spot;
 
