@@ -35,8 +35,6 @@ const PACKAGES: [Package; 3] = [
             ],
         ],
         owed: &[
-            ("files/inbox/making", "files/inbox/incoming"),
-            ("files/inbox/tree", "files/inbox/incoming"),
             ("files/outbox/outgoing", "files/outbox/stream"),
             ("files/outbox/outgoing", "files/outbox/tree"),
             ("files/outbox/selection", "files/outbox/count"),

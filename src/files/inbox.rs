@@ -5,26 +5,19 @@
 //! [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps every top-level
 //! item under a hidden name, and only the proof that all is written gives the items their names.
 
-mod committing;
-mod ending;
 mod env_file;
 mod folder;
 mod ground;
 mod incoming;
-mod making;
-mod merging;
 mod named_text;
 mod naming;
 mod output;
-mod pending;
 mod plan;
 mod refusal;
 mod room;
 mod saved;
 mod store;
-mod tree;
 mod trial;
-mod writing;
 
 pub use env_file::EnvFile;
 pub(crate) use env_file::unfit;

@@ -4,13 +4,12 @@
 use super::Place;
 use super::folder::Folder;
 use super::naming::set_aside;
-use super::tree::{FolderId, Tree};
-use crate::events::Acting;
-use crate::files::acting::{Place as Machine, acting, acting_below, acts, leads};
+use crate::files::acting::{Place as Machine, acting_below, acts, leads};
 use crate::files::name::FileName;
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use crate::platform::cause::Cause;
+use pinhole_protocol::wire::Reason;
+use std::io;
+use std::path::PathBuf;
 
 /// Rules for names in a folder that is there.
 pub(super) struct Ground {
@@ -56,54 +55,6 @@ pub(super) fn is_closed(ground: Option<Machine>, said: Option<Machine>) -> bool 
     ground.is_some_and(Machine::takes_all) && ground != said
 }
 
-/// Paths in an item on which programs act, and the new names that parts of them have there.
-pub(super) struct Acts {
-    all: Acting,
-    /// All names in those paths.
-    parts: HashSet<String>,
-    renamed: HashMap<String, String>,
-}
-
-impl Acts {
-    /// This much of it, and nothing renamed yet.
-    pub(super) fn of(all: &Acting) -> Self {
-        let parts =
-            all.names().iter().flat_map(|path| path.split('/')).map(str::to_owned).collect();
-        Self { all: all.clone(), parts, renamed: HashMap::new() }
-    }
-
-    /// Notes that something in a folder is called `to` there.
-    pub(super) fn renamed(&mut self, tree: &Tree, within: FolderId, name: &OsStr, to: &FileName) {
-        // Most are none of them, and a path may be long.
-        if self.parts.contains(&*name.to_string_lossy()) {
-            let path = tree.path(within).join(name).to_string_lossy().into_owned();
-            let is_in = |one: &String| {
-                one.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
-            if self.all.names().iter().any(is_in) {
-                self.renamed.insert(path, to.text().into_owned());
-            }
-        }
-    }
-
-    /// The same by the names there, without what none acts on under its new name.
-    pub(super) fn there(self) -> Acting {
-        let mut there = Acting::default();
-        for name in self.all.names() {
-            let (mut old, mut new) = (String::new(), PathBuf::new());
-            for part in name.split('/') {
-                old.push_str(part);
-                new.push(self.renamed.get(&old).map_or(part, String::as_str));
-                old.push('/');
-            }
-            if new == Path::new(name) || acting(&new).is_some() {
-                there.add(|| new.to_string_lossy().into_owned());
-            }
-        }
-        Acting::read(there.names().to_vec(), there.more().saturating_add(self.all.more()))
-    }
-}
-
 impl Place {
     /// The kind of place that `folder` is, and the kind that a person has said yes to. Something
     /// called `name` is joined with it.
@@ -117,5 +68,28 @@ impl Place {
         // about what comes into a home.
         let said = if self.acts_on(name, true) { ground } else { self.machine };
         (ground, said.filter(|said| self.acting && said.takes_all()))
+    }
+
+    /// Checks that an item may be joined with the existing folder `name`, as far as that is known
+    /// before. Gives a reason if not.
+    pub(super) fn may_join(&self, within: &Folder, name: &FileName) -> Result<(), Reason> {
+        let there = within.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
+        there.takes_from(within).map_err(|error| reason(&error))?;
+        let (ground, said) = self.grounds(&there, name);
+        if is_closed(ground, said) { Err(Reason::Declined) } else { Ok(()) }
+    }
+}
+
+/// Why something cannot go where it belongs.
+pub(super) fn reason(error: &io::Error) -> Reason {
+    match Cause::of(error) {
+        Some(Cause::Taken | Cause::NotEmpty | Cause::IsFolder | Cause::NoFolder | Cause::Links) => {
+            Reason::Exists
+        }
+        Some(Cause::BadName) => Reason::BadName,
+        Some(Cause::Full) => Reason::NoSpace,
+        Some(Cause::Cancelled) => Reason::Interrupted,
+        // Also a folder that may not be written or is another file system's.
+        _ => Reason::Disk,
     }
 }

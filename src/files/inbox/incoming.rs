@@ -1,16 +1,23 @@
 //! A transfer on its way into files: its items under hidden names, its entries as they are said,
 //! its bytes at their places.
 
+mod committing;
+mod ending;
+mod making;
+mod merging;
+mod pending;
+mod tree;
+mod writing;
+
 use super::folder::{self, Finish, Folder, Identity};
-use super::making::Unmade;
-use super::pending::{Pending, Spot, Underway};
 use super::room::Cost;
-use super::tree::{FolderId, Manner, OverLimits, Reach, Tree};
 use super::{Inbox, Place, Plan, Planned, Refusal};
 use crate::failure::Subject;
 use crate::files::acting::leads;
 use crate::files::name::FileName;
 use crate::platform::cause::Cause;
+use making::Unmade;
+use pending::{Pending, Spot, Underway};
 use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
 use pinhole_protocol::wire::{
     Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason,
@@ -21,79 +28,80 @@ use std::ops::Add;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
+use tree::{FolderId, Manner, OverLimits, Reach, Tree};
 
 /// A transfer that is being received. One thread registers parts, any number write; what is not
 /// committed is removed when it is dropped.
 #[derive(Debug)]
 pub struct Incoming {
-    pub(super) place: Arc<Place>,
-    pub(super) items: Vec<Item>,
+    place: Arc<Place>,
+    items: Vec<Item>,
     counted: Option<(u32, u64)>,
     /// True if the sender takes news of what differs (SPEC 7.8).
-    pub(super) faithful: bool,
+    faithful: bool,
     /// Place for a folder in which something acts, if not that of the others.
-    pub(super) aside: Option<Arc<Place>>,
+    aside: Option<Arc<Place>>,
     /// True if no such folder is taken.
-    pub(super) strict: bool,
+    strict: bool,
     /// Name of the transfer in messages: `report.pdf`, `3 items`.
-    pub(super) what: Subject,
+    what: Subject,
     // Locked in this order; the first across the making of a part's folders.
     registering: Mutex<Registering>,
     underway: Mutex<Underway>,
     tree: Mutex<Tree>,
     /// True once nobody wants it any more: what is being joined stops where it is.
-    pub(super) unwanted: AtomicBool,
+    unwanted: AtomicBool,
     /// Told when no thread writes any more.
-    pub(super) idle: Condvar,
+    idle: Condvar,
 }
 
 /// A top-level item on its way.
 #[derive(Debug)]
-pub(super) struct Item {
-    pub(super) planned: Planned,
+struct Item {
+    planned: Planned,
     /// Its name as a sentence has it.
-    pub(super) named: Subject,
+    named: Subject,
     /// Its name until it is complete.
-    pub(super) hidden: String,
-    pub(super) identity: Identity,
+    hidden: String,
+    identity: Identity,
     /// Its place until it is known that nothing acts in it, if not its final one.
-    pub(super) apart: Option<Apart>,
+    apart: Option<Apart>,
 }
 
 /// The private directory in which a folder comes, and whether it has left it.
 #[derive(Debug)]
-pub(super) struct Apart {
-    pub(super) place: Arc<Place>,
-    pub(super) left: OnceLock<()>,
+struct Apart {
+    place: Arc<Place>,
+    left: OnceLock<()>,
 }
 
 /// Counts and links that registering gathers.
 #[derive(Debug, Default)]
-pub(super) struct Registering {
-    pub(super) totals: Vec<Total>,
+struct Registering {
+    totals: Vec<Total>,
     /// Links, which are made after everything else.
-    pub(super) links: Vec<Link>,
-    pub(super) reach: Reach,
+    links: Vec<Link>,
+    reach: Reach,
 }
 
 /// A link that is to be made.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) at: Spot,
-    pub(super) target: Box<[u8]>,
+struct Link {
+    at: Spot,
+    target: Box<[u8]>,
 }
 
 /// Facts known of an item.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Total {
+struct Total {
     /// True once its own entry has come.
-    pub(super) seen: bool,
-    pub(super) files: u32,
-    pub(super) bytes: u64,
+    seen: bool,
+    files: u32,
+    bytes: u64,
     /// Mode and time that it gets when it is complete, if it is a file.
-    pub(super) finish: Option<Finish>,
+    finish: Option<Finish>,
     /// Under its final name, or removed.
-    pub(super) settled: bool,
+    settled: bool,
 }
 
 /// An entry that has passed every check which needs no disk.
@@ -456,7 +464,7 @@ impl Incoming {
     }
 
     /// Something of an item, as a sentence names it.
-    pub(super) fn named(&self, at: &Spot) -> Subject {
+    fn named(&self, at: &Spot) -> Subject {
         let Some(item) = self.items.get(at.item) else { return self.what.clone() };
         match &at.within {
             None => item.named.clone(),
@@ -468,31 +476,46 @@ impl Incoming {
     }
 
     /// Ends what is still wanted alone.
-    pub(super) fn check_wanted(&self) -> io::Result<()> {
+    fn check_wanted(&self) -> io::Result<()> {
         if self.unwanted.load(Ordering::Relaxed) { Err(Cause::Cancelled.into()) } else { Ok(()) }
     }
 
-    pub(super) fn registering(&self) -> MutexGuard<'_, Registering> {
+    fn registering(&self) -> MutexGuard<'_, Registering> {
         self.registering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn underway(&self) -> MutexGuard<'_, Underway> {
+    fn underway(&self) -> MutexGuard<'_, Underway> {
         self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn tree(&self) -> MutexGuard<'_, Tree> {
+    fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Incoming {
+    /// Numbers of pending files, of unwritten parts and of written ranges, for tests.
+    pub(super) fn remembered(&self) -> (usize, u32, usize) {
+        let underway = self.underway();
+        let ranges = underway.written.iter(usize::MAX).count();
+        (underway.pending.len(), underway.unwritten_parts(), ranges)
+    }
+
+    /// Has what comes of a pending entry go into another file, for tests.
+    pub(super) fn write_into(&self, entry: u32, file: File) {
+        self.underway().pending.get_mut(&entry).unwrap().file = Some(Arc::new(file));
     }
 }
 
 impl Item {
     /// The private directory that it is in.
-    pub(super) fn apart(&self) -> Option<&Arc<Place>> {
+    fn apart(&self) -> Option<&Arc<Place>> {
         self.apart.as_ref().filter(|apart| apart.left.get().is_none()).map(|apart| &apart.place)
     }
 
     /// Opens it, if it is a folder and still the one that was made; `root` is where it is to go.
-    pub(super) fn open(&self, root: &Folder) -> io::Result<Folder> {
+    fn open(&self, root: &Folder) -> io::Result<Folder> {
         let root = self.apart().map_or(root, |apart| &apart.folder);
         let folder = root.open_folder(self.hidden.as_ref())?;
         if folder.own_identity()? == self.identity { Ok(folder) } else { Err(folder::replaced()) }

@@ -7,7 +7,6 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use std::sync::Arc;
 
 #[test]
 fn a_full_disk_is_told_to_both_sides() {
@@ -16,7 +15,7 @@ fn a_full_disk_is_told_to_both_sides() {
     incoming.register(&part(0, [file("f", 4)])).unwrap();
     // The one device that is always full stands in for the file.
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    incoming.underway().pending.get_mut(&0).unwrap().file = Some(Arc::new(full));
+    incoming.write_into(0, full);
     let refusal = incoming.write(0, 0, b"1234").unwrap_err();
     assert_eq!((refusal.reason, refusal.failure.kind), (Reason::NoSpace, Kind::NoSpace));
     assert_eq!(

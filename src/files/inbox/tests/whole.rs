@@ -165,11 +165,7 @@ fn many_files_are_written_in_turn_with_few_open_and_little_remembered() {
             let open = open_below(desk.dir.path());
             assert_eq!(open, if half == 0 { OPEN_FILES / 4 } else { 0 });
         }
-        let underway = incoming.underway();
-        assert_eq!(
-            (underway.pending.len(), underway.unwritten_parts(), underway.written.iter(9).count()),
-            (0, 0, 1)
-        );
+        assert_eq!(incoming.remembered(), (0, 0, 1));
     }
     let saved = incoming.commit_all(1 + parts * each, u64::from(parts * each * 2)).unwrap();
     assert_eq!((saved[0].files, saved[0].size), (3_000, 6_000));

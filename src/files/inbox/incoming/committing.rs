@@ -1,14 +1,14 @@
 //! The end of a transfer: synced, then under its names, then those synced; or removed.
 
 use super::ending::is_in;
-use super::folder::Ours;
-use super::incoming::{Item, Total};
 use super::merging::first_missing;
-use super::naming::Given;
-use super::saved::{Committed, Saved};
-use super::{Conflict, Incoming, Place, Refusal};
+use super::{Incoming, Item, Total};
 use crate::events::Acting;
 use crate::failure::{Failure, Kind};
+use crate::files::inbox::folder::Ours;
+use crate::files::inbox::naming::Given;
+use crate::files::inbox::saved::{Committed, Saved};
+use crate::files::inbox::{Conflict, Place, Refusal};
 use crate::files::name::FileName;
 use crate::platform::cause::Cause;
 use pinhole_protocol::transfers::Whole;
@@ -31,7 +31,7 @@ impl Incoming {
         self.commit_counted(whole.entries(), whole.bytes(), whole.differences())
     }
 
-    pub(super) fn commit_counted(
+    pub(in crate::files::inbox) fn commit_counted(
         &self,
         entries: u32,
         bytes: u64,
@@ -369,7 +369,7 @@ impl Incoming {
     }
 
     /// The hidden names that the items have until they are delivered.
-    pub(super) fn parts(&self) -> Vec<PathBuf> {
+    pub(in crate::files::inbox) fn parts(&self) -> Vec<PathBuf> {
         self.items
             .iter()
             .map(|item| item.apart().unwrap_or(&self.place).path.join(&item.hidden))

@@ -1,11 +1,12 @@
 //! Writing a chunk at its place. The lock is held to find the file before and to count after, never
 //! over the writing itself.
 
-use super::folder::Identity;
+use super::Incoming;
 use super::pending::{Pending, Underway};
-use super::room::Cost;
-use super::{Incoming, Refusal};
 use crate::failure::Subject;
+use crate::files::inbox::Refusal;
+use crate::files::inbox::folder::Identity;
+use crate::files::inbox::room::Cost;
 use crate::platform::cause::Cause;
 use crate::platform::file::{allocate, punch, write_all_at};
 use pinhole_protocol::limits::{self, PIECES};

@@ -1,9 +1,9 @@
 //! The part of a transfer that is under way: which files are open, and which positions are written.
 
-use super::folder::{Finish, Identity};
-use super::room::Cost;
 use super::tree::{FolderId, Reach};
 use crate::events::Acting;
+use crate::files::inbox::folder::{Finish, Identity};
+use crate::files::inbox::room::Cost;
 use crate::files::name::FileName;
 use pinhole_protocol::layout::Layout;
 use pinhole_protocol::limits::{DIFFERENCES, OPEN_FILES, TRANSFERS};

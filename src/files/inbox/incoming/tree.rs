@@ -2,8 +2,8 @@
 //! here, and what it gets at the end. They are kept to the end of the transfer, so a million of
 //! them have to be small.
 
-use super::folder::{Finish, Folder};
-use super::incoming::Item;
+use super::Item;
+use crate::files::inbox::folder::{Finish, Folder};
 use crate::files::name::FileName;
 use crate::platform::name::{bytes, from_bytes};
 use pinhole_protocol::limits::{FOLDER_NAMES, LEVELS};

@@ -1,11 +1,11 @@
 //! The last steps of a transfer, beneath its hidden folders. Things that came to nothing go, links
 //! are made, folders get their modes and times.
 
-use super::folder::{Folder, cannot_hold};
-use super::incoming::{Link, Registering};
 use super::making::Unmade;
 use super::tree::{FolderId, Reach};
-use super::{Incoming, Refusal};
+use super::{Incoming, Link, Registering};
+use crate::files::inbox::folder::{Folder, cannot_hold};
+use crate::files::inbox::{Links, Refusal};
 use crate::files::name::FileName;
 use crate::platform::cause::Cause;
 use crate::platform::name::from_bytes;
@@ -119,7 +119,7 @@ impl Incoming {
     fn make_link(&self, link: &Link, reach: &mut Reach) -> io::Result<Option<FileName>> {
         let Some((within, _)) = &link.at.within else { return Ok(None) };
         let (mut underway, mut tree) = (self.underway(), self.tree());
-        let all = self.place.links == super::Links::All;
+        let all = self.place.links == Links::All;
         let lawful = tree.is_there(*within) && !tree.goes_by_renamed(*within, &link.target);
         if !lawful || (!all && !tree.is_inside(*within, &link.target)) {
             return Ok(None);
@@ -145,7 +145,7 @@ impl Incoming {
         else {
             return Ok(true);
         };
-        if self.place.links == super::Links::All {
+        if self.place.links == Links::All {
             return Ok(true);
         }
         let tree = self.tree();

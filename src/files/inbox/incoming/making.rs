@@ -2,10 +2,10 @@
 //! another.
 
 use super::Incoming;
-use super::folder::{Folder, cannot_hold};
 use super::pending::{Spot, Underway};
 use super::tree::{FolderId, Manner, OverLimits, Tree};
 use crate::files::acting::{acting_below, acts, leads};
+use crate::files::inbox::folder::{Folder, cannot_hold};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{Fate, PeerName, Reason};
 use std::ffi::OsStr;

@@ -6,18 +6,21 @@
 //! file is the old one or the new one at any time. Once something may have been moved, what fails
 //! is missing, and the rest with it if nothing more can be done.
 
-use super::folder::{Folder, Identity, Ours};
-use super::ground::{Acts, Ground, is_closed};
-use super::incoming::Link;
+mod acts;
+
 use super::making::SAME;
 use super::tree::{FolderId, Reach, Tree};
-use super::{Conflict, Incoming, Links, Place, Refusal};
+use super::{Incoming, Item, Link};
 use crate::events::Acting;
 use crate::files::acting::{Marked, Place as Machine};
+use crate::files::inbox::folder::{Folder, Identity, Ours};
+use crate::files::inbox::ground::{Ground, is_closed, reason};
+use crate::files::inbox::{Conflict, Links, Place, Refusal};
 use crate::files::name::FileName;
 use crate::platform::cause::Cause;
 use crate::platform::folder::Group;
 use crate::platform::name::{bytes, from_bytes};
+use acts::Acts;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -130,7 +133,7 @@ struct There<'a> {
 impl Incoming {
     /// The contents of the items that may be joined; `None` if none may.
     pub(super) fn contents(&self, links: Vec<(Link, FileName)>) -> Option<Contents> {
-        let joins = |item: &super::incoming::Item| {
+        let joins = |item: &Item| {
             item.planned.conflict == Conflict::Merge && item.planned.kind == ItemKind::Folder
         };
         self.items.iter().any(joins).then(|| {
@@ -698,15 +701,6 @@ enum LinkFate {
 }
 
 impl Place {
-    /// Checks that an item may be joined with the existing folder `name`, as far as that is known
-    /// before. Gives a reason if not.
-    pub(super) fn may_join(&self, within: &Folder, name: &FileName) -> Result<(), Reason> {
-        let there = within.open_folder(name.as_os_str()).map_err(|error| reason(&error))?;
-        there.takes_from(within).map_err(|error| reason(&error))?;
-        let (ground, said) = self.grounds(&there, name);
-        if is_closed(ground, said) { Err(Reason::Declined) } else { Ok(()) }
-    }
-
     /// The names that are tried for something: with numbers too, if it does not keep its own.
     fn names_for(&self, wanted: &FileName, aside: bool) -> impl Iterator<Item = FileName> {
         let longest = self.known().longest_name;
@@ -811,20 +805,6 @@ fn own_matter<T>(done: io::Result<T>) -> io::Result<Result<T, Reason>> {
     }
 }
 
-/// Why something cannot go where it belongs.
-fn reason(error: &io::Error) -> Reason {
-    match Cause::of(error) {
-        Some(Cause::Taken | Cause::NotEmpty | Cause::IsFolder | Cause::NoFolder | Cause::Links) => {
-            Reason::Exists
-        }
-        Some(Cause::BadName) => Reason::BadName,
-        Some(Cause::Full) => Reason::NoSpace,
-        Some(Cause::Cancelled) => Reason::Interrupted,
-        // Also a folder that may not be written or is another file system's.
-        _ => Reason::Disk,
-    }
-}
-
 /// The first reason for which something is missing.
 pub(super) fn first_missing(differences: &Differences) -> Option<Reason> {
     let named = differences
@@ -840,8 +820,9 @@ fn lose(joined: &mut Joined, bytes: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::folder::PRETENDED;
     use super::*;
+    use crate::files::inbox::folder::PRETENDED;
+    use crate::files::inbox::{Inbox, Policy};
     use rustix::io::Errno;
     use std::fs;
 
@@ -887,8 +868,7 @@ mod tests {
             // A folder that takes the three for one name has the first under it when the others
             // come.
             let (mut placed, one) = (Ours::default(), FileName::parse(b"readme").unwrap().name);
-            let desk =
-                super::super::Inbox::open(dir.path(), super::super::Policy::default()).unwrap();
+            let desk = Inbox::open(dir.path(), Policy::default()).unwrap();
             let mut place = |name: &str| {
                 let name = FileName::parse(name.as_bytes()).unwrap().name;
                 place_one(&desk.0, &from, &name, &there, (one.clone(), false), &mut placed, false)
