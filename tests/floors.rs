@@ -37,9 +37,6 @@ const PACKAGES: [Package; 3] = [
         owed: &[
             ("files/outbox/outgoing", "files/outbox/stream"),
             ("files/outbox/outgoing", "files/outbox/tree"),
-            ("files/outbox/selection", "files/outbox/count"),
-            ("files/outbox/selection", "files/outbox/tree"),
-            ("files/outbox/tree", "files/outbox/walk"),
         ],
     },
     Package {

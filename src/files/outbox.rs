@@ -24,6 +24,7 @@
 //! Behind a [`Fence`] each of these openings is followed by the question where the opened file
 //! really is: see there.
 
+mod chosen;
 mod count;
 mod edges;
 mod failure;

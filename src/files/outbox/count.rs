@@ -2,8 +2,8 @@
 //! GB, still counting". No file is read for it: one whose length only that tells counts as empty
 //! until it is sent.
 
+use super::chosen::Chosen;
 use super::rules::Rules;
-use super::selection::Chosen;
 use super::skipped::SkipList;
 use super::walk::Walk;
 use pinhole_protocol::wire::EntryKind;

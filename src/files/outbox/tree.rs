@@ -1,15 +1,15 @@
 //! Files and folders on their way: parts cut from the walk, and bytes read at positions.
 
+use super::chosen::{Chosen, Offered};
 use super::failure::SourceFailure;
 use super::held;
 use super::outgoing::{Next, Read};
 use super::rules::Rules;
-use super::selection::{Chosen, Offered};
 use super::sent::Sent;
 use super::skipped::{SkipList, Skips, Why};
 use super::source::{Piece, Seen, Source};
 use super::table::Table;
-use super::walk::Walk;
+use super::walk::{PATH_ENTRY_BYTES, TEXT_HEADER, Walk};
 use pinhole_protocol::layout::Place;
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Differences, Entry, Reason};
@@ -24,11 +24,6 @@ const FIRST_PART: usize = 64;
 /// Encoded bytes of an entry beside its name and target: nine keys, two headers, a size, a time and
 /// its nanoseconds, at their longest.
 const ENTRY_BYTES: usize = 64;
-/// Encoded bytes of a path for a peer that is not faithful, and of its entry, beside the names: six
-/// keys, an array, a size, a time and its nanoseconds.
-pub(super) const PATH_ENTRY_BYTES: usize = 48;
-/// Those before each name: that of a text of less than 64 KiB.
-pub(super) const TEXT_HEADER: usize = 3;
 /// The largest entry that the limits allow in that form.
 const LARGEST_PATH_ENTRY: usize =
     PATH_ENTRY_BYTES + limits::PATH_BYTES + limits::PATH_LEVELS * TEXT_HEADER;

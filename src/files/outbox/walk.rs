@@ -7,16 +7,15 @@
 //! opened by its path when the walk comes back to it, and believed if it is still the same.
 
 use super::Links;
+use super::chosen::{Chosen, Offered};
 use super::failure::SourceFailure;
 use super::first_end::{Content, FileSystems, Reader, Unread};
 use super::links::{stays_by_its_text, stays_by_what_is_there};
 use super::listing::Listing;
 use super::rules::Rules;
-use super::selection::{Chosen, Offered};
 use super::skipped::{SkipList, Why};
 use super::source::{Source, Stamp, open_resolved};
 use super::trail::Trail;
-use super::tree::{PATH_ENTRY_BYTES, TEXT_HEADER};
 use crate::platform::cause::Cause;
 use crate::platform::file::{Facts, FileId, How, Kind, PATH_MAX, open};
 use crate::platform::folder::Folder;
@@ -34,6 +33,12 @@ use std::sync::{Arc, Mutex};
 /// Directories held open beside the named one: a process has a thousand handles, and a folder may
 /// be four thousand deep.
 const HELD: usize = 64;
+
+/// Encoded bytes of a path for a peer that is not faithful, and of its entry, beside the names: six
+/// keys, an array, a size, a time and its nanoseconds.
+pub(super) const PATH_ENTRY_BYTES: usize = 48;
+/// Those before each name: that of a text of less than 64 KiB.
+pub(super) const TEXT_HEADER: usize = 3;
 
 /// A walk on its way.
 pub(super) struct Walk {
