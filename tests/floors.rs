@@ -35,8 +35,6 @@ const PACKAGES: [Package; 3] = [
             ],
         ],
         owed: &[
-            ("files/outbox/outgoing", "files/outbox/stream"),
-            ("files/outbox/outgoing", "files/outbox/tree"),
         ],
     },
     Package {

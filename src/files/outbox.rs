@@ -39,10 +39,7 @@ mod sensitive;
 mod sent;
 mod skipped;
 mod source;
-mod stream;
-mod table;
 mod trail;
-mod tree;
 mod walk;
 
 #[cfg(test)]

@@ -1,10 +1,20 @@
 //! An accepted transfer's sources, whatever they are.
 
+mod stream;
+mod tree;
+
+pub(super) use stream::{Available, Pipe, STDIN};
+
 use super::SourceFailure;
+use super::chosen::{Chosen, Offered};
+use super::rules::Rules;
 use super::skipped::Skips;
-use super::stream::Stream;
-use super::tree::Tree;
+use crate::failure::Failure;
 use pinhole_protocol::wire::{Differences, Entry, Reason};
+use std::io;
+use std::sync::Arc;
+use stream::Stream;
+use tree::Tree;
 
 /// The sources of one accepted transfer, for the threads that send it. Dropping it does not end a
 /// thread that waits in [`Outgoing::next_part`]; [`Outgoing::stop`] does.
@@ -53,12 +63,26 @@ pub enum Read {
 }
 
 impl Outgoing {
-    pub(super) fn tree(tree: Tree) -> Self {
-        Self(Kind::Tree(Box::new(tree)))
+    /// Files and folders. `offered` has what the offer said of each, if one was made.
+    pub(super) fn of_things(
+        chosen: Arc<[Chosen]>,
+        offered: Vec<Offered>,
+        rules: Arc<Rules>,
+        faithful: bool,
+    ) -> Self {
+        Self(Kind::Tree(Box::new(Tree::new(chosen, offered, rules, faithful))))
     }
 
-    pub(super) const fn stream(stream: Stream) -> Self {
-        Self(Kind::Stream(stream))
+    /// A stream, whose reading begins. `told` is that of [`Stream::start`].
+    ///
+    /// # Errors
+    /// No thread is to be had: exit 1.
+    pub(super) fn of_stream(
+        name: &str,
+        input: impl io::Read + Send + 'static,
+        told: impl Fn(Available) + Send + 'static,
+    ) -> Result<Self, Failure> {
+        Stream::start(name, input, told).map(|stream| Self(Kind::Stream(stream)))
     }
 
     /// The next entries: at most [`PART_ENTRIES`](pinhole_protocol::limits::PART_ENTRIES) and

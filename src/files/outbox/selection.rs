@@ -3,11 +3,9 @@
 use super::chosen::{Chosen, Offered, distinct, readable, too_long};
 use super::count::Counted;
 use super::first_end::{Content, FileSystems, Reader, Unread};
-use super::outgoing::Outgoing;
+use super::outgoing::{Available, Outgoing, Pipe, STDIN};
 use super::rules::Rules;
 use super::source::open_resolved;
-use super::stream::{self, Available, Stream};
-use super::tree::Tree;
 use super::{Options, held};
 use crate::failure::{Detail, Failure, Kind};
 use crate::platform::file::{Facts, How, Kind as Found, open_at, try_reading};
@@ -160,7 +158,7 @@ impl Selection {
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.0 {
-            What::Stream { name, .. } if name == stream::STDIN => "standard input".into(),
+            What::Stream { name, .. } if name == STDIN => "standard input".into(),
             What::Stream { name, .. } => printable(name),
             What::Things { chosen, .. } => match &**chosen {
                 [one] => printable(&one.name.to_string_lossy()),
@@ -312,7 +310,7 @@ impl Selection {
                 let said =
                     |thing: &mut Offered| Offered { read: thing.read.take(), ..thing.clone() };
                 let said = held(offered).iter_mut().map(said).collect();
-                Ok(Outgoing::tree(Tree::new(Arc::clone(chosen), said, Arc::clone(rules), faithful)))
+                Ok(Outgoing::of_things(Arc::clone(chosen), said, Arc::clone(rules), faithful))
             }
             What::Stream { name, input } => {
                 let input = held(input).take().ok_or_else(|| {
@@ -322,7 +320,7 @@ impl Selection {
                     )
                     .next("run the command again")
                 })?;
-                Stream::start(name, input, told).map(Outgoing::stream)
+                Outgoing::of_stream(name, input, told)
             }
         }
     }
@@ -394,7 +392,7 @@ impl<'a> Looking<'a> {
     /// Finds out what one path of the command line is, and that it can be read.
     fn at(&mut self, path: &Path) -> Result<Look, Failure> {
         if path == Path::new("-") {
-            return Ok(Look::Stream(stream::STDIN.into(), None));
+            return Ok(Look::Stream(STDIN.into(), None));
         }
         let refuse = |error: io::Error| refused(path, &error);
         let facts = Facts::at(path).map_err(refuse)?;
@@ -411,11 +409,9 @@ impl<'a> Looking<'a> {
                 // path to be resolved to.
                 let path = std::path::absolute(path).map_err(refuse)?;
                 return Ok(Look::Stream(
-                    given_name.map_or_else(
-                        || stream::STDIN.into(),
-                        |name| name.to_string_lossy().into_owned(),
-                    ),
-                    Some(Box::new(stream::Pipe::new(path, self.rules.fence.clone()))),
+                    given_name
+                        .map_or_else(|| STDIN.into(), |name| name.to_string_lossy().into_owned()),
+                    Some(Box::new(Pipe::new(path, self.rules.fence.clone()))),
                 ));
             }
             _ => {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::files::outbox::Read;
-use crate::files::outbox::stream::Available;
+use crate::files::outbox::outgoing::Available;
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::Reason;
 use std::sync::mpsc::{Receiver, channel};

@@ -1,8 +1,8 @@
 //! Which file every position of a transfer lies in, for the parts that are not yet written at the
 //! receiver.
 
-use super::failure::SourceFailure;
-use super::source::Source;
+use crate::files::outbox::failure::SourceFailure;
+use crate::files::outbox::source::Source;
 use pinhole_protocol::layout::{Layout, Place, TooLarge};
 use std::collections::VecDeque;
 use std::path::PathBuf;

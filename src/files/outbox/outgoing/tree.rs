@@ -1,15 +1,16 @@
 //! Files and folders on their way: parts cut from the walk, and bytes read at positions.
 
-use super::chosen::{Chosen, Offered};
-use super::failure::SourceFailure;
-use super::held;
-use super::outgoing::{Next, Read};
-use super::rules::Rules;
-use super::sent::Sent;
-use super::skipped::{SkipList, Skips, Why};
-use super::source::{Piece, Seen, Source};
-use super::table::Table;
-use super::walk::{PATH_ENTRY_BYTES, TEXT_HEADER, Walk};
+mod table;
+
+use super::{Next, Read};
+use crate::files::outbox::chosen::{Chosen, Offered};
+use crate::files::outbox::failure::SourceFailure;
+use crate::files::outbox::held;
+use crate::files::outbox::rules::Rules;
+use crate::files::outbox::sent::Sent;
+use crate::files::outbox::skipped::{SkipList, Skips, Why};
+use crate::files::outbox::source::{Piece, Seen, Source};
+use crate::files::outbox::walk::{PATH_ENTRY_BYTES, TEXT_HEADER, Walk};
 use pinhole_protocol::layout::Place;
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Differences, Entry, Reason};
@@ -18,6 +19,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use table::Table;
 
 /// Entries of the first part: found within about a millisecond, so that bytes follow at once.
 const FIRST_PART: usize = 64;

@@ -1,11 +1,11 @@
 //! Bytes of unknown number: standard input or a named pipe, read ahead by a thread of its own as
 //! far as a transfer's credit reaches.
 
-use super::failure::SourceFailure;
-use super::fence::Fence;
-use super::held;
-use super::outgoing::{Next, Read};
+use super::{Next, Read};
 use crate::failure::{Failure, Kind};
+use crate::files::outbox::failure::SourceFailure;
+use crate::files::outbox::fence::Fence;
+use crate::files::outbox::held;
 use crate::platform::file::{How, open_at};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Entry, EntryKind};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Name of standard input as an entry.
-pub(super) const STDIN: &str = "stdin";
+pub(in crate::files::outbox) const STDIN: &str = "stdin";
 /// Bytes that may wait to be written at the receiver. More could not be under way, and they all
 /// stay for a link that is lost.
 const AHEAD: usize = limits::CREDIT as usize;
@@ -187,7 +187,7 @@ impl Shared {
 }
 
 /// A named pipe, opened at the first read: opening it waits for its writer.
-pub(super) struct Pipe {
+pub(in crate::files::outbox) struct Pipe {
     path: PathBuf,
     fence: Option<Fence>,
     file: Option<File>,
