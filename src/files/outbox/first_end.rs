@@ -179,8 +179,9 @@ impl Reader {
     /// One that finds every place of that device taken, for tests.
     #[cfg(test)]
     pub fn busy(device: u64, stuck: &Arc<()>) -> Self {
-        let left = vec![(device, Arc::downgrade(stuck)); STUCK];
-        Self { left: Box::leak(Box::new(Mutex::new(left))), ..Self::default() }
+        static TAKEN: Left = Mutex::new(Vec::new());
+        held(&TAKEN).extend(vec![(device, Arc::downgrade(stuck)); STUCK]);
+        Self { left: &TAKEN, ..Self::default() }
     }
 
     /// Reads a file that was just opened at `path`, if the fence of `rules` lets it out: by where
