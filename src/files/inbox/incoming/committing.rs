@@ -1,8 +1,9 @@
-//! The end of a transfer: synced, then under its names, then those synced; or removed.
+//! The end of a transfer: synced, then under its names, then those synced.
 
 use super::ending::is_in;
 use super::merging::first_missing;
-use super::{Incoming, Item, Total};
+use super::registering::Total;
+use super::{Incoming, Item};
 use crate::events::Acting;
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::folder::Ours;
@@ -15,9 +16,7 @@ use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{Differences, Fate, ItemKind, PeerName, Reason};
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 
 impl Incoming {
     /// Makes the links, syncs the files, gives each item its name without replacing anything that
@@ -334,53 +333,6 @@ impl Incoming {
             _ => folder.sync_all(),
         };
         synced.map_err(|error| Refusal::disk(&self.what, &error))
-    }
-
-    /// Removes every item that has not got its name, and ignores what still comes. It waits for
-    /// threads that are writing or registering. Returns what could not be removed.
-    pub fn discard(&self) -> Vec<PathBuf> {
-        self.unwanted.store(true, Ordering::Relaxed);
-        let mut registering = self.registering();
-        let mut underway = self.underway();
-        underway.over = true;
-        while underway.busy > 0 {
-            underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
-        }
-        underway.pending.clear();
-        let taken = std::mem::take(&mut underway.taken);
-        drop(underway);
-        let kept = registering.totals.iter().any(|total| total.settled);
-        let mut left = Vec::new();
-        for (item, total) in
-            self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled)
-        {
-            total.settled = true;
-            // It may have been on its way out of the private directory.
-            for place in [&self.place].into_iter().chain(&self.aside) {
-                if place.folder.remove_own(item.hidden.as_ref(), item.identity).is_err() {
-                    left.push(place.path.join(&item.hidden));
-                }
-            }
-        }
-        if !kept {
-            self.place.room.give_back(taken);
-        }
-        left
-    }
-
-    /// The hidden names that the items have until they are delivered.
-    pub(in crate::files::inbox) fn parts(&self) -> Vec<PathBuf> {
-        self.items
-            .iter()
-            .map(|item| item.apart().unwrap_or(&self.place).path.join(&item.hidden))
-            .collect()
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        // Nobody is left to hear of it.
-        let _left = self.discard();
     }
 }
 

@@ -1,9 +1,10 @@
 //! The last steps of a transfer, beneath its hidden folders. Things that came to nothing go, links
 //! are made, folders get their modes and times.
 
+use super::Incoming;
 use super::making::Unmade;
+use super::registering::{Link, Registering};
 use super::tree::{FolderId, Reach};
-use super::{Incoming, Link, Registering};
 use crate::files::inbox::folder::{Folder, cannot_hold};
 use crate::files::inbox::{Links, Refusal};
 use crate::files::name::FileName;

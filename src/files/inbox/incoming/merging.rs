@@ -12,8 +12,9 @@ mod links;
 mod placing;
 mod there;
 
+use super::registering::Link;
 use super::tree::{FolderId, Reach, Tree};
-use super::{Incoming, Item, Link};
+use super::{Incoming, Item};
 use crate::events::Acting;
 use crate::files::acting::{Marked, Place as Machine};
 use crate::files::inbox::folder::Identity;
