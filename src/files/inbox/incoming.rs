@@ -6,6 +6,7 @@ mod ending;
 mod making;
 mod merging;
 mod pending;
+mod reach;
 mod registering;
 mod tree;
 mod writing;

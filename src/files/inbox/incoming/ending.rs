@@ -3,8 +3,9 @@
 
 use super::Incoming;
 use super::making::Unmade;
+use super::reach::Reach;
 use super::registering::{Link, Registering};
-use super::tree::{FolderId, Reach};
+use super::tree::FolderId;
 use crate::files::inbox::folder::{Folder, cannot_hold};
 use crate::files::inbox::{Links, Refusal};
 use crate::files::name::FileName;

@@ -12,8 +12,9 @@ mod links;
 mod placing;
 mod there;
 
+use super::reach::Reach;
 use super::registering::Link;
-use super::tree::{FolderId, Reach, Tree};
+use super::tree::{FolderId, Tree};
 use super::{Incoming, Item};
 use crate::events::Acting;
 use crate::files::acting::{Marked, Place as Machine};

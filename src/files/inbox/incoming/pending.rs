@@ -1,6 +1,7 @@
 //! The part of a transfer that is under way: which files are open, and which positions are written.
 
-use super::tree::{FolderId, Reach};
+use super::reach::Reach;
+use super::tree::FolderId;
 use crate::events::Acting;
 use crate::files::inbox::folder::{Finish, Identity};
 use crate::files::inbox::room::Cost;

@@ -4,7 +4,8 @@
 use super::Incoming;
 use super::making::Unmade;
 use super::pending::{Pending, Spot};
-use super::tree::{FolderId, Manner, OverLimits, Reach};
+use super::reach::Reach;
+use super::tree::{FolderId, Manner, OverLimits};
 use crate::files::acting::leads;
 use crate::files::inbox::folder::{Finish, Folder};
 use crate::files::inbox::room::Cost;

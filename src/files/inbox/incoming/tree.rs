@@ -2,15 +2,13 @@
 //! here, and what it gets at the end. They are kept to the end of the transfer, so a million of
 //! them have to be small.
 
-use super::Item;
-use crate::files::inbox::folder::{Finish, Folder};
+use crate::files::inbox::folder::Finish;
 use crate::files::name::FileName;
 use crate::platform::name::{bytes, from_bytes};
 use pinhole_protocol::limits::{FOLDER_NAMES, LEVELS};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
 use std::path::PathBuf;
 
 /// The place of a folder among those of a [`Tree`].
@@ -386,7 +384,7 @@ impl Tree {
     }
 
     /// The folder and those above it, to its item.
-    fn up(&self, id: FolderId) -> impl Iterator<Item = FolderId> {
+    pub(super) fn up(&self, id: FolderId) -> impl Iterator<Item = FolderId> {
         std::iter::successors(Some(id), |id| self.node(*id)?.parent)
     }
 
@@ -409,135 +407,5 @@ impl Tree {
     }
 }
 
-/// Handles that are kept of the way to the folder used last.
-const KEPT: usize = 32;
-
-/// The folder used last and those above it, the nearest of them: most often one of these is wanted
-/// next.
-#[derive(Debug, Default)]
-pub(super) struct Reach(Vec<(FolderId, Folder)>);
-
-impl Reach {
-    /// Opens a folder of an item. Each name on the way is opened for itself beneath what is held,
-    /// so no link is followed.
-    pub(super) fn folder<'a>(
-        &'a mut self,
-        root: &Folder,
-        items: &[Item],
-        tree: &Tree,
-        id: FolderId,
-    ) -> io::Result<&'a Folder> {
-        self.step_by_step(root, items, tree, id, Folder::open_folder)
-    }
-
-    /// The same whatever permissions those on the way have already: see
-    /// [`Folder::open_own_folder`].
-    pub(super) fn own_folder<'a>(
-        &'a mut self,
-        root: &Folder,
-        items: &[Item],
-        tree: &Tree,
-        id: FolderId,
-    ) -> io::Result<&'a Folder> {
-        self.step_by_step(root, items, tree, id, Folder::open_own_folder)
-    }
-
-    fn step_by_step<'a>(
-        &'a mut self,
-        root: &Folder,
-        items: &[Item],
-        tree: &Tree,
-        id: FolderId,
-        step: fn(&Folder, &OsStr) -> io::Result<Folder>,
-    ) -> io::Result<&'a Folder> {
-        let gone = || io::Error::from(io::ErrorKind::NotFound);
-        let top = || tree.item(id).and_then(|item| items.get(item)).ok_or_else(gone)?.open(root);
-        self.open(tree, id, top, |above, id| step(above, tree.name(id)))
-    }
-
-    /// The same with `top` opening what an item is, and `step` each folder below in the one that it
-    /// is in.
-    pub(super) fn open<'a>(
-        &'a mut self,
-        tree: &Tree,
-        id: FolderId,
-        top: impl Fn() -> io::Result<Folder>,
-        step: impl Fn(&Folder, FolderId) -> io::Result<Folder>,
-    ) -> io::Result<&'a Folder> {
-        let mut way = Vec::new();
-        for above in tree.up(id) {
-            if let Some(held) = self.0.iter().rposition(|(held, _)| *held == above) {
-                self.0.truncate(held.saturating_add(1));
-                break;
-            }
-            way.push(above);
-        }
-        if way.last().is_some_and(|top| tree.is_item(*top)) {
-            self.0.clear();
-        }
-        for id in way.into_iter().rev() {
-            let opened = match self.0.last() {
-                Some((_, above)) => step(above, id)?,
-                None => top()?,
-            };
-            if self.0.len() >= KEPT {
-                self.0.remove(0);
-            }
-            self.0.push((id, opened));
-        }
-        self.0.last().map(|(_, folder)| folder).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const FINISH: Finish = Finish { mode: 0, modified: None };
-
-    #[test]
-    fn a_million_folders_are_small_and_their_names_have_a_bound() {
-        assert!(size_of::<Node>() <= 72, "{}", size_of::<Node>());
-        let mut tree = Tree::default();
-        let top = tree.add(0, Err(0), b"", FINISH).unwrap();
-        let long = [b'x'; 255];
-        let most = u32::try_from(FOLDER_NAMES / 255).unwrap();
-        for number in 1..=most {
-            tree.add(number, Ok(top), &long, FINISH).unwrap();
-        }
-        assert!(tree.add(most + 1, Ok(top), &long, FINISH).is_err());
-    }
-
-    #[test]
-    fn folders_are_found_and_say_where_they_are() {
-        let mut tree = Tree::default();
-        let top = tree.add(3, Err(1), b"", FINISH).unwrap();
-        let a = tree.add(4, Ok(top), b"a\x01", FINISH).unwrap();
-        let b = tree.add(9, Ok(a), b"b", FINISH).unwrap();
-        tree.rename(a, &FileName::parse(b"a_").unwrap().name).unwrap();
-        assert_eq!([3, 4, 5, 9].map(|entry| tree.find(entry)), [Some(top), Some(a), None, Some(b)]);
-        assert_eq!(
-            (tree.item(b), tree.of_item(1), tree.is_item(top), tree.is_item(a)),
-            (Some(1), Some(top), true, false)
-        );
-        assert_eq!(
-            (tree.path(b), tree.original_path(b)),
-            (PathBuf::from("a_/b"), b"/a\x01/b".to_vec())
-        );
-        let (all, at) = (tree.by_hash(), |folder, name: &[u8]| tree.hash_in(folder, name));
-        assert_eq!(
-            [at(top, b"a\x01"), at(top, b"a_"), at(a, b"b")].map(|hash| all.get(&hash).copied()),
-            [Some(a), None, Some(b)]
-        );
-        assert!(
-            tree.is_inside(b, b"../../x")
-                && !tree.is_inside(b, b"../../../x")
-                && !tree.is_inside(top, b"..")
-        );
-        assert!(
-            tree.goes_by_renamed(b, b"../../a\x01")
-                && !tree.goes_by_renamed(b, b"../x")
-                && !tree.goes_by_renamed(top, b"a_")
-        );
-    }
-}
+mod tests;

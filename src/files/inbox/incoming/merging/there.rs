@@ -2,7 +2,8 @@
 
 use crate::files::acting::Place as Machine;
 use crate::files::inbox::folder::Folder;
-use crate::files::inbox::incoming::tree::{FolderId, Reach, Tree};
+use crate::files::inbox::incoming::reach::Reach;
+use crate::files::inbox::incoming::tree::{FolderId, Tree};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::Reason;
 use std::collections::HashMap;
