@@ -13,6 +13,7 @@ mod named_text;
 mod naming;
 mod output;
 mod plan;
+mod receiving;
 mod refusal;
 mod room;
 mod saved;
@@ -25,6 +26,7 @@ pub use incoming::Incoming;
 
 pub use output::Output;
 pub use plan::{Plan, Planned};
+pub use receiving::{Receiving, Written};
 pub use refusal::Refusal;
 pub use saved::{Committed, Saved};
 pub use store::store_secret_at;
@@ -37,12 +39,9 @@ use crate::files::spot::Spot;
 use crate::platform::private;
 use folder::Folder;
 use pinhole_protocol::limits::NAME_BYTES;
-use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{Differences, Part, Reason};
 use room::{Most, Room};
 use std::collections::HashSet;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -366,99 +365,6 @@ impl Inbox {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
-    }
-}
-
-/// Destination of the bytes of one transfer.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each transfer, and it is shared, not moved"
-)]
-pub enum Receiving {
-    /// Into files.
-    Files(Incoming),
-    /// To standard output (`-o -`).
-    Output(Output),
-}
-
-/// Outcome of writing a chunk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// These positions are written; empty for a chunk that was not wanted any more.
-    Now(Range<u64>),
-    /// The output says so itself once they are.
-    Later,
-}
-
-impl Receiving {
-    /// Checks and prepares the next part; on a thread that may block. See [`Incoming::register`]
-    /// and [`Output::register`].
-    ///
-    /// # Errors
-    /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn register(&self, part: &Part) -> Result<(), Refusal> {
-        match self {
-            Self::Files(incoming) => incoming.register(part),
-            Self::Output(output) => output.register(part),
-        }
-    }
-
-    /// Writes a chunk. See [`Incoming::write`] and [`Output::write`].
-    ///
-    /// # Errors
-    /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn write(&self, entry: u32, offset: u64, data: &[u8]) -> Result<Written, Refusal> {
-        match self {
-            Self::Files(incoming) => incoming.write(entry, offset, data).map(Written::Now),
-            Self::Output(output) => output.write(entry, offset, data).map(|()| Written::Later),
-        }
-    }
-
-    /// Notes that of these positions no bytes come: they are zeros, or not to be had. See
-    /// [`Incoming::gap`] and [`Output::gap`].
-    ///
-    /// # Errors
-    /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn gap(&self, range: Range<u64>, why: Option<Reason>) -> Result<(), Refusal> {
-        match self {
-            Self::Files(incoming) => incoming.gap(range, why),
-            Self::Output(output) => output.gap(range, why),
-        }
-    }
-
-    /// Delivers what is whole. See [`Incoming::commit`] and [`Output::commit`].
-    ///
-    /// # Errors
-    /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn commit(&self, whole: &Whole) -> Result<Committed, Refusal> {
-        match self {
-            Self::Files(incoming) => incoming.commit(whole),
-            Self::Output(output) => output
-                .commit(whole)
-                .map(|saved| Committed { items: vec![saved], told: Differences::default() }),
-        }
-    }
-
-    /// Removes what is not delivered; chunks that still come are ignored. Returns what could not be
-    /// removed.
-    pub fn discard(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Files(incoming) => incoming.discard(),
-            Self::Output(output) => {
-                output.discard();
-                Vec::new()
-            }
-        }
-    }
-
-    /// The hidden names that its items have until they are delivered.
-    #[must_use]
-    pub fn parts(&self) -> Vec<PathBuf> {
-        match self {
-            Self::Files(incoming) => incoming.parts(),
-            Self::Output(_) => Vec::new(),
-        }
     }
 }
 

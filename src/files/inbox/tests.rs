@@ -12,7 +12,8 @@ mod whole;
 use super::*;
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{
-    Entry as Wire, EntryKind, Item, ItemId, ItemKind, Offer, PeerName, PeerText, Reason,
+    Differences, Entry as Wire, EntryKind, Item, ItemId, ItemKind, Offer, Part, PeerName, PeerText,
+    Reason,
 };
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
