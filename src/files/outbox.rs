@@ -30,8 +30,6 @@ mod edges;
 mod failure;
 mod fence;
 mod first_end;
-mod links;
-mod listing;
 mod outgoing;
 mod rules;
 mod selection;

@@ -6,23 +6,26 @@
 //! name in the one above, so nothing leads the walk out of the folder; one that was let go is
 //! opened by its path when the walk comes back to it, and believed if it is still the same.
 
+mod found;
+mod links;
+mod listing;
+mod visiting;
+
 use super::Links;
 use super::chosen::{Chosen, Offered};
 use super::failure::SourceFailure;
-use super::first_end::{Content, FileSystems, Reader, Unread};
-use super::links::{stays_by_its_text, stays_by_what_is_there};
-use super::listing::Listing;
+use super::first_end::{FileSystems, Reader, Unread};
 use super::rules::Rules;
 use super::skipped::{SkipList, Why};
-use super::source::{Source, Stamp, open_resolved};
+use super::source::{Source, open_resolved};
 use super::trail::Trail;
-use crate::platform::cause::Cause;
-use crate::platform::file::{Facts, FileId, How, Kind, PATH_MAX, open};
+use crate::platform::file::{Facts, FileId, How, open};
 use crate::platform::folder::Folder;
-use crate::platform::name::{bytes as raw, from_bytes, past};
+use crate::platform::name::{bytes as raw, past};
+use found::Found;
 use ignore::gitignore::Gitignore;
-use pinhole_protocol::limits;
-use pinhole_protocol::wire::{Entry, EntryKind, PERMISSIONS, PeerName};
+use listing::Listing;
+use pinhole_protocol::wire::{Entry, EntryKind, PeerName};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -81,27 +84,6 @@ struct Level {
     bytes: usize,
     /// Number of rules that held before this directory added its own.
     ignores_before: usize,
-}
-
-/// A thing that the walk has found; [`Walk::entry`] and [`Walk::source`] give the rest until the
-/// next step.
-pub(super) struct Found {
-    pub kind: EntryKind,
-    pub stamp: Stamp,
-    /// Bytes that are sent of it.
-    pub size: u64,
-    /// Content that was read of a file already.
-    pub content: Option<Arc<[u8]>>,
-    /// The number of the entry of the folder that it lies in; nothing if it was named itself.
-    folder: Option<u32>,
-    /// Nothing for a link.
-    mode: Option<u16>,
-    /// Text of a link.
-    target: Option<PeerName>,
-    /// Bytes of it that are kept, where those are fewer than it has: the others are in holes.
-    pub allocated: Option<u64>,
-    /// Failure of a thing that was named and is not to be had.
-    pub lost: Option<SourceFailure>,
 }
 
 impl Walk {
@@ -289,113 +271,6 @@ impl Walk {
         }
     }
 
-    /// Looks at the name in the current directory that `path` ends with. Nothing if it is to be
-    /// left out.
-    fn visit(&mut self, skips: &SkipList, stop: &AtomicBool) -> Result<Option<Found>, Why> {
-        let (Some(level), Some(name)) = (self.levels.last(), self.path.file_name()) else {
-            return Ok(None);
-        };
-        let Some(dir) = &level.dir else { return Ok(None) };
-        let within = Some(level.entry);
-        let follow = self.rules.links == Links::Follow;
-        let facts = match dir.facts(name, false).map_err(|error| unseen(&error)) {
-            Ok(own) if follow && own.kind().is_symlink() => {
-                dir.facts(name, true).map_err(|_| Why::Unreadable)
-            }
-            own => own,
-        };
-        let kind = facts.as_ref().map_or(Kind::Unknown, Facts::kind);
-        let folder = kind.is_dir();
-        if self.rules.leave_out(
-            &self.ignores,
-            &self.path,
-            self.below(),
-            facts.is_ok().then_some(folder),
-        ) {
-            skips.keep_back();
-            return Ok(None);
-        }
-        let facts = facts?;
-        // The length of the name for a peer that is not faithful.
-        let told = name.to_string_lossy().len();
-        let bytes = level.bytes.saturating_add(1).saturating_add(told);
-        match kind {
-            Kind::Folder | Kind::File => {}
-            Kind::Link if self.faithful && matches!(self.rules.links, Links::Keep | Links::All) => {
-            }
-            Kind::Link => return Err(Why::Link),
-            _ => return Err(Why::Special),
-        }
-        let (length, deepest) = if self.faithful {
-            (name.len(), limits::LEVELS as usize)
-        } else {
-            (told, limits::PATH_LEVELS)
-        };
-        let path_too_long = bytes > limits::PATH_BYTES || self.path.as_os_str().len() >= PATH_MAX;
-        if length > limits::NAME_BYTES || (path_too_long && !self.faithful) {
-            return Err(Why::TooLong);
-        }
-        if self.levels.len() >= deepest {
-            return Err(Why::TooDeep);
-        }
-        let names = if folder { self.folder_names.saturating_add(name.len()) } else { 0 };
-        // Things that were named and are still to come have room.
-        let named = u32::try_from(self.chosen.len().saturating_sub(self.begun)).unwrap_or(u32::MAX);
-        if self.entries.saturating_add(named) >= limits::ENTRIES || names > limits::FOLDER_NAMES {
-            return Err(Why::TooMany);
-        }
-        if kind.is_symlink() {
-            let target = self.link(dir, name)?;
-            let names =
-                self.folder_names.saturating_add(name.len()).saturating_add(target.raw().len());
-            if names > limits::FOLDER_NAMES {
-                return Err(Why::TooMany);
-            }
-            self.folder_names = names;
-            return Ok(Some(Found::link(&facts, within, target)));
-        }
-        let look = || dir.open_any(name, How::Look, follow).ok();
-        let lies = !folder && self.systems.lie(&facts, look);
-        if lies && self.reader.is_none() {
-            return Ok(Some(Found::new(false, &facts, within).cut(0)));
-        }
-        if !folder && !lies && self.rules.fence.is_none() {
-            // Asked now, because once its entry is sent an unreadable file ends the transfer. Other
-            // errors are left to the opening.
-            return match dir.try_reading(name) {
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    Err(Why::Unreadable)
-                }
-                _ => Ok(Some(Found::new(false, &facts, within))),
-            };
-        }
-        let how = if folder { How::Folder } else { How::Read };
-        let opened = dir.open_any(name, how, follow).map_err(|error| unseen(&error))?;
-        if lies {
-            return self.read(opened, within, stop).map(Some).map_err(|unread| unread.why());
-        }
-        // Before the fence looks at what is in it: what is written after that look changes the
-        // stamp.
-        let facts = Facts::of(&opened).map_err(|_| Why::Unreadable)?;
-        self.rules.admit(&opened, &self.path).map_err(|barred| barred.why)?;
-        if !folder {
-            return if facts.kind().is_file() {
-                Ok(Some(Found::new(false, &facts, within)))
-            } else {
-                Err(Why::Special)
-            };
-        }
-        if self.levels.iter().any(|level| level.identity == facts.id()) {
-            return Err(Why::Loop);
-        }
-        let opened = Folder::from(opened);
-        let names = Listing::read(&opened).map_err(|_| Why::Unreadable)?;
-        self.visiting = false;
-        let trail = Trail::inside(Arc::clone(&level.trail), name);
-        self.enter(opened, names, &facts, trail, bytes, self.ignores.len());
-        Ok(Some(Found::new(true, &facts, within)))
-    }
-
     /// Reads the file at `path`, whose length nobody knew before.
     fn read(
         &mut self,
@@ -417,37 +292,6 @@ impl Walk {
                 }
             }),
         }
-    }
-
-    /// The text of the link of this name in the current directory, if it is to be sent. It is not
-    /// followed, so a fence has nothing to ask.
-    fn link(&self, dir: &Folder, name: &OsStr) -> Result<PeerName, Why> {
-        let target = dir.link_text(name).map_err(|error| match Cause::of(&error) {
-            // No link any more.
-            Some(Cause::BadName) => Why::Changed,
-            _ => unseen(&error),
-        })?;
-        if target.is_empty() || target.len() > limits::TARGET_BYTES {
-            return Err(Why::TooLong);
-        }
-        let stays = self.rules.links == Links::All
-            || (stays_by_its_text(
-                Path::new(from_bytes(&target)),
-                self.levels.len().saturating_sub(1),
-            ) && self.stays_beneath());
-        if stays { Ok(PeerName::new(target)) } else { Err(Why::Outward) }
-    }
-
-    /// True if the link at `path` leads nowhere out of the named folder by what is there. It is
-    /// followed from that folder's handle. If the path from there would be too long for the system,
-    /// that of a folder further down serves.
-    fn stays_beneath(&self) -> bool {
-        let path = raw(&self.path);
-        let from = |level: &Level| {
-            path.get(level.path.saturating_add(1)..).filter(|below| below.len() < PATH_MAX)
-        };
-        let held = self.levels.iter().find_map(|level| Some((level.dir.as_ref()?, from(level)?)));
-        held.is_some_and(|(dir, below)| stays_by_what_is_there(dir, Path::new(from_bytes(below))))
     }
 
     /// Makes the directory `dir` at `path` the current one.
@@ -571,150 +415,5 @@ impl Walk {
     }
 }
 
-/// Why something is not to be had whose name was read.
-fn unseen(error: &io::Error) -> Why {
-    if error.kind() == io::ErrorKind::NotFound { Why::Changed } else { Why::Unreadable }
-}
-
-impl Found {
-    fn new(folder: bool, facts: &Facts, within: Option<u32>) -> Self {
-        let kind = if folder { EntryKind::Folder } else { EntryKind::File };
-        let mode = u16::try_from(facts.permissions() & u32::from(PERMISSIONS)).ok();
-        let stamp = Stamp::of(facts);
-        let allocated =
-            Some(facts.kept()).filter(|kept| kind == EntryKind::File && *kept < stamp.size);
-        Self {
-            kind,
-            stamp,
-            size: stamp.size,
-            content: None,
-            folder: within,
-            mode,
-            target: None,
-            allocated,
-            lost: None,
-        }
-    }
-
-    fn read(Content { facts, bytes }: Content, within: Option<u32>) -> Self {
-        Self {
-            size: bytes.len() as u64,
-            content: Some(bytes),
-            allocated: None,
-            ..Self::new(false, &facts, within)
-        }
-    }
-
-    /// The same as far as it was offered.
-    fn cut(self, size: u64) -> Self {
-        Self { size, allocated: self.allocated.filter(|kept| *kept < size), ..self }
-    }
-
-    fn link(facts: &Facts, within: Option<u32>, target: PeerName) -> Self {
-        Self {
-            kind: EntryKind::Link,
-            mode: None,
-            target: Some(target),
-            allocated: None,
-            ..Self::new(false, facts, within)
-        }
-    }
-
-    /// A named thing, offered with this size, that is not to be had.
-    fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
-        let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
-        let kind = if folder { EntryKind::Folder } else { EntryKind::File };
-        Self {
-            kind,
-            stamp,
-            size,
-            content: None,
-            folder: None,
-            mode: None,
-            target: None,
-            allocated: None,
-            lost: Some(failure),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::outbox::{Options, Selection};
-    use std::fs;
-
-    #[test]
-    fn what_could_not_be_read_for_its_offer_is_missing_for_that_reason() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().canonicalize().unwrap().join("file");
-        fs::write(&path, "longer than was promised").unwrap();
-        let selection =
-            Selection::check(std::slice::from_ref(&path), &Options::default(), io::empty())
-                .unwrap();
-        let lost = SourceFailure::Unreadable { path, error: "it took too long".into() };
-        for faithful in [true, false] {
-            let (chosen, rules) = selection.things().unwrap();
-            let offered = vec![Offered { lost: Some(lost.clone()), ..Offered::default() }];
-            let mut walk = Walk::new(chosen, offered, rules, faithful);
-            match walk.next(&SkipList::default(), &AtomicBool::new(false)) {
-                Ok(found) => assert_eq!(
-                    found.map(|found| (found.size, found.lost)),
-                    Some((0, Some(lost.clone())))
-                ),
-                Err(failure) => assert_eq!((faithful, &failure), (false, &lost)),
-            }
-        }
-    }
-
-    #[test]
-    fn an_empty_file_is_sent_where_reads_of_others_have_no_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let top = dir.path().canonicalize().unwrap().join("top");
-        fs::create_dir(&top).unwrap();
-        fs::write(top.join("empty"), "").unwrap();
-        let device = rustix::fs::stat(&top).unwrap().st_dev;
-        let selection =
-            Selection::check(&[top.clone(), top.join("empty")], &Options::default(), io::empty())
-                .unwrap();
-        let (chosen, rules) = selection.things().unwrap();
-        let mut walk = Walk::new(chosen, Vec::new(), rules, true);
-        let stuck = Arc::new(());
-        (walk.systems, walk.reader) =
-            (FileSystems::on_a_network(device), Some(Reader::busy(device, &stuck)));
-        let (skips, stop) = (SkipList::default(), AtomicBool::new(false));
-        for kind in [EntryKind::Folder, EntryKind::File, EntryKind::File] {
-            let found = walk.next(&skips, &stop).unwrap().unwrap();
-            assert_eq!((found.kind, found.lost), (kind, None));
-        }
-        assert!(walk.next(&skips, &stop).unwrap().is_none() && skips.so_far().count == 0);
-    }
-
-    #[test]
-    fn entries_beyond_a_million_are_listed_and_left_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let top = dir.path().canonicalize().unwrap().join("top");
-        for file in ["a", "b/inside", "c"] {
-            fs::create_dir_all(top.join(file).parent().unwrap()).unwrap();
-            fs::write(top.join(file), "").unwrap();
-        }
-        let selection =
-            Selection::check(&[top.clone(), top.join("c")], &Options::default(), io::empty())
-                .unwrap();
-        let (chosen, rules) = selection.things().unwrap();
-        let mut walk = Walk::new(chosen, Vec::new(), rules, true);
-        walk.entries = limits::ENTRIES - 2;
-        let (skips, stop) = (SkipList::default(), AtomicBool::new(false));
-        let mut found = Vec::new();
-        while walk.next(&skips, &stop).unwrap().is_some() {
-            found.push(walk.path.clone());
-        }
-        assert_eq!(found, [top.clone(), top.join("c")], "what was named has room");
-        let skips: Vec<_> =
-            skips.so_far().first.into_iter().map(|skipped| (skipped.path, skipped.why)).collect();
-        assert_eq!(
-            skips,
-            [top.join("a"), top.join("b"), top.join("c")].map(|path| (path, Why::TooMany))
-        );
-    }
-}
+mod tests;
