@@ -29,6 +29,7 @@ mod count;
 mod edges;
 mod failure;
 mod fence;
+mod file_systems;
 mod first_end;
 mod outgoing;
 mod rules;

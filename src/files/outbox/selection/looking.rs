@@ -3,7 +3,8 @@
 use super::{Input, usage};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::chosen::{Chosen, Offered, readable};
-use crate::files::outbox::first_end::{Content, FileSystems, Reader, Unread};
+use crate::files::outbox::file_systems::FileSystems;
+use crate::files::outbox::first_end::{Content, Reader, Unread};
 use crate::files::outbox::outgoing::{Pipe, STDIN};
 use crate::files::outbox::rules::Rules;
 use crate::files::outbox::source::open_resolved;
