@@ -14,8 +14,6 @@ struct Package {
     sources: &'static str,
     /// Names of the outermost modules, a floor each, from the top down.
     floors: &'static [&'static [&'static str]],
-    /// Arrows between siblings that run wrong, and are still to be turned or cut.
-    owed: &'static [(&'static str, &'static str)],
 }
 
 const PACKAGES: [Package; 3] = [
@@ -34,8 +32,6 @@ const PACKAGES: [Package; 3] = [
                 "role", "stdio", "watched",
             ],
         ],
-        owed: &[
-        ],
     },
     Package {
         sources: "relay",
@@ -44,7 +40,6 @@ const PACKAGES: [Package; 3] = [
             &["frames", "request", "pairing", "page", "counters", "settings", "quotas"],
             &["limits", "owner", "pool", "source"],
         ],
-        owed: &[],
     },
     Package {
         sources: "src/protocol",
@@ -56,7 +51,6 @@ const PACKAGES: [Package; 3] = [
             &["wire", "layout", "ranges", "aead"],
             &["limits", "secret", "time", "violation", "wordlist", "source", "role"],
         ],
-        owed: &[],
     },
 ];
 
@@ -278,13 +272,10 @@ impl Package {
         self.floor(from).zip(self.floor(to)).is_some_and(|(from, to)| from > to)
     }
 
-    /// Sentences about arrows that run up or round without being owed, and about owed ones that do
-    /// not any more.
+    /// Sentences about arrows that run up or round.
     fn faults(&self, arrows: &Arrows) -> Vec<String> {
-        let mut rest = arrows.clone();
-        rest.retain(|(from, to), _| !self.owed.contains(&(from, to)));
         let mut down: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (from, to) in rest.keys().filter(|(from, to)| !self.runs_up(from, to)) {
+        for (from, to) in arrows.keys().filter(|(from, to)| !self.runs_up(from, to)) {
             down.entry(from).or_default().push(to);
         }
         let leads = |from, to| {
@@ -299,7 +290,7 @@ impl Package {
             self.runs_up(from, to).then_some("up").or(leads(to, from).then_some("round"))
         };
         let mut faults = Vec::new();
-        for ((from, to), drawn) in &rest {
+        for ((from, to), drawn) in arrows {
             if let Some(how) = runs_wrong(from, to) {
                 let drawn: String = drawn.iter().map(|by| format!("\n    {by}")).collect();
                 faults.push(format!("{from} -> {to} runs {how}:{drawn}"));
@@ -307,12 +298,6 @@ impl Package {
             let outermost = [from, to].into_iter().filter(|name| !name.contains('/'));
             let on_none = outermost.filter(|name| self.floor(name).is_none());
             faults.extend(on_none.map(|name| format!("{name} stands on no floor")));
-        }
-        for (from, to) in self.owed {
-            let is_there = arrows.contains_key(&((*from).into(), (*to).into()));
-            if !is_there || runs_wrong(from, to).is_none() {
-                faults.push(format!("{from} -> {to} is owed no more: strike it"));
-            }
         }
         faults
     }
@@ -363,32 +348,30 @@ fn paths_are_read_through_braces_and_not_in_comments_strings_and_tests() {
 }
 
 #[test]
-fn an_arrow_that_runs_up_or_round_is_found_and_an_owed_one_that_does_not() {
-    let package = Package {
-        sources: "",
-        floors: &[&["top"], &["left", "right"]],
-        owed: &[("left", "top"), ("left", "right")],
-    };
+fn an_arrow_that_runs_up_or_round_is_found() {
+    let package = Package { sources: "", floors: &[&["top"], &["left", "right"]] };
     let drawn = |added: &[(&str, &str)]| {
-        let all = [("top", ""), ("top/one", ""), ("top/two", ""), ("left", "use crate::top;")];
+        let all = [("top", ""), ("top/one", ""), ("top/two", ""), ("left", ""), ("right", "")];
         let mut files = Files::from([(Names::new(), Named::new())]);
-        for (name, text) in all.iter().chain(&[("right", "")]).chain(added) {
+        for (name, text) in all.iter().chain(added) {
             let names = name.split('/').map(str::to_owned).collect::<Names>();
             files.entry(names).or_default().extend(scan(text).0);
         }
         arrows(&files)
     };
-    let first = |added: &[(&str, &str)]| package.faults(&drawn(added)).concat();
+    let found = |added: &[(&str, &str)]| package.faults(&drawn(added)).concat();
     let right = ("left", "use super::right::Right;");
-    let round = ("right", "crate::left::left()");
-    assert_eq!(first(&[]), "left -> right is owed no more: strike it");
-    assert_eq!(first(&[right]), "left -> right is owed no more: strike it");
-    assert_eq!(first(&[right, round]), "");
-    let up = first(&[right, round, ("right", "use crate::{left, top::one::{One}};")]);
+    assert_eq!(found(&[right]), "");
+    let round = found(&[right, ("right", "crate::left::left()")]);
+    assert!(
+        round.contains("left -> right runs round") && round.contains("right -> left"),
+        "{round}"
+    );
+    let up = found(&[right, ("right", "use crate::{top::one::{One}};")]);
     assert_eq!(up, "right -> top runs up:\n    right names top/one");
     // What a parent passes on from one of its files is that file's.
     let one = [("top", "use one::One;"), ("top/one", "use super::two::Two;")];
-    let found = first(&[&[right, round, ("top/two", "use super::One;")], &one[..]].concat());
-    assert!(found.contains("top/one -> top/two runs round"), "{found}");
-    assert!(found.contains("top/two -> top/one runs round"), "{found}");
+    let passed = found(&[&[("top/two", "use super::One;")], &one[..]].concat());
+    assert!(passed.contains("top/one -> top/two runs round"), "{passed}");
+    assert!(passed.contains("top/two -> top/one runs round"), "{passed}");
 }
