@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Time for all checks: an agent is promised an answer within 5 s (DESIGN 4), starting and printing
-/// included.
+/// Time for all checks: an agent is promised an answer within 5 s (`agent/README.md`), starting and
+/// printing included.
 const LIMIT: Duration = Duration::from_secs(4);
 
 /// Settings by which the checks go.

@@ -123,7 +123,7 @@ pub enum Event {
         /// The command that tells later what became of it.
         next: Advice,
     },
-    /// The peer says that something of ours is where DESIGN 3.3 says it must be.
+    /// The peer says that something of ours is where it belongs (SPEC 5.4).
     Delivered(Ours),
     /// Something went wrong that does not end the session, or that does: then `End` follows.
     Trouble(Failure),

@@ -16,8 +16,7 @@ pub use pace::{A_MINUTE, Pace};
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// Time for a handler without `--handler-timeout`: an agent thinks for a minute or two (issue of
-/// the handlers, DESIGN 4).
+/// Time for a handler without `--handler-timeout`: an agent thinks for a minute or two.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Messages of both sides together unless `--max-turns` says otherwise: ten questions with their
 /// answers. Two agents that thank each other end soon.

@@ -20,7 +20,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "that time is too long".into())
 }
 
-/// A time that a channel may rest: one minute to a day (DESIGN 3.4).
+/// A time that a channel may rest: one minute to a day (SPEC 8.1).
 pub(super) fn ttl(text: &str) -> Result<Duration, String> {
     let ttl = duration(text)?;
     let allowed = pinhole_protocol::limits::TTL_MIN..=pinhole_protocol::limits::TTL_MAX;

@@ -60,7 +60,8 @@ pub(super) struct Args {
     common: Common,
 }
 
-/// Longest wait of an agent's command without --timeout (DESIGN 4: none needs more than 50 s).
+/// Longest wait of an agent's command without --timeout (EVENTS.md): its caller gives up after a
+/// minute.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {

@@ -12,7 +12,7 @@ use crate::session::Report;
 use pinhole_protocol::code::{Shape, shape};
 use std::time::{Duration, Instant};
 
-/// Time for a channel to finish what is under way: an agent's command has 50 s (DESIGN 4).
+/// Time for a channel to finish what is under way: an agent's command has 50 s in all.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]

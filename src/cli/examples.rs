@@ -83,7 +83,7 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
             {
                 continue;
             }
-            // DESIGN 4: no other command of an agent needs more than 50 s, of which it waits 45.
+            // No other command of an agent takes more than 50 s, of which it waits 45.
             for pair in command
                 .windows(2)
                 .filter(|pair| ["--wait", "--timeout"].contains(&pair[0].as_str()))

@@ -1,5 +1,5 @@
-//! `send`: into a channel if its first word is a code's shape, else `give` (DESIGN 1, "Habits of
-//! other tools work").
+//! `send`: into a channel if its first word is a code's shape (SPEC 2.4), else `give`, as other
+//! tools call it.
 
 use super::amounts::duration;
 use super::here::heard_or;
@@ -61,7 +61,7 @@ pub(super) struct Args {
     labelled: bool,
 }
 
-/// Longest wait of an agent's command (DESIGN 4: none needs more than 50 s).
+/// Longest wait of an agent's command: its caller gives up after a minute.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {

@@ -1,5 +1,5 @@
-//! Secrets that wait in a session for a `receive` that takes them (DESIGN 4): in memory only, the
-//! oldest first, wiped when they go.
+//! Secrets that wait in a session for a `receive` that takes them (`report/EVENTS.md`): in memory
+//! only, the oldest first, wiped when they go.
 
 use super::Control;
 use super::lent::Result;

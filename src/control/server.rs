@@ -34,7 +34,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 const CLIENTS: usize = 64;
 /// Times that sessions ending just before this one listens may remove the directory.
 const TRIES: usize = 10;
-/// The longest that a command waits, a day as the longest channel (DESIGN 3.4): what is longer
+/// The longest that a command waits, a day as the longest channel (SPEC 8.1): what is longer
 /// would be no moment of the clock.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Time that the end of a session leaves for its last answers to be written.

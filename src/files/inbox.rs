@@ -1,4 +1,4 @@
-//! The inbox: the only code that creates received files (DESIGN 3.5 and 5).
+//! The inbox: the only code that creates received files (SPEC 7, `SECURITY.md`).
 //!
 //! A directory is opened once and held by its handle; everything after that is created through the
 //! handle, one safe name at a time, exclusively and for the owner alone. An offer becomes a

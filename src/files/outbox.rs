@@ -1,4 +1,4 @@
-//! The only code that reads files to send (DESIGN 3.5).
+//! The only code that reads files to send.
 //!
 //! A [`Selection`] is made before a code is shown: every named path is looked at, nothing is read
 //! and no folder is walked. Once the peer has accepted, [`Selection::open`] gives an [`Outgoing`],

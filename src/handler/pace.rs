@@ -5,7 +5,7 @@ use pinhole_protocol::time::Instant;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Runs that begin within a minute (DESIGN 4).
+/// Runs that begin within a minute (EVENTS.md).
 pub const A_MINUTE: usize = 6;
 /// The minute of [`A_MINUTE`].
 const MINUTE: Duration = Duration::from_secs(60);

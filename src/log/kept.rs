@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Bytes of lines that a session keeps beside those that wait for a reader (DESIGN 3.3, the
+/// Bytes of lines that a session keeps beside those that wait for a reader (SPEC 5.3, the
 /// window): texts beyond 1 KiB are in files, so these are thousands of lines.
 pub(super) const MOST: usize = 16 << 20;
 /// Bytes of lines that it keeps at most, read or not. What the peer begins is put off before that;

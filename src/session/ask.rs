@@ -59,5 +59,5 @@ pub(super) async fn asked(
     }
 }
 
-/// A day, as the longest channel lasts (DESIGN 3.4).
+/// A day, as the longest channel lasts (SPEC 8.1).
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

@@ -241,7 +241,7 @@ impl Keyboard {
                 false
             }
             Err(ReadlineError::Eof) => {
-                // The end of what is typed ends no channel (DESIGN 4).
+                // The end of what is typed ends no channel.
                 self.desk.put(Happened::Reply("To leave, type /close or press Ctrl-C.\n"));
                 true
             }

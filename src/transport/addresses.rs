@@ -5,7 +5,7 @@ use crate::platform::network;
 use if_addrs::{IfAddr, Interface, get_if_addrs};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The lines for the other machine: at most three, the most likely first (DESIGN 3.6). `command` is
+/// The lines for the other machine: at most three, the most likely first (EVENTS.md). `command` is
 /// everything before the code's `@`, such as `pinhole take 9471-…`; `reach` says where that alone
 /// is enough; `bound` is where the host listens, if not everywhere.
 #[must_use]

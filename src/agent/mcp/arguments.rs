@@ -13,8 +13,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Bytes of events that `receive` returns unless it is told otherwise: clients warn beyond 10,000
-/// tokens (DESIGN 4).
+/// Bytes of events that `receive` returns unless it is told otherwise (EVENTS.md): clients warn
+/// beyond 10,000 tokens.
 const BYTES: usize = 20_000;
 
 /// Which side of a code, where both are on this machine.

@@ -1,4 +1,4 @@
-//! The sending fence, as commands that send have it (DESIGN 5).
+//! The sending fence, as commands that send have it (`report/EVENTS.md`, "Whose sessions").
 
 use super::permissions::Permissions;
 use crate::cli::step::typed;

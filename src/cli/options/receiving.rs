@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Bytes that a channel may bring where nobody watches, unless --max-size says otherwise
-/// (DESIGN 5).
+/// (EVENTS.md).
 pub(in crate::cli) const UNWATCHED: u64 = 10 << 30;
 /// Files and folders that a channel may bring where nobody watches, unless --max-entries says
 /// otherwise.

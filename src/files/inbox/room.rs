@@ -1,5 +1,5 @@
-//! Limits of what may be received (DESIGN 5). `--max-size` and `--max-entries` hold for all of a
-//! channel; some free space and inodes of the disk are never used up.
+//! Limits of what may be received (`report/EVENTS.md`, "Reasons"). `--max-size` and `--max-entries`
+//! hold for all of a channel; some free space and inodes of the disk are never used up.
 
 use super::folder::Folder;
 use super::refusal::Refusal;

@@ -1,4 +1,4 @@
-//! The sending fence: what an agent's commands may send (DESIGN 5).
+//! The sending fence: what an agent's commands may send (`SECURITY.md`).
 //!
 //! Anything to be sent is opened first. Then the system is asked where the open handle really is,
 //! and only through that handle is it read. So links and `..` in a path do not matter, nor what is

@@ -24,8 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-/// Ports of a host that was not told one: four digits to say, and one range to open in a firewall
-/// (DESIGN 1).
+/// Ports of a host that was not told one: four digits to say, and one range to open in a firewall.
 const PORTS: std::ops::RangeInclusive<u16> = 9000..=9999;
 /// Ports tried before it is said that none is free. With half of the range taken, all of these fail
 /// once in 2^64.

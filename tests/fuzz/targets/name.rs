@@ -1,4 +1,4 @@
-//! A name of the peer's becomes one safe component that parses to itself, or nothing (DESIGN 5).
+//! A name of the peer's becomes one safe component that parses to itself, or nothing (SPEC 7.3).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// No command of an agent may take longer (DESIGN 4).
+/// No command of an agent may take longer: its caller gives up after a minute.
 const LONGEST: Duration = Duration::from_secs(50);
 
 /// A machine on which every command takes less than an agent's may.

@@ -17,7 +17,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes for which the disk is asked ahead of what is written (DESIGN 3.5).
+/// Bytes for which the disk is asked ahead of what is written.
 const AHEAD: u64 = 256 << 20;
 /// A chunk's most bytes, as a size.
 const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
