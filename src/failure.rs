@@ -193,6 +193,12 @@ impl Failure {
         self
     }
 
+    /// The same with a step that is for the user to decide.
+    #[must_use]
+    pub fn ask_user(self, step: impl Into<String>) -> Self {
+        self.next(Advice::for_user(step))
+    }
+
     /// The same with the file that holds what is not where it was to go.
     #[must_use]
     pub fn saved_to(mut self, path: PathBuf) -> Self {

@@ -289,7 +289,7 @@ fn no_control(Failure { kind, detail, next, .. }: Failure) -> Failure {
         format!("no other command can reach this session: {detail}")
     };
     let failure = Failure::new(Kind::NoControl, detail);
-    failure.next(next.unwrap_or_else(|| instead(Agent::here()).into()))
+    failure.next(next.unwrap_or_else(|| instead(Agent::here())))
 }
 
 /// There is a channel, and whoever started a session in the background has been told: from now on

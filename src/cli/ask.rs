@@ -72,7 +72,7 @@ impl Args {
                 Kind::Usage,
                 "ask ends when it has its answer, so there is nothing to detach",
             )
-            .next("keep a channel open and ask in it: pinhole connect CODE --detach"));
+            .ask_user("keep a channel open and ask in it: pinhole connect CODE --detach"));
         }
         if self.question.is_none() {
             // The channel is that of a label, which is no code's.
@@ -101,7 +101,7 @@ impl Args {
         }
         if !self.more.is_empty() {
             return Err(Failure::new(Kind::Usage, "ask takes one question")
-                .next("put it in quotes: pinhole ask CODE \"QUESTION\""));
+                .ask_user("put it in quotes: pinhole ask CODE \"QUESTION\""));
         }
         let mut found = find(
             &which(Some(&self.code), self.common.channel.label.clone(), self.role)?,
@@ -138,7 +138,7 @@ impl Args {
         let wrong = |kind, what: String| Err(Failure::new(kind, format!("the question {what}")));
         match text.len() {
             0 => wrong(Kind::Usage, "is empty".into())
-                .map_err(|failure| failure.next("write it as: pinhole ask CODE \"QUESTION\"")),
+                .map_err(|failure| failure.ask_user("write it as: pinhole ask CODE \"QUESTION\"")),
             1..=Body::MAX => Ok(text),
             _ => wrong(
                 Kind::TooLong,

@@ -74,7 +74,7 @@ impl Args {
             let detail =
                 format!("only a person may change the settings, and {why}: nothing was changed");
             return Err(Failure::new(Kind::Fenced, detail)
-                .next("ask the user to run it, in a terminal of their own"));
+                .ask_user("ask the user to run it, in a terminal of their own"));
         }
         let text = match self.verb {
             None => all(&Config::read()?, self.json)?,
@@ -122,8 +122,9 @@ fn nameable(url: &RelayUrl) -> Result<(), Failure> {
     }
     let detail =
         format!("relay cannot be set to that: no certificate can be for the name {}", url.host());
-    Err(Failure::new(Kind::Usage, detail)
-        .next("check its spelling; write it as in: pinhole config set relay wss://relay.example"))
+    Err(Failure::new(Kind::Usage, detail).ask_user(
+        "check its spelling; write it as in: pinhole config set relay wss://relay.example",
+    ))
 }
 
 /// A setting as it is shown.

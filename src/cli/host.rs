@@ -101,7 +101,7 @@ pub(super) fn unanswered(
             Kind::Usage,
             "-o -, a pipe or a device is for a single file, and this channel may bring several",
         )
-        .next("take one file with: pinhole take CODE -o -; or name a folder"));
+        .ask_user("take one file with: pinhole take CODE -o -; or name a folder"));
     }
     let mut taking = receive.taking(person, keeper)?;
     if !taking.person {

@@ -59,12 +59,15 @@ fn misuse(rendered: &str, typed: impl Iterator<Item = OsString>) -> Failure {
         "pinhole send" if text => "a text that begins with a dash comes last, after --: pinhole \
                                   send CODE -- TEXT; or: --text=TEXT"
             .into(),
-        "pinhole host" | "pinhole connect" if text => {
-            format!("a text that begins with a dash: {command} --first=TEXT").into()
-        }
+        "pinhole host" if text => first_text(&command).into(),
+        "pinhole connect" if text => Advice::for_user(first_text(&command)),
         _ => Run::Help(command.strip_prefix("pinhole ").map(str::to_owned)).into(),
     };
     Failure::new(Kind::Usage, detail).next(next)
+}
+
+fn first_text(command: &str) -> String {
+    format!("a text that begins with a dash: {command} --first=TEXT")
 }
 
 #[cfg(test)]

@@ -221,7 +221,7 @@ impl SessionCommand for Args {
                 return Box::new(self.take).purpose(person, for_people);
             }
             return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
-                .next(
+                .ask_user(
                     "open one: pinhole host; or join with the other side's code: pinhole connect \
                      CODE",
                 ));

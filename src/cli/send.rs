@@ -356,5 +356,5 @@ pub(super) fn not_open(code: &str, once: &str) -> Failure {
         Kind::CodeNotOpen,
         "that channel is not open here, and has to be joined explicitly",
     )
-    .next(next)
+    .ask_user(next)
 }

@@ -47,10 +47,10 @@ impl Split {
     pub(super) fn sent(&self) -> Failure {
         let text =
             if self.rest.is_empty() { "TEXT".to_owned() } else { quoted(&self.rest.join(" ")) };
-        self.refused(
-            format!("pinhole send {} {text}", self.code),
-            format!("a text: pinhole send {} --text {}", self.first, quoted(&self.text)),
-        )
+        unclear().next(step(
+            &format!("pinhole send {} {text}", self.code),
+            &format!("a text: pinhole send {} --text {}", self.first, quoted(&self.text)),
+        ))
     }
 
     /// Refuses to ask them in it.
@@ -60,14 +60,14 @@ impl Split {
         } else {
             quoted(&self.rest.join(" "))
         };
-        self.refused(
-            format!("pinhole ask {} {question}", self.code),
-            format!(
+        unclear().ask_user(step(
+            &format!("pinhole ask {} {question}", self.code),
+            &format!(
                 "the question: printf %s {} | pinhole ask {} -",
                 quoted(&self.text),
                 self.first
             ),
-        )
+        ))
     }
 
     /// Refuses to look for files that are called so.
@@ -79,20 +79,23 @@ impl Split {
         };
         let files: Vec<_> =
             self.text.split_whitespace().map(|name| quoted(&format!("./{name}"))).collect();
-        self.refused(
-            format!("pinhole give --code {} {paths}", self.code),
-            format!("files: pinhole give --code CODE {}", files.join(" ")),
-        )
+        unclear().ask_user(step(
+            &format!("pinhole give --code {} {paths}", self.code),
+            &format!("files: pinhole give --code CODE {}", files.join(" ")),
+        ))
     }
+}
 
-    fn refused(&self, code: String, other: String) -> Failure {
-        Failure::new(
-            Kind::AmbiguousArgument,
-            "it is not clear whether the words after the number belong to the code; nothing was \
-             sent",
-        )
-        .next(format!("if they do: {code}; if they are {other}"))
-    }
+fn unclear() -> Failure {
+    Failure::new(
+        Kind::AmbiguousArgument,
+        "it is not clear whether the words after the number belong to the code; nothing was sent",
+    )
+}
+
+/// Both ways on: the line if the words belong to the code, and the line if they do not.
+fn step(code: &str, other: &str) -> String {
+    format!("if they do: {code}; if they are {other}")
 }
 
 /// A text as it is typed after a number; a long one, and what a shell or a terminal would take for

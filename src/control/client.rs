@@ -64,7 +64,7 @@ impl Found {
                         Kind::Unfinished,
                         "it is finishing what is in progress, and ends after that",
                     )
-                    .next(format!("wait, or cancel that: pinhole close{number} --now")));
+                    .ask_user(format!("wait, or cancel that: pinhole close{number} --now")));
                 }
             }
         }

@@ -152,8 +152,9 @@ impl Control {
             let detail = format!("{} would be lost, so the channel stays open", untaken(held));
             drop(standing);
             let take = self.take_secret();
-            return Err(Failure::new(Kind::SecretsHeld, detail)
-                .next(format!("take each: {take}; or drop them: pinhole close{number} --now")));
+            return Err(Failure::new(Kind::SecretsHeld, detail).ask_user(format!(
+                "take each: {take}; or drop them: pinhole close{number} --now"
+            )));
         }
         if closing == Closing::Peace && !standing.waiting.is_empty() {
             let number =
@@ -165,7 +166,7 @@ impl Control {
             let detail = format!(
                 "nobody has come yet for whom {what} {waits} to be sent, so the channel stays open"
             );
-            return Err(Failure::new(Kind::Undelivered, detail).next(format!(
+            return Err(Failure::new(Kind::Undelivered, detail).ask_user(format!(
                 "wait for the other side; or drop it: pinhole close{number} --now"
             )));
         }

@@ -289,8 +289,9 @@ pub async fn nothing_open(which: &Which, by: &Visitor) -> Failure {
 /// The failure if no session is open.
 #[must_use]
 pub fn not_open_at_all() -> Failure {
-    Failure::new(Kind::NotOpen, "no channel is open here")
-        .next("open one: pinhole host; or join with the other side's code: pinhole connect CODE")
+    Failure::new(Kind::NotOpen, "no channel is open here").ask_user(
+        "open one: pinhole host; or join with the other side's code: pinhole connect CODE",
+    )
 }
 
 /// The failure if no session is the one that was asked for, with those that are open.

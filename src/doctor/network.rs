@@ -1,6 +1,7 @@
 //! Waiting for somebody, going to somebody, and finding somebody on the local network.
 
 use super::{Finding, Setup};
+use crate::failure::Advice;
 use crate::settings::Network;
 use crate::settings::agent::{Agent, allow};
 use crate::transport::{addresses, lan};
@@ -34,16 +35,16 @@ pub(super) fn listen(setup: &Setup) -> Finding {
 }
 
 /// Advice where no port can be opened: the peer can wait, or the relay does.
-fn beside(setup: &Setup) -> String {
+fn beside(setup: &Setup) -> Advice {
     let allow = allow(Agent::here());
-    match &setup.relay {
+    Advice::for_user(match &setup.relay {
         Ok(Some(_)) => {
             format!("wait at the relay, as pinhole does without --direct; or {allow}")
         }
         _ => format!(
             "let the other side host: run `take` there, and `give --code CODE` here; or {allow}"
         ),
-    }
+    })
 }
 
 /// Checks if this machine can connect to others.
@@ -69,7 +70,10 @@ pub(super) fn dial(setup: &Setup) -> Finding {
         let detail = "there is only loopback, which may be this command's own";
         return Finding::wrong(
             detail,
-            format!("connect this machine to a network; or {}", allow(Agent::here())),
+            Advice::for_user(format!(
+                "connect this machine to a network; or {}",
+                allow(Agent::here())
+            )),
         );
     }
     Finding::fine("connections can be opened, and there is a network to open them to")

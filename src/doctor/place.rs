@@ -1,6 +1,7 @@
 //! Surroundings of the program: who runs it, if somebody can be asked, the time.
 
 use super::{Finding, Setup};
+use crate::failure::Advice;
 use crate::report::prompt::somebody_is_there;
 use crate::settings::agent::{Agent, allow, fenced_by};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,7 +33,9 @@ pub(super) fn terminal(_: &Setup) -> Finding {
     Finding::wrong(
         "there is none, so nothing is asked: whatever a code brings is accepted (into -o DIR, or \
          a new private folder)",
-        "answer beforehand: -o DIR, --conflict; give secrets with --secret-file or --secret-env",
+        Advice::for_user(
+            "answer beforehand: -o DIR, --conflict; give secrets with --secret-file or --secret-env",
+        ),
     )
 }
 

@@ -4,7 +4,7 @@ use crate::events::{
     About, Acting, Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside,
     State, Stored, Way,
 };
-use crate::failure::{Failure, Kind, Run};
+use crate::failure::{Advice, Failure, Kind, Run};
 use crate::role::Role;
 use pinhole_protocol::wire::{Differences, Fate, ItemId, PeerName, PeerText, Reason, Want};
 use std::path::PathBuf;
@@ -234,6 +234,6 @@ pub fn every(peer: &str) -> Vec<Event> {
         }),
         Event::Detached(about()),
         Event::Check(check.clone()),
-        Event::Check(Check { ok: false, next: Some("set --relay URL".into()), ..check }),
+        Event::Check(Check { ok: false, next: Some(Advice::for_user("set --relay URL")), ..check }),
     ]
 }

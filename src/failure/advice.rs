@@ -11,61 +11,47 @@ use std::path::Path;
 
 /// Seconds that a `receive` to be run waits: less than any tool's time limit.
 pub const WAIT: u64 = 45;
-/// Marks of a step that is for the user to decide. Such a step loosens, drops or overwrites
-/// something, uses a code still good, or chooses whom to trust.
-const FOR_THE_USER: [&str; 31] = [
-    "--allow",
-    "--accept-env",
-    "--insecure-relay",
-    "--max-size",
-    "--max-entries",
-    "--conflict",
-    "--now",
-    "now: true",
-    "--relay",
-    "--ca-file",
-    "--bind",
-    "--listen",
-    "--apply",
-    "--code",
-    "--yes",
-    "--verify",
-    " -y",
-    "config set",
-    "pinhole take",
-    "pinhole connect",
-    "pinhole ask",
-    "call connect",
-    "connect with",
-    "the user",
-    "operator",
-    "unset ",
-    "use one of",
-    "overwrite",
-    "excludedCommands",
-    "outside the sandbox",
-    "use this address",
-];
-
-/// The next step, in words, and as a command if it is one that may be run as it stands.
+/// The next step, in words, and who may take it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Advice {
     text: String,
     #[serde(default)]
-    run: Option<Run>,
+    taker: Taker,
+}
+
+/// Whoever may take a step.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+enum Taker {
+    /// Whoever has read it: something to fix first, or a choice.
+    #[default]
+    Reader,
+    /// The user alone. The step loosens, drops or overwrites something, uses a code still good, or
+    /// chooses whom to trust.
+    User,
+    /// Any program, unread.
+    Program(Run),
 }
 
 impl Advice {
+    /// A step that is for the user to decide, and not for a program that acts for one.
+    #[must_use]
+    pub fn for_user(text: impl Into<String>) -> Self {
+        Self { text: text.into(), taker: Taker::User }
+    }
+
     /// The command to run, if there is one.
     #[must_use]
     pub const fn run(&self) -> Option<&Run> {
-        self.run.as_ref()
+        match &self.taker {
+            Taker::Program(run) => Some(run),
+            Taker::Reader | Taker::User => None,
+        }
     }
 
-    /// True if it is for the user to decide, and not for a program that acts for one.
+    /// True if it is for the user to decide.
     #[must_use]
-    pub fn asks_user(&self) -> bool {
-        self.run.is_none() && FOR_THE_USER.iter().any(|mark| self.text.contains(mark))
+    pub const fn asks_user(&self) -> bool {
+        matches!(self.taker, Taker::User)
     }
 
     /// The same in other words.
@@ -76,9 +62,14 @@ impl Advice {
 
     /// Reads it from a line.
     #[must_use]
-    pub fn read(text: String, run: Option<&[String]>) -> Self {
+    pub fn read(text: String, run: Option<&[String]>, asks_user: bool) -> Self {
         let words = run.map(|run| run.iter().map(String::as_str).collect::<Vec<_>>());
-        Self { text, run: words.as_deref().and_then(Run::read) }
+        let taker = match words.as_deref().and_then(Run::read) {
+            Some(run) => Taker::Program(run),
+            None if asks_user => Taker::User,
+            None => Taker::Reader,
+        };
+        Self { text, taker }
     }
 }
 
@@ -92,7 +83,7 @@ impl Deref for Advice {
 
 impl From<String> for Advice {
     fn from(text: String) -> Self {
-        Self { text, run: None }
+        Self { text, taker: Taker::Reader }
     }
 }
 
@@ -104,7 +95,7 @@ impl From<&str> for Advice {
 
 impl From<Run> for Advice {
     fn from(run: Run) -> Self {
-        Self { text: run.to_string(), run: Some(run) }
+        Self { text: run.to_string(), taker: Taker::Program(run) }
     }
 }
 
@@ -259,14 +250,28 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_is_run_unread_has_nothing_in_it_that_is_for_the_user() {
+    fn a_step_has_one_taker_whatever_its_words() {
+        let taken = |advice: &Advice| (advice.run().is_some(), advice.asks_user());
         for run in all() {
-            let line = run.command().join(" ");
-            assert!(!FOR_THE_USER.iter().any(|mark| line.contains(mark)), "{line}");
-            assert!(!Advice::from(run).asks_user());
+            let words = Advice::from(run).reworded("ask the user");
+            assert_eq!(taken(&words), (true, false), "{words}");
         }
-        assert!(Advice::from("pinhole close 9471 --now, which drops that").asks_user());
-        assert!(!Advice::from("check its spelling").asks_user());
+        let users = Advice::for_user("close it with --now, which drops that");
+        assert_eq!(taken(&users), (false, true));
+        assert_eq!(taken(&users.reworded("check its spelling")), (false, true));
+        assert_eq!(taken(&"ask the user".into()), (false, false));
+    }
+
+    #[test]
+    fn advice_is_read_as_a_line_has_it() {
+        for advice in all().into_iter().map(Advice::from).chain([
+            Advice::for_user("close it with --now, which drops that"),
+            Advice::from("check its spelling"),
+        ]) {
+            let run = advice.run().map(Run::command);
+            let read = Advice::read(advice.to_string(), run.as_deref(), advice.asks_user());
+            assert_eq!(read, advice);
+        }
     }
 
     #[test]

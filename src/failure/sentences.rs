@@ -2,7 +2,7 @@
 //! word, a sentence, the next step, and the exit status (EVENTS.md, "Reasons"). The sentences are
 //! ours: no text of the peer's choosing travels with a reason.
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use pinhole_protocol::wire::Reason;
 
 /// The side that a reason belongs to.
@@ -163,32 +163,33 @@ const fn there(reason: Reason) -> (Kind, &'static str) {
     }
 }
 
-const fn next(reason: Reason, side: Side) -> Option<&'static str> {
-    match (reason, side) {
+fn next(reason: Reason, side: Side) -> Option<Advice> {
+    let step = match (reason, side) {
         (Reason::Done, Side::There) => {
-            Some("what was not reported as delivered has not arrived: start again with a new code")
+            "what was not reported as delivered has not arrived: start again with a new code"
         }
-        (Reason::NoSpace, Side::Here) => Some("make room and take again with a new code"),
-        (Reason::NoSpace, Side::There) => Some("when there is room, give again with a new code"),
-        (Reason::TooLarge, Side::Here) => Some("take again with a larger --max-size"),
-        (Reason::Exists, Side::Here) => Some("take again with --conflict rename"),
-        (Reason::SourceChanged, Side::Here) => {
-            Some("give again when nothing writes to it any more")
+        (Reason::NoSpace, Side::Here) => "make room and take again with a new code",
+        (Reason::NoSpace, Side::There) => "when there is room, give again with a new code",
+        (Reason::TooLarge, Side::Here) => {
+            return Some(Advice::for_user("take again with a larger --max-size"));
         }
+        (Reason::Exists, Side::Here) => {
+            return Some(Advice::for_user("take again with --conflict rename"));
+        }
+        (Reason::SourceChanged, Side::Here) => "give again when nothing writes to it any more",
         (Reason::SourceChanged, Side::There) => {
-            Some("ask for it again when nothing writes to it any more")
+            "ask for it again when nothing writes to it any more"
         }
-        (Reason::SecretToOutput, Side::Here) => Some("take again without -o -"),
-        (Reason::SameRole, _) => {
-            Some("make a new code, with give on one side and take on the other")
-        }
+        (Reason::SecretToOutput, Side::Here) => "take again without -o -",
+        (Reason::SameRole, _) => "make a new code, with give on one side and take on the other",
         (Reason::NotVerified | Reason::Protocol, _) => {
-            Some("make a new code; if it happens again, do not send anything that matters")
+            "make a new code; if it happens again, do not send anything that matters"
         }
-        (Reason::Expired, _) => Some("make a new code, with a longer --ttl if you need it"),
-        (Reason::Interrupted | Reason::Disk, Side::There) => Some("start again with a new code"),
-        _ => None,
-    }
+        (Reason::Expired, _) => "make a new code, with a longer --ttl if you need it",
+        (Reason::Interrupted | Reason::Disk, Side::There) => "start again with a new code",
+        _ => return None,
+    };
+    Some(step.into())
 }
 
 /// A notice of something left out of a folder, which ends no command by itself.
@@ -246,6 +247,17 @@ mod tests {
     #[test]
     fn no_reason_of_the_peers_ends_well() {
         assert!(Reason::all().all(|reason| failure_from(reason, Side::There).exit().code() > 0));
+    }
+
+    #[test]
+    fn what_allows_more_or_replaces_is_for_the_user() {
+        for (reason, side) in
+            Reason::all().flat_map(|reason| [(reason, Side::Here), (reason, Side::There)])
+        {
+            let asks = matches!((reason, side), (Reason::TooLarge | Reason::Exists, Side::Here));
+            let step = failure_from(reason, side).next;
+            assert_eq!(step.is_some_and(|step| step.asks_user()), asks, "{reason:?} {side:?}");
+        }
     }
 
     #[test]

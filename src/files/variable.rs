@@ -116,7 +116,7 @@ impl Accepted {
                 Kind::Usage,
                 "the value of --accept-env is not the name of an environment variable",
             )
-            .next("write it as in --accept-env DATABASE_URL")),
+            .ask_user("write it as in --accept-env DATABASE_URL")),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::amounts::count;
 use crate::amounts::exactly;
 use crate::escape::{LONGEST, name, push_text, terminal};
 use crate::events::Offered;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::platform::terminal::open as open_terminal;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::wire::PeerText;
@@ -84,7 +84,7 @@ pub fn somebody_is_there() -> bool {
 
 /// The failure of a question that nobody can be asked: exit 10, with what answers it instead.
 #[must_use]
-pub fn nobody_to_ask(question: &str, instead: &str) -> Failure {
+pub fn nobody_to_ask(question: &str, instead: impl Into<Advice>) -> Failure {
     Failure::new(
         Kind::NoAnswer,
         format!("{question} needs an answer, and there is no terminal to ask at"),
@@ -98,7 +98,7 @@ impl OwnTerminal {
     ///
     /// # Errors
     /// Exit 10 if there is no terminal.
-    pub fn open(question: &str, instead: &str) -> Result<Self, Failure> {
+    pub fn open(question: &str, instead: impl Into<Advice>) -> Result<Self, Failure> {
         let terminal = if somebody_is_there() { Self::reach() } else { None };
         terminal.ok_or_else(|| nobody_to_ask(question, instead))
     }

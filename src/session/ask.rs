@@ -51,7 +51,7 @@ pub(super) async fn asked(
         (_, (Ok(Answer::Over), _)) => Err(unanswered()),
         (_, (Ok(Answer::Late), _)) => {
             let detail = format!("there was no answer within {} s", question.patience.as_secs());
-            Err(Failure::new(Kind::Unanswered, detail).next(
+            Err(Failure::new(Kind::Unanswered, detail).ask_user(
                 "use a new code with a longer --timeout; or keep a channel open: pinhole connect \
                  CODE, then send and receive",
             ))

@@ -8,7 +8,7 @@ use super::terms::Terms;
 use crate::control::Control;
 use crate::events::Event;
 use crate::failure::sentences::{Side, failure_from};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use pinhole_protocol::conversation::{self, Input, Outcome};
 use pinhole_protocol::violation::Violation;
 use pinhole_protocol::wire::{Reason, Want};
@@ -175,16 +175,20 @@ fn same_role(want: Want) -> Failure {
     let (detail, next) = match want {
         Want::Give => (
             "both sides want to give, so nothing was sent",
-            "start again with a new code: one side gives, the other takes: pinhole take CODE",
+            Advice::for_user(
+                "start again with a new code: one side gives, the other takes: pinhole take CODE",
+            ),
         ),
         Want::Take => (
             "both sides want to take, so nothing was sent",
-            "start again with a new code: one side takes, the other gives: pinhole give PATH, \
-             then pinhole take CODE",
+            Advice::for_user(
+                "start again with a new code: one side takes, the other gives: pinhole give PATH, \
+                 then pinhole take CODE",
+            ),
         ),
         Want::Both => (
             "both sides want the same",
-            "start again with a new code: one side gives, the other takes",
+            "start again with a new code: one side gives, the other takes".into(),
         ),
     };
     Failure::new(Kind::SameRole, detail).next(next)

@@ -84,7 +84,7 @@ async fn route(plan: &Plan, address: &CodeAddress) -> Result<Route, Failure> {
                 Kind::NoRelay,
                 "this code's number comes from a relay, and no relay is set here",
             )
-            .next(
+            .ask_user(
                 "use the other side's whole line or link, which names its relay; or set it: \
                  --relay URL, PINHOLE_RELAY, pinhole config set relay URL",
             )

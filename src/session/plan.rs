@@ -103,7 +103,7 @@ impl Relays {
         let detail = format!(
             "{named} is not set or allowed here, so the fence lets nothing be sent to it ({why})"
         );
-        Err(Failure::new(Kind::Fenced, detail).next(match keeper {
+        Err(Failure::new(Kind::Fenced, detail).ask_user(match keeper {
             Keeper::Server => {
                 format!(
                     "if the user trusts that relay, they can have the server started as: pinhole \
@@ -152,7 +152,7 @@ impl Plan {
             "--relay-only hides this machine's addresses from everyone but a relay, and this \
              would be a direct connection",
         )
-        .next(
+        .ask_user(
             "name a relay (--relay URL, or in the code: CODE@RELAY) and leave out --direct, \
              --port and --bind; or leave out --relay-only",
         ))

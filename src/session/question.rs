@@ -2,7 +2,7 @@
 //! session goes on.
 
 use crate::events::Offered;
-use crate::failure::Failure;
+use crate::failure::{Advice, Failure};
 use crate::files::inbox::{Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::prompt::{Conflict, OwnTerminal, SecretTo, WITHOUT_VERIFY};
@@ -78,18 +78,21 @@ pub(super) enum SecretAnswer {
 
 impl Question {
     /// The subject in a few words, and what answers the question without a terminal.
-    const fn without_terminal(&self) -> (&'static str, &'static str) {
+    fn without_terminal(&self) -> (&'static str, Advice) {
         match self {
-            Self::SameWords(_) => ("--verify", WITHOUT_VERIFY),
+            Self::SameWords(_) => ("--verify", Advice::for_user(WITHOUT_VERIFY)),
             Self::TextName(_) => (
                 "the name that is taken",
-                "choose with --conflict rename, skip, overwrite or merge",
+                Advice::for_user("choose with --conflict rename, skip, overwrite or merge"),
             ),
-            Self::Offer(_) => {
-                ("the offer", "run it again with --yes, and --conflict for names that are taken")
-            }
-            Self::Place(..) => ("the place of what is offered", "name a folder with -o DIR"),
-            Self::Secret(..) => ("the secret", "use --secret-to-file PATH"),
+            Self::Offer(_) => (
+                "the offer",
+                Advice::for_user(
+                    "run it again with --yes, and --conflict for names that are taken",
+                ),
+            ),
+            Self::Place(..) => ("the place of what is offered", "name a folder with -o DIR".into()),
+            Self::Secret(..) => ("the secret", "use --secret-to-file PATH".into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which agent runs this command, by the variables that agents set for their commands, and where
 //! its owner allows more.
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use rand_core::{OsRng, RngCore};
 use std::ffi::OsString;
 use std::io;
@@ -163,8 +163,8 @@ fn said(name: &str) -> Option<OsString> {
 /// Advice that allows network, listening and sockets to commands here: the agent's own setting,
 /// where that is known.
 #[must_use]
-pub fn allow(agent: Option<Agent>) -> String {
-    match agent {
+pub fn allow(agent: Option<Agent>) -> Advice {
+    Advice::for_user(match agent {
         // developers.openai.com/codex/agent-approvals-security.
         Some(Agent::Codex { .. }) => {
             "ask the user to set network_access = true under [sandbox_workspace_write] in \
@@ -179,8 +179,7 @@ pub fn allow(agent: Option<Agent>) -> String {
             "run it outside the sandbox, container or policy that forbids this, or have that \
              allow it"
         }
-    }
-    .to_owned()
+    })
 }
 
 /// The failure that this environment forbids something, such as "listen", if that is what the
@@ -204,10 +203,11 @@ fn forbidden_to(agent: Option<Agent>, what: &str, error: &io::Error) -> Option<F
 /// Puts the setting that switches the network on before the advice for a failed connection, if an
 /// agent says that it is off.
 #[must_use]
-pub fn online_first(next: String) -> String {
+pub fn online_first(next: impl Into<Advice>) -> Advice {
+    let next = next.into();
     match Agent::here() {
         agent @ Some(Agent::Codex { offline: true }) => {
-            format!("{}; with the network on: {next}", allow(agent))
+            Advice::for_user(format!("{}; with the network on: {next}", allow(agent)))
         }
         _ => next,
     }
@@ -227,7 +227,7 @@ mod tests {
         for agent in
             [None, Some(Agent::Codex { offline: true }), Some(Agent::Claude { sandboxed: true })]
         {
-            let expected = Some((Kind::NetworkForbidden, Some(allow(agent).into())));
+            let expected = Some((Kind::NetworkForbidden, Some(allow(agent))));
             assert_eq!(
                 (word(agent, Errno::PERM), word(agent, Errno::ACCESS)),
                 (expected.clone(), expected.clone())

@@ -18,8 +18,9 @@ const TRIES: u32 = 100;
 /// written; disk, if it cannot be written.
 pub fn set(key: Key, text: &str) -> Result<(), Failure> {
     let wrong = |why: String| {
-        Failure::new(Kind::Usage, format!("{} cannot be set to that: {why}", key.name()))
-            .next(format!("write it as in: pinhole config set {} {}", key.name(), key.example()))
+        Failure::new(Kind::Usage, format!("{} cannot be set to that: {why}", key.name())).ask_user(
+            format!("write it as in: pinhole config set {} {}", key.name(), key.example()),
+        )
     };
     let value: Value = match key {
         Key::Relay => relay_or_none(text)

@@ -26,7 +26,7 @@ impl Network {
                 Kind::Usage,
                 "PINHOLE_NETWORK is set to something other than \"loopback\"",
             )
-            .next("unset PINHOLE_NETWORK, or set it to loopback")),
+            .ask_user("unset PINHOLE_NETWORK, or set it to loopback")),
         }
     }
 

@@ -39,7 +39,7 @@ impl RelayChoice {
              and can impersonate the relay",
             choice.named()
         ))
-        .next(
+        .ask_user(
             "use its wss:// address; or, on a network that you trust, add --insecure-relay or set \
              PINHOLE_INSECURE_RELAY=1",
         ))
@@ -74,7 +74,7 @@ impl Setting<Option<RelayUrl>> {
             Err(VarError::NotPresent) => None,
             Err(VarError::NotUnicode(_)) => {
                 return Err(
-                    usage(format!("{VARIABLE} is not text")).next(format!("unset {VARIABLE}"))
+                    usage(format!("{VARIABLE} is not text")).ask_user(format!("unset {VARIABLE}"))
                 );
             }
         };
@@ -123,7 +123,7 @@ pub fn insecure_relay() -> Result<bool, Failure> {
         Some(value) if value == "1" => Ok(true),
         Some(value) if !value.is_empty() && value != "0" => {
             Err(usage(format!("{INSECURE} is set to something other than 1"))
-                .next(format!("unset {INSECURE}, or set it to 1")))
+                .ask_user(format!("unset {INSECURE}, or set it to 1")))
         }
         _ => Ok(false),
     }

@@ -111,7 +111,7 @@ fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process)
                     "the tunnel program {} cannot be started: {error}",
                     escape::name(candidate.name())
                 );
-                return Err(Failure::new(Kind::TunnelFailed, detail).next(OTHER_WAYS));
+                return Err(Failure::new(Kind::TunnelFailed, detail).ask_user(OTHER_WAYS));
             }
         }
     }
@@ -126,7 +126,7 @@ fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process)
             --tunnel='PROGRAM {{port}}'; {OTHER_WAYS}"
         ),
     };
-    Err(Failure::new(Kind::TunnelFailed, detail).next(next))
+    Err(Failure::new(Kind::TunnelFailed, detail).ask_user(next))
 }
 
 /// The ways besides a tunnel.
@@ -160,7 +160,7 @@ fn failed(name: &str, what: &str, last: &str) -> Failure {
         }
         _ => "run it by itself; ",
     };
-    Failure::new(Kind::TunnelFailed, detail).next(format!("{next}{OTHER_WAYS}"))
+    Failure::new(Kind::TunnelFailed, detail).ask_user(format!("{next}{OTHER_WAYS}"))
 }
 
 #[cfg(test)]

@@ -470,16 +470,25 @@ fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, l
     } else if let Some(next) = next {
         for mark in [
             "--allow",
+            "--accept-env",
+            "--insecure-relay",
             "--max-size",
             "--max-entries",
             "--conflict",
             "--now",
             "--relay",
+            "--ca-file",
+            "--bind",
+            "--listen",
             "--apply",
             "--code",
+            "--yes",
+            "--verify",
             "config set",
             "pinhole connect",
             "pinhole take",
+            "the user",
+            "operator",
         ] {
             assert!(ask.is_some() || !next.contains(mark), "{mark} is for the user: {line}");
         }

@@ -293,55 +293,55 @@ fn trust(failure: &Failure) -> Option<&'static str> {
 
 /// Advice that names tools where a command line would name commands.
 fn next(failure: &Failure) -> Option<Advice> {
-    let text = match failure.kind {
-        Kind::NotOpen => {
-            "call open for a code to hand over, or connect with the code of the other side"
-        }
+    let next = match failure.kind {
+        Kind::NotOpen => Advice::for_user(
+            "call open for a code to hand over, or connect with the code of the other side",
+        ),
         Kind::CodeNotOpen => {
             "call status for the channels that are open; connect joins one, with its whole code"
+                .into()
         }
         Kind::SeveralOpen => {
             "name one with channel, by its number or label; if both sides of it are here, say \
-            which with role: host or peer"
+             which with role: host or peer"
+                .into()
         }
-        Kind::NotWantedHere => "call open for a channel that stays open",
-        Kind::SessionGone => "call status for the channels that are open",
-        Kind::TooLong => "put it into a file and call send_file",
-        Kind::Unfinished => {
+        Kind::NotWantedHere => "call open for a channel that stays open".into(),
+        Kind::SessionGone => "call status for the channels that are open".into(),
+        Kind::TooLong => "put it into a file and call send_file".into(),
+        Kind::Unfinished => Advice::for_user(
             "call receive with wait_s 45 to see what becomes of it; close with now: true cancels \
-             it"
-        }
-        Kind::SecretsHeld => {
-            "call receive with secret_to_file or secret_to_env_file, once for each; or close \
-             with now: true to drop them"
-        }
-        Kind::Undelivered => {
-            "wait for the other side, with receive; or close with now: true to drop what was sent"
-        }
-        Kind::NoSecret => "call receive with wait_s 45 to wait for one",
+             it",
+        ),
+        Kind::SecretsHeld => Advice::for_user(
+            "call receive with secret_to_file or secret_to_env_file, once for each; or close with \
+             now: true to drop them",
+        ),
+        Kind::Undelivered => Advice::for_user(
+            "wait for the other side, with receive; or close with now: true to drop what was sent",
+        ),
+        Kind::NoSecret => "call receive with wait_s 45 to wait for one".into(),
         Kind::NoSuchVariable => {
             "check its spelling; a variable has to be in the environment that this server was \
              started with"
+                .into()
         }
-        Kind::NoRelay => {
-            "call connect with the other side's whole line or link, which names its relay"
-        }
-        Kind::CannotListen => {
+        Kind::NoRelay => Advice::for_user(
+            "call connect with the other side's whole line or link, which names its relay",
+        ),
+        Kind::CannotListen => Advice::for_user(
             "let the other side open a channel, and call connect with its code; or call open with \
-            a relay"
-        }
-        Kind::CodeGuessed | Kind::CodeLost | Kind::NobodyCame => "call open for a new code",
-        Kind::Expired => "call open for a new code, with a longer ttl if you need it",
+             a relay",
+        ),
+        Kind::CodeGuessed | Kind::CodeLost | Kind::NobodyCame => "call open for a new code".into(),
+        Kind::Expired => "call open for a new code, with a longer ttl if you need it".into(),
         _ => return failure.next.clone().map(in_tools),
     };
-    let next = Advice::from(text);
-    Some(
-        failure
-            .next
-            .clone()
-            .filter(|own| own.run().is_some())
-            .map_or(next, |own| own.reworded(text)),
-    )
+    let own = failure.next.clone().filter(|own| own.run().is_some());
+    Some(match own {
+        Some(own) => own.reworded(&*next),
+        None => next,
+    })
 }
 
 /// Advice without options of commands: in tools they are arguments, or were decided when the server
@@ -371,4 +371,30 @@ pub(super) fn ascii(value: &Value) -> String {
     // Into memory, of what is JSON already: it cannot fail.
     let _ = value.serialize(&mut serde_json::Serializer::with_formatter(&mut spelt, Ascii));
     String::from_utf8_lossy(&spelt).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_joins_drops_or_names_a_relay_is_for_the_user() {
+        for kind in Kind::ALL.iter().copied() {
+            let asks = matches!(
+                kind,
+                Kind::NotOpen
+                    | Kind::Unfinished
+                    | Kind::SecretsHeld
+                    | Kind::Undelivered
+                    | Kind::NoRelay
+                    | Kind::CannotListen
+            );
+            let ask = |failure: &Failure| refusal(failure).get("ask") == Some(&"user".into());
+            let failure = Failure::new(kind, "x");
+            assert_eq!(ask(&failure), asks, "{kind}");
+            assert!(!ask(&failure.next(Run::Status)), "{kind}");
+        }
+        let users = Failure::new(Kind::Fenced, "x").ask_user("allow it");
+        assert_eq!(refusal(&users).get("ask"), Some(&"user".into()));
+    }
 }

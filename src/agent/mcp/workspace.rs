@@ -197,7 +197,7 @@ impl Workspace {
                      and the user was asked once and did not let files leave {folder:?}"
                 );
                 Err(Failure::new(Kind::Fenced, detail)
-                    .next(format!("if it should be sent: {}", allowing(&folder)))
+                    .ask_user(format!("if it should be sent: {}", allowing(&folder)))
                     .into())
             }
             None => {
@@ -206,7 +206,7 @@ impl Workspace {
                      {folder:?} and has not answered yet"
                 );
                 Err(Failure::new(Kind::Fenced, detail)
-                    .next("call again once the user has answered")
+                    .ask_user("call again once the user has answered")
                     .into())
             }
         }
@@ -253,7 +253,7 @@ fn nowhere(path: &Path) -> Failure {
     } else {
         "pinhole mcp --allow with the path of that folder".to_owned()
     };
-    Failure::new(Kind::Fenced, detail).next(format!(
+    Failure::new(Kind::Fenced, detail).ask_user(format!(
         "if it should be sent, the user can have the client start this server in the project's \
          folder, or name the folder in its configuration: {allowing}"
     ))

@@ -6,7 +6,7 @@ use super::relay::{Naming, Relay};
 use crate::cli::amounts::ttl;
 use crate::cli::step::Step;
 use crate::control::owner::Owner;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::inbox::Policy;
 use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
@@ -105,7 +105,7 @@ impl Channel {
     pub(in crate::cli) fn plan(&self, want: Want, person: bool) -> Result<Plan, Failure> {
         if self.verify && !person {
             // Said before a code is shown or used: the words could be compared by nobody.
-            return Err(nobody_to_ask("--verify", WITHOUT_VERIFY));
+            return Err(nobody_to_ask("--verify", Advice::for_user(WITHOUT_VERIFY)));
         }
         let config = Config::read()?;
         Ok(Plan {

@@ -3,7 +3,7 @@
 use super::destination::{fenced, named, not_yet_there};
 use super::secret_to::SecretTo;
 use crate::cli::amounts::size;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::acting::Place as Machine;
 use crate::files::inbox::{Conflict, Inbox, Links, Modes, Policy};
 use crate::files::outbox::Keeper;
@@ -154,7 +154,7 @@ impl Receive {
             Some(OnConflict::Ask) if !person => {
                 return Err(nobody_to_ask(
                     "--conflict ask",
-                    "choose with --conflict rename, skip, overwrite or merge",
+                    Advice::for_user("choose with --conflict rename, skip, overwrite or merge"),
                 ));
             }
             Some(OnConflict::Ask) => Conflict::Ask,
@@ -248,7 +248,7 @@ fn yes_of_variable() -> Result<bool, Failure> {
         Some(said) if said.is_empty() => Ok(false),
         Some(said) if said == "1" => Ok(true),
         Some(_) => Err(Failure::new(Kind::Usage, "PINHOLE_YES is set to something other than 1")
-            .next("set it to 1, which means `take -y`, or unset it")),
+            .ask_user("set it to 1, which means `take -y`, or unset it")),
     }
 }
 

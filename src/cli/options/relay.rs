@@ -93,7 +93,7 @@ impl Relay {
                 Kind::Usage,
                 format!("the value of --allow-relay is not the address of a relay: {why}"),
             )
-            .next("write it as --allow-relay wss://relay.example")
+            .ask_user("write it as --allow-relay wss://relay.example")
         };
         self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect()
     }
@@ -131,6 +131,6 @@ fn host_token(file: Option<&Path>) -> Result<Option<HostToken>, Failure> {
             Kind::Usage,
             "a host token has 16 to 128 letters, digits and - . _ ~, and this one is different",
         )
-        .next("ask the relay's operator for the token again")
+        .ask_user("ask the relay's operator for the token again")
     })
 }

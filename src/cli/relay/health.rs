@@ -37,7 +37,7 @@ async fn asked(text: &str) -> Result<(), Failure> {
     {
         let detail = format!("{why}, and that relay is not set here: it was not contacted");
         return Err(Failure::new(Kind::Fenced, detail)
-            .next("ask the user to run it, in a terminal of their own"));
+            .ask_user("ask the user to run it, in a terminal of their own"));
     }
     // Nothing that could be read on the way is said.
     let choice = RelayChoice::new(url, Origin::Flag("--health"), true)?;

@@ -293,7 +293,7 @@ impl Options {
                 Kind::NetworkForbidden,
                 format!("PINHOLE_NETWORK allows nothing but loopback, and {forbidden} is not"),
             )
-            .next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
+            .ask_user("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
         }
         let tls = match (&relay.tls_cert, &relay.tls_key) {
             (Some(certificates), Some(key)) => {

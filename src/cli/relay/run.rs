@@ -98,7 +98,7 @@ async fn until_stopped(server: Server, mut interrupt: Interrupt, drain: u64) {
 fn unbound(error: BindError) -> Failure {
     match error {
         BindError::Listen(..) => Failure::new(Kind::CannotListen, error.to_string())
-            .next("choose another address or port with --listen"),
+            .ask_user("choose another address or port with --listen"),
         BindError::File(..) | BindError::Certificate(..) => {
             Failure::new(Kind::Usage, error.to_string()).next(
                 "check --tls-cert and --tls-key: PEM files, the relay's own certificate first",

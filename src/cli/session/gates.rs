@@ -77,7 +77,7 @@ impl Permissions {
                 format!("for the user to decide: the same command with {options} before its name")
             }
         };
-        Err(Failure::new(Kind::Fenced, detail).next(next))
+        Err(Failure::new(Kind::Fenced, detail).ask_user(next))
     }
 }
 

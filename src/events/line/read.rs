@@ -38,12 +38,12 @@ impl Body {
     /// The failure of an `error` line.
     #[must_use]
     pub fn failure(self) -> Option<Failure> {
-        let Self::Error { error, detail, trust, saved_to, next, run, .. } = self else {
+        let Self::Error { error, detail, trust, saved_to, next, run, ask } = self else {
             return None;
         };
         Some(Failure {
             quotes_peer: trust.is_some(),
-            next: next.map(|next| Advice::read(next, run.as_deref())),
+            next: next.map(|next| Advice::read(next, run.as_deref(), ask.is_some())),
             saved_to: saved_to.map(PathBuf::from),
             ..Failure::new(Kind::of(&error).unwrap_or(Kind::Failed), detail)
         })

@@ -199,7 +199,7 @@ impl EnvFile {
         };
         Err(Refusal {
             reason: Reason::BadName,
-            failure: Failure::new(Kind::BadName, detail).next(next),
+            failure: Failure::new(Kind::BadName, detail).ask_user(next),
         })
     }
 
@@ -221,7 +221,7 @@ impl EnvFile {
         };
         Err(Refusal {
             reason: Reason::Exists,
-            failure: Failure::new(Kind::Exists, detail).next(next),
+            failure: Failure::new(Kind::Exists, detail).ask_user(next),
         })
     }
 

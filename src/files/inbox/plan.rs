@@ -221,7 +221,7 @@ impl Plan {
             let detail =
                 Subject::from(&item.name).is("already here, and nobody can be asked what to do");
             let failure = Failure::new(Kind::NoAnswer, detail)
-                .next("choose with --conflict rename, skip, overwrite or merge");
+                .ask_user("choose with --conflict rename, skip, overwrite or merge");
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }

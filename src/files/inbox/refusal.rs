@@ -47,13 +47,19 @@ impl Refusal {
     /// Over what `--max-size` allows.
     pub(super) fn too_large(detail: impl Into<Detail>) -> Self {
         let next = "allow more with --max-size, or ask for less";
-        Self { reason: Reason::TooLarge, failure: Failure::new(Kind::TooLarge, detail).next(next) }
+        Self {
+            reason: Reason::TooLarge,
+            failure: Failure::new(Kind::TooLarge, detail).ask_user(next),
+        }
     }
 
     /// Over what `--max-entries` allows.
     pub(super) fn too_many(detail: impl Into<Detail>) -> Self {
         let next = "allow more with --max-entries, or ask for them in an archive";
-        Self { reason: Reason::TooLarge, failure: Failure::new(Kind::TooLarge, detail).next(next) }
+        Self {
+            reason: Reason::TooLarge,
+            failure: Failure::new(Kind::TooLarge, detail).ask_user(next),
+        }
     }
 
     /// The things that arrive are not those that were offered.
@@ -80,7 +86,7 @@ impl Refusal {
             "saved: something is here already that it can neither replace nor be merged with",
         );
         let next = "take again with --conflict rename, or under another name with -o NAME";
-        Self { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).next(next) }
+        Self { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).ask_user(next) }
     }
 
     /// It, or something in it, could not be joined with what is here, for this reason.
@@ -114,7 +120,7 @@ impl Refusal {
                 let next = "take again with --conflict rename, or under another name with -o NAME";
                 Self {
                     reason: Reason::Disk,
-                    failure: Failure::new(Kind::Disk, what.into().was_not(why)).next(next),
+                    failure: Failure::new(Kind::Disk, what.into().was_not(why)).ask_user(next),
                 }
             }
         }

@@ -9,7 +9,7 @@ mod barred;
 pub use barred::{Barred, allowing};
 
 use super::sensitive;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::acting::acting;
 use crate::files::spot::Spot;
 use crate::files::variable::is_agents;
@@ -173,7 +173,7 @@ impl Fence {
     /// # Errors
     /// `fenced`, set or not.
     pub fn admit_variable(&self, name: &str) -> Result<(), Failure> {
-        let barred = |why: &str, next: String| {
+        let barred = |why: &str, next: Advice| {
             let detail = format!(
                 "the variable {name} {why}: {} holds it back ({})",
                 self.keeper.fence(),
@@ -198,7 +198,9 @@ impl Fence {
         };
         barred(
             "was not named beforehand",
-            format!("if you want to send it, and not only because the other side asked: {opens}"),
+            Advice::for_user(format!(
+                "if you want to send it, and not only because the other side asked: {opens}"
+            )),
         )
     }
 
@@ -335,7 +337,7 @@ impl Fence {
     }
 
     /// Says what is against writing to `place`, and what helps.
-    fn bars_landing(&self, place: &Path, is_link: bool) -> Option<(String, String)> {
+    fn bars_landing(&self, place: &Path, is_link: bool) -> Option<(String, Advice)> {
         let Some(below) = self.named.iter().find_map(|root| place.strip_prefix(root).ok()) else {
             let folder = typed(place.parent().unwrap_or(place));
             let next = format!(
@@ -343,7 +345,7 @@ impl Fence {
                  server; or, to put it there, a person can have the server started as: pinhole \
                  mcp --allow {folder}"
             );
-            return Some(("is not in an allowed place".into(), next));
+            return Some(("is not in an allowed place".into(), Advice::for_user(next)));
         };
         if is_link {
             return Some(("is a link".into(), "name a file that is not a link".into()));

@@ -1,7 +1,7 @@
 //! The host's side: listening, up to 16 handshakes pending, and one judge.
 
 use super::{confirmed, read_frame, say_and_close};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::forbidden;
 use crate::transport::HostEnd;
@@ -58,7 +58,7 @@ impl Listener {
                     Kind::NetworkForbidden,
                     format!("PINHOLE_NETWORK=loopback does not allow listening on {ip}"),
                 )
-                .next("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
+                .ask_user("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
             }
             (None, Network::Any) => {
                 vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
@@ -85,7 +85,7 @@ impl Listener {
         );
         if let Some(failure) = forbidden(&format!("listen {where_to}"), &last) {
             let allow = failure.next.as_deref().unwrap_or_default().to_owned();
-            return Err(failure.next(format!(
+            return Err(failure.ask_user(format!(
                 "{allow}; or let the other side host: run `take` there, and `give --code CODE` here"
             )));
         }
@@ -94,9 +94,11 @@ impl Listener {
             format!("this machine does not let pinhole listen {where_to}: {last}"),
         )
         .next(if fixed {
-            "choose another --port"
+            Advice::from("choose another --port")
         } else {
-            "let the other side host: run `take` there, and `give --code CODE` here"
+            Advice::for_user(
+                "let the other side host: run `take` there, and `give --code CODE` here",
+            )
         }))
     }
 

@@ -1,7 +1,7 @@
 //! The joiner's side: dialling what the code names, and one tag in all.
 
 use super::{confirmed, read_frame};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::{forbidden, online_first};
 use crate::transport::addresses::bracketed;
@@ -71,7 +71,7 @@ impl Candidates {
             Err(_) => {
                 let next = "check the name, or use the address that the other side's line shows";
                 return Err(unreachable(format!("this machine knows no address for {host:?}"))
-                    .next(online_first(next.into())));
+                    .next(online_first(next)));
             }
         };
         let addresses: Vec<SocketAddr> =
@@ -81,7 +81,7 @@ impl Candidates {
                 Kind::NetworkForbidden,
                 format!("PINHOLE_NETWORK=loopback does not allow dialling {host:?}"),
             )
-            .next("unset PINHOLE_NETWORK"));
+            .ask_user("unset PINHOLE_NETWORK"));
         }
         Ok(Self { addresses, host: Some(host.to_owned()), port, lan: false })
     }
@@ -201,7 +201,7 @@ fn several(port: u16, found: &[Found]) -> Failure {
         .map(|address| format!("CODE@{}", bracketed(address.ip())));
     let detail =
         format!("{} hosts on this local network answer to {port}, so none was tried", found.len());
-    Failure::new(Kind::SeveralHosts, detail).next(format!(
+    Failure::new(Kind::SeveralHosts, detail).ask_user(format!(
         "ask the other side for its address and use one of: {}",
         places.collect::<Vec<_>>().join(", ")
     ))
@@ -243,7 +243,8 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
         let next = "ask the other side for a new code; if it is elsewhere, let it add --tunnel, or \
                     both use a relay of your own (--relay URL or PINHOLE_RELAY); a machine that \
                     can be reached from here is CODE@HOST";
-        return Failure::new(Kind::CodeUnavailable, detail).next(online_first(next.into()));
+        return Failure::new(Kind::CodeUnavailable, detail)
+            .next(online_first(Advice::for_user(next)));
     };
     let detail = if misses.iter().any(|miss| matches!(miss, Miss::Refused)) {
         format!(
@@ -259,5 +260,5 @@ fn nobody(candidates: &Candidates, misses: &[Miss]) -> Failure {
     };
     let next = "check that the other side is still waiting and that its firewall lets the port \
                 through; or let this side host";
-    Failure::new(Kind::HostUnreachable, detail).next(online_first(next.into()))
+    Failure::new(Kind::HostUnreachable, detail).next(online_first(next))
 }

@@ -11,7 +11,7 @@ mod tunnel;
 pub use head::{Fault, Head};
 pub use tls::{Trust, certifiable};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::settings::agent::{forbidden, online_first};
 use crate::settings::{Network, RelayChoice};
 use connect::{Missed, connect};
@@ -117,10 +117,11 @@ impl Place<'_> {
         let (kind, next) = match self {
             Self::Relay(_) => (
                 Kind::RelayUnreachable,
-                "check the network and the relay's address; --relay URL uses another one"
-                    .to_owned(),
+                Advice::for_user(
+                    "check the network and the relay's address; --relay URL uses another one",
+                ),
             ),
-            Self::Proxy(proxy) => (Kind::ProxyUnreachable, proxy.check()),
+            Self::Proxy(proxy) => (Kind::ProxyUnreachable, proxy.check().into()),
         };
         Failure::new(kind, format!("{} {why}", self.named())).next(online_first(next))
     }
@@ -130,7 +131,8 @@ impl Place<'_> {
             Missed::Forbidden => {
                 let detail =
                     format!("PINHOLE_NETWORK=loopback does not allow dialling {}", self.named());
-                return Failure::new(Kind::NetworkForbidden, detail).next("unset PINHOLE_NETWORK");
+                return Failure::new(Kind::NetworkForbidden, detail)
+                    .ask_user("unset PINHOLE_NETWORK");
             }
             Missed::Unknown => {
                 "cannot be found: this machine knows no address for its name".to_owned()

@@ -78,7 +78,7 @@ impl Own {
             let detail =
                 format!("PINHOLE_NETWORK allows nothing but loopback, and {address} is not");
             return Err(Failure::new(Kind::NetworkForbidden, detail)
-                .next("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
+                .ask_user("listen on 127.0.0.1, or unset PINHOLE_NETWORK"));
         }
         let (server, host_token) = bind(outside)?;
         let addresses = server.addresses();
@@ -186,7 +186,7 @@ fn bind(outside: Option<SocketAddr>) -> Result<(Server, HostToken), Failure> {
     };
     let server = Server::bind(settings).map_err(|error| {
         Failure::new(Kind::CannotListen, error.to_string())
-            .next("choose another address or port with --listen")
+            .ask_user("choose another address or port with --listen")
     })?;
     Ok((server, token))
 }

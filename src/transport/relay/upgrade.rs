@@ -3,7 +3,7 @@
 
 use super::Access;
 use super::dial::{Fault, Head, Stream};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::settings::RelayChoice;
 use pinhole_protocol::rendezvous::{Refusal, VERSION, Verb};
 use std::time::Duration;
@@ -119,14 +119,14 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
     if let Some(redirect) = head.redirect(&choice.url) {
         let to = redirect.named();
         let next = match redirect.to.filter(|_| redirect.whole) {
-            Some(url) => format!(
+            Some(url) => Advice::for_user(format!(
                 "if the relay is there, use this address: {url}; otherwise a login page or a \
                  portal may be in the way"
-            ),
+            )),
             None => {
                 "open the relay's address in a browser: a login page or a portal may be in the \
                  way"
-                .to_owned()
+                .into()
             }
         };
         return Failure::new(
@@ -142,7 +142,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             "{relay} wants a token from hosts, and {}",
             if shown { "this is not one of its" } else { "none was given" }
         ))
-        .next(
+        .ask_user(
             "ask its operator for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining \
              needs none, so the other side could host instead",
         ),
@@ -150,7 +150,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             "something in front of {relay} wants a user name and a password (HTTP status 401), \
              and pinhole has none for it"
         ))
-        .next(
+        .ask_user(
             "ask its operator to let the relay's address through without one; a relay that is \
              not for everybody uses host tokens: --host-token-file",
         ),
@@ -202,17 +202,20 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
 
 /// The failure if the answer was something else than HTTP/1.
 fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
-    let other = |what, next: &str| {
-        Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named()))
-            .next(next.to_owned())
+    let other = |what, next: Advice| {
+        Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next)
     };
     match fault {
         Fault::Http2 => other(
             "speaks only HTTP/2, and a WebSocket to a relay needs HTTP/1.1",
-            "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
-             HTTP/2",
+            Advice::for_user(
+                "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
+                 HTTP/2",
+            ),
         ),
-        Fault::Tls => other("speaks TLS there", "its address begins with wss://, not with ws://"),
+        Fault::Tls => {
+            other("speaks TLS there", "its address begins with wss://, not with ws://".into())
+        }
         Fault::Cut => no_relay(choice, "hangs up when it is asked for a WebSocket"),
         Fault::Foreign => no_relay(choice, "does not speak the protocol of a pinhole relay"),
     }
@@ -220,7 +223,7 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
 
 /// Something keeps the headers of the upgrade to itself.
 fn stripped(choice: &RelayChoice, what: &str) -> Failure {
-    Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(
+    Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).ask_user(
         "if a relay is there, a proxy in front of it or on the way does not pass on WebSockets: \
          its operator has to pass on Upgrade and Connection (relay/README.md, \"Behind a \
          proxy\"); otherwise check the address",
@@ -239,5 +242,5 @@ fn no_relay(choice: &RelayChoice, what: &str) -> Failure {
         "check its address and port with its operator{tls}; `curl ADDRESS/health` shows whether \
          a relay is there"
     );
-    Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).next(next)
+    Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).ask_user(next)
 }

@@ -1,7 +1,7 @@
 //! Sentences about what the fence keeps in: why, and what lets it out.
 
 use super::{Fence, Keeper, Slip};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::outbox::skipped::Why;
 use crate::platform::file::WHEREABOUTS;
 use crate::platform::places::advice_on_made_up;
@@ -50,8 +50,10 @@ impl Fence {
             Keeper::Server => format!("{STARTED} {flags}"),
         };
         // Nobody opens the fence to the made-up files of the system for one thing to send.
-        let next = advice_on_made_up(path).map(str::to_owned).unwrap_or_else(|| {
-            format!("if you want to send it, and not only because the other side asked: {opens}")
+        let next = advice_on_made_up(path).map(Advice::from).unwrap_or_else(|| {
+            Advice::for_user(format!(
+                "if you want to send it, and not only because the other side asked: {opens}"
+            ))
         });
         let why = match slip {
             Slip { outside: true, .. } => Why::Outside,
@@ -80,7 +82,7 @@ pub struct Barred {
     /// Reason to list for it inside of a folder.
     pub(in crate::files::outbox) why: Why,
     detail: String,
-    next: String,
+    next: Advice,
 }
 
 impl Barred {

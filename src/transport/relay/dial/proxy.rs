@@ -4,7 +4,7 @@
 use super::connect::{addresses, connect};
 use super::tunnel::Refusal;
 use super::{Place, STEP, Stream, Trust, exceptions, socks, tls, tunnel};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use pinhole_protocol::code::RelayUrl;
@@ -163,7 +163,8 @@ impl Proxy {
             {
                 (
                     format!("{proxy} does not accept the user name and password in its address"),
-                    format!("correct them in {variable}, with %40 for @ and %3A for : in them"),
+                    format!("correct them in {variable}, with %40 for @ and %3A for : in them")
+                        .into(),
                 )
             }
             Refusal::Credentials => (
@@ -172,36 +173,41 @@ impl Proxy {
                     "write them into {variable}: SCHEME://USER:PASSWORD@{}:{}",
                     bracketed(&self.host),
                     self.port
-                ),
+                )
+                .into(),
             ),
             Refusal::Login(way) => (
                 format!(
                     "{proxy} wants a login by {way}, and pinhole only supports a user name and \
                      password (Basic)"
                 ),
-                "ask its operator for another way, or run a proxy here that logs in to it, such \
-                 as cntlm or px, and use that"
-                    .to_owned(),
+                Advice::for_user(
+                    "ask its operator for another way, or run a proxy here that logs in to it, \
+                     such as cntlm or px, and use that",
+                ),
             ),
             Refusal::Redirect(to) => (
                 format!("{proxy} redirects to {to} instead of connecting to {target}"),
-                "open that in a browser: a network may want a login first; or ask the proxy's \
-                 operator"
-                    .to_owned(),
+                Advice::for_user(
+                    "open that in a browser: a network may want a login first; or ask the proxy's \
+                     operator",
+                ),
             ),
             Refusal::NoTunnel(status) => (
                 format!("{proxy} makes no connections (HTTP status {status} to CONNECT)"),
-                format!("check {variable}: it may lead to a web server, or a proxy only for pages"),
+                format!("check {variable}: it may lead to a web server, or a proxy only for pages")
+                    .into(),
             ),
             Refusal::Forbidden(why) => (
                 format!("{proxy} does not let {target} through ({why})"),
-                "ask its operator to allow that relay, or use a relay that it allows; many allow \
-                 only port 443"
-                    .to_owned(),
+                Advice::for_user(
+                    "ask its operator to allow that relay, or use a relay that it allows; many \
+                     allow only port 443",
+                ),
             ),
             Refusal::NotReached(why) => (
                 format!("{proxy} cannot reach {target} ({why})"),
-                "check the relay's address, and that the proxy can reach it".to_owned(),
+                "check the relay's address, and that the proxy can reach it".into(),
             ),
             Refusal::NoAddress => (
                 format!(
@@ -210,8 +216,9 @@ impl Proxy {
                 ),
                 format!(
                     "check the relay's address; or write socks5h:// in {variable}, then the proxy \
-                     looks names up"
-                ),
+                      looks names up"
+                )
+                .into(),
             ),
             Refusal::NoProxy => {
                 return Place::Proxy(self)
@@ -236,7 +243,7 @@ fn unusable(variable: &str) -> Failure {
         Kind::Usage,
         format!("{variable} is set to something that is not the address of a proxy"),
     )
-    .next(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
+    .ask_user(format!("write it as http://HOST:PORT or socks5h://HOST:PORT, or unset {variable}"))
 }
 
 /// IPv6 in brackets, as before a port.

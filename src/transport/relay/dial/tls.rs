@@ -1,7 +1,7 @@
 //! TLS to a relay: whom it is believed to be, and what is said when it cannot be believed.
 
 use super::{Place, STEP, Stream};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Setting;
 use rustls_platform_verifier::Verifier;
 use std::io;
@@ -116,7 +116,7 @@ fn unprepared(error: &Error) -> Failure {
         Error::General(_) => "this machine has no list of trusted certificates".to_owned(),
         error => format!("TLS cannot begin: {error}"),
     };
-    Failure::new(Kind::RelayCertificate, detail).next(
+    Failure::new(Kind::RelayCertificate, detail).ask_user(
         "install it (Debian: apt install ca-certificates), or name the relay's certificate with \
          --ca-file FILE",
     )
@@ -151,7 +151,7 @@ fn explain(error: &io::Error, place: &Place<'_>) -> Failure {
 fn http2(place: &Place<'_>) -> Failure {
     let failure = place.unreachable("does not speak HTTP/1.1, but probably only HTTP/2");
     match place {
-        Place::Relay(_) => failure.next(
+        Place::Relay(_) => failure.ask_user(
             "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
              HTTP/2: a WebSocket to a relay needs it",
         ),
@@ -176,36 +176,42 @@ fn distrusted(why: &CertificateError, place: &Place<'_>) -> Failure {
         // A signature is wrong where an authority was made anew under its old name.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "has a certificate from an issuer that this machine does not know",
-            "if the relay, or a company's proxy that reads along, has a certificate of its own: \
-             --ca-file FILE, or pinhole config set ca-file FILE; otherwise somebody may be in \
-             between",
+            Advice::for_user(
+                "if the relay, or a company's proxy that reads along, has a certificate of its \
+                 own: --ca-file FILE, or pinhole config set ca-file FILE; otherwise somebody may \
+                 be in between",
+            ),
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
             "has a certificate for another name",
-            "use the name that its certificate is for; otherwise somebody may be in between",
+            "use the name that its certificate is for; otherwise somebody may be in between".into(),
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
             "has a certificate that has expired",
-            "check this machine's clock; if it is right, the relay's operator has to renew it",
+            Advice::for_user(
+                "check this machine's clock; if it is right, the relay's operator has to renew it",
+            ),
         ),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
             "has a certificate that is not valid yet",
-            "check this machine's clock, which is probably behind",
+            "check this machine's clock, which is probably behind".into(),
         ),
         CertificateError::Revoked => (
             "has a certificate that was revoked",
-            "use another relay, and tell this one's operator",
+            Advice::for_user("use another relay, and tell this one's operator"),
         ),
         CertificateError::Other(OtherError(inner))
             if inner.to_string().contains("CaUsedAsEndEntity") =>
         {
             (
                 "uses an authority's certificate as its own, which TLS does not allow",
-                "its operator needs one that is not an authority's: openssl req -x509 … -addext \
-                 basicConstraints=critical,CA:FALSE",
+                Advice::for_user(
+                    "its operator needs one that is not an authority's: openssl req -x509 … \
+                     -addext basicConstraints=critical,CA:FALSE",
+                ),
             )
         }
-        _ => ("has a certificate that is not accepted", "ask its operator"),
+        _ => ("has a certificate that is not accepted", Advice::for_user("ask its operator")),
     };
     let kind = if matches!(place, Place::Relay(_)) {
         Kind::RelayCertificate
