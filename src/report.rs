@@ -3,32 +3,34 @@
 //!
 //! `EVENTS.md` beside this file is the promise to scripts and agents.
 
-pub mod bare;
-pub mod behind;
 pub mod bell;
+#[cfg(test)]
+mod captured;
 mod human;
 mod json;
-pub mod log;
-pub mod look;
 mod meter;
+pub mod non_blocking;
 pub mod promise;
 pub mod prompt;
+pub mod relay_log;
 pub mod screen;
+pub mod style;
+pub mod text_output;
 pub mod transcript;
 
 use crate::events::{Event, Sent};
 use crate::failure::{Failure, Kind};
 use crate::log::{Log, Said};
-use bare::Bare;
 use human::Human;
 use json::Lines;
-use look::Look;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use style::Style;
+use text_output::TextOutput;
 use transcript::Transcript;
 
 /// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md,
@@ -52,8 +54,8 @@ pub enum Format {
 pub struct Settings {
     /// For whom.
     pub format: Format,
-    /// The look of people's lines.
-    pub look: Look,
+    /// The style of people's lines.
+    pub style: Style,
     /// True if this process moves one thing and ends (`give`, `take`, `ask`). Then a text is shown
     /// bare, and an expected goodbye is not printed.
     pub once: bool,
@@ -101,7 +103,7 @@ pub struct Reporter<W> {
     /// The log in which everything is said.
     log: Arc<Log>,
     /// The output for the peer's texts, if they do not go among the lines.
-    bare: Option<Bare>,
+    bare: Option<TextOutput>,
     transcript: Option<Transcript>,
     ended: bool,
 }
@@ -169,14 +171,14 @@ impl<W: Write + Send + 'static> Reporter<W> {
 
     /// From now on the other side's texts go through `bare`, and not among the lines: a line for
     /// programs says only how long each is.
-    pub fn texts_to(&mut self, bare: Bare) {
+    pub fn texts_to(&mut self, bare: TextOutput) {
         self.bare = Some(bare);
     }
 
     /// The output for the peer's texts, if there is one. Whoever has an event of a text puts it
     /// there before it is said.
     #[must_use]
-    pub const fn bare(&self) -> Option<&Bare> {
+    pub const fn bare(&self) -> Option<&TextOutput> {
         self.bare.as_ref()
     }
 
@@ -327,19 +329,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
 mod tests {
     use super::*;
     use crate::events::samples;
-
-    /// A stream that is read after it was given away.
-    #[derive(Clone, Default)]
-    struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use captured::Captured;
 
     /// Records the calls that are made to a stream.
     #[derive(Clone, Default)]
@@ -357,7 +347,7 @@ mod tests {
     }
 
     const JSON: Settings =
-        Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+        Settings { format: Format::Json, style: Style::PLAIN, once: false, progress_every: None };
 
     #[test]
     fn a_line_is_one_write_and_flushed() {
@@ -374,7 +364,7 @@ mod tests {
     fn the_log_has_the_same_lines_whoever_reads() {
         for format in [Format::Human, Format::Json] {
             let log = Arc::<Log>::default();
-            let mut reporter = Reporter::new(Shared::default(), Settings { format, ..JSON });
+            let mut reporter = Reporter::new(Captured::default(), Settings { format, ..JSON });
             reporter.log_to(Arc::clone(&log));
             let said = [
                 Event::Waiting,
@@ -392,14 +382,14 @@ mod tests {
 
     #[test]
     fn a_line_that_is_relayed_keeps_its_number_and_what_is_none_is_left_out() {
-        let out = Shared::default();
+        let out = Captured::default();
         let mut reporter = Reporter::new(out.clone(), JSON);
         let line = r#"{"v":1,"seq":7,"type":"status","event":"waiting"}"#;
         for line in [line, "{}", "no line", "{\"seq\":9}\n{\"type\":\"end\"}"] {
             reporter.relay(line, Instant::now()).unwrap();
         }
         reporter.event(&Event::End { failed: None, more: true }, Instant::now()).unwrap();
-        let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let said = out.text();
         assert_eq!(
             said,
             format!(
@@ -411,9 +401,9 @@ mod tests {
 
     #[test]
     fn a_transcript_has_what_was_said_and_sent_but_nothing_that_would_help() {
-        let page = Shared::default();
+        let page = Captured::default();
         let mut reporter =
-            Reporter::new(Shared::default(), Settings { format: Format::Human, ..JSON });
+            Reporter::new(Captured::default(), Settings { format: Format::Human, ..JSON });
         reporter.transcribe(Transcript::lines(page.clone()));
         reporter.sent(
             &Sent { id: ItemId(1), what: "a text".into(), size: Some(2), body: Some("hi") },
@@ -425,7 +415,7 @@ mod tests {
         ] {
             reporter.event(&event, Instant::now()).unwrap();
         }
-        let page = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        let page = page.text();
         let lines = [
             r#"{"v":1,"type":"sent","id":1,"what":"a text","size":2,"body":"hi"}"#,
             r#"{"v":1,"seq":1,"type":"status","event":"waiting"}"#,
@@ -436,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_transcript_that_cannot_be_written_ends_and_that_is_said_once() {
-        let out = Shared::default();
+        let out = Captured::default();
         let mut reporter = Reporter::new(out.clone(), JSON);
         // A full disk (full(4)).
         reporter.transcribe(Transcript::lines(
@@ -445,7 +435,7 @@ mod tests {
         for event in [Event::Waiting, Event::Paired] {
             reporter.event(&event, Instant::now()).unwrap();
         }
-        let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+        let said = out.text();
         assert_eq!(
             (said.lines().count(), said.matches(r#""error":"disk""#).count()),
             (3, 1),
@@ -459,16 +449,16 @@ mod tests {
             (Format::Human, "The channel is closed.\n"),
             (Format::Json, "\"type\":\"end\",\"exit\":0,\"reason\":\"done\",\"last_seq\":1}\n"),
         ] {
-            let out = Shared::default();
+            let out = Captured::default();
             let mut reporter = Reporter::new(
                 out.clone(),
-                Settings { format, look: Look::PLAIN, once: false, progress_every: None },
+                Settings { format, style: Style::PLAIN, once: false, progress_every: None },
             );
             let end = Event::End { failed: None, more: false };
             for event in [&Event::Closed, &end, &end, &Event::Closed] {
                 reporter.event(event, Instant::now()).unwrap();
             }
-            let said = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
+            let said = out.text();
             assert!(said.ends_with(expected), "{said}");
             assert_eq!(said.matches(expected).count(), 1);
         }

@@ -36,8 +36,8 @@ use crate::platform::endpoint::try_runtime;
 use crate::platform::output::let_go_of_stdout;
 use crate::platform::signal::outlive_limits;
 use crate::report::Reporter;
-use crate::report::bare::Bare;
-use crate::report::look::Look;
+use crate::report::style::Style;
+use crate::report::text_output::TextOutput;
 use crate::role::Role;
 use crate::settings::agent::Agent;
 use crate::transport::Joined;
@@ -246,8 +246,8 @@ async fn reachable(
     if let Some(Destination::Output(outlet)) = plan.taking.as_ref().map(|taking| &taking.to)
         && !outlet.is_own()
     {
-        let look = outlet.is_terminal().then_some(Look::PLAIN);
-        report.texts_to(Bare::exact(Box::new(outlet.clone()), look));
+        let style = outlet.is_terminal().then_some(Style::PLAIN);
+        report.texts_to(TextOutput::exact(Box::new(outlet.clone()), style));
     }
     report.log_to(control.log());
     match Server::start(control) {

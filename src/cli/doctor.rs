@@ -5,7 +5,7 @@ use super::options::format;
 use crate::doctor::{self, Setup};
 use crate::events::{Check, Event};
 use crate::failure::{Exit, Failure};
-use crate::report::look::Look;
+use crate::report::style::Style;
 use crate::report::{Reporter, Settings};
 use crate::session::Report;
 use crate::settings::{Config, Network, RelayChoice, Setting, insecure_relay};
@@ -44,10 +44,10 @@ impl Args {
         let sink = Sink::Stdout;
         match format(self.json, self.human, sink) {
             Ok(format) => {
-                let look = Look::here(sink);
+                let style = Style::here(sink);
                 Ended(run(&mut Reporter::new(
                     sink.open(),
-                    Settings { format, look, once: true, progress_every: None },
+                    Settings { format, style, once: true, progress_every: None },
                 )))
             }
             Err(failure) => plainly(false, Err(failure)),

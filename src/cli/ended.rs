@@ -2,7 +2,7 @@
 
 use crate::events::Event;
 use crate::failure::{Exit, Failure, Kind, ended};
-use crate::report::look::Look;
+use crate::report::style::Style;
 use crate::report::{Format, Reporter, Settings};
 use crate::session::Report;
 use crate::stdio::Sink;
@@ -44,9 +44,9 @@ pub(super) fn plainly(json: bool, done: Result<(), Failure>) -> Ended {
     let Err(failure) = done else { return Ended(Exit::Done) };
     let (sink, format) =
         if json { (Sink::Stdout, Format::Json) } else { (Sink::Stderr, Format::Human) };
-    let look = Look::here(sink);
+    let style = Style::here(sink);
     let mut report =
-        Reporter::new(sink.open(), Settings { format, look, once: true, progress_every: None });
+        Reporter::new(sink.open(), Settings { format, style, once: true, progress_every: None });
     Ended(end(&mut report, Err(failure)))
 }
 

@@ -8,7 +8,7 @@ use crate::doctor::Setup;
 use crate::events::Event;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{Fence, Keeper};
-use crate::report::look::Look;
+use crate::report::style::Style;
 use crate::report::{Format, Reporter, Settings};
 use crate::session::plan::{Meet, Plan};
 use crate::session::runtime;
@@ -76,7 +76,7 @@ impl Args {
                 // Standard output is the protocol's.
                 let settings = Settings {
                     format: Format::Human,
-                    look: Look::PLAIN,
+                    style: Style::PLAIN,
                     once: true,
                     progress_every: None,
                 };

@@ -3,7 +3,7 @@
 use super::ended::{Ended, end};
 use super::options::format;
 use crate::failure::{Advice, Exit, Failure, Kind, Run};
-use crate::report::look::Look;
+use crate::report::style::Style;
 use crate::report::{Format, Reporter, Settings};
 use crate::stdio::Sink;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -25,7 +25,7 @@ pub(super) fn misused(mut error: clap::Error) -> Ended {
     }
     let settings = Settings {
         format: Format::Json,
-        look: Look::PLAIN,
+        style: Style::PLAIN,
         once: true,
         progress_every: Some(Duration::MAX),
     };

@@ -13,7 +13,7 @@ pub(super) use values::ListenAddress;
 use super::ended::{Ended, plainly};
 use super::{Cli, Command};
 use crate::failure::{Exit, Failure, Kind};
-use crate::report::log::Log;
+use crate::report::relay_log::RelayLog;
 use crate::settings::Network;
 use clap::{Args as _, CommandFactory, FromArgMatches};
 use options::Options;
@@ -112,7 +112,7 @@ impl Args {
 
     fn run(self) -> Ended {
         let plain = self.service.plain();
-        let log = Log::new(self.service.log_level, !plain, Box::new(std::io::stderr()));
+        let log = RelayLog::new(self.service.log_level, !plain, Box::new(std::io::stderr()));
         // Nobody has set another before: this is the only place.
         let _ = tracing::subscriber::set_global_default(log);
         let clear = self.options.in_the_clear();
@@ -134,7 +134,7 @@ fn said(failure: Failure, plain: bool) -> Ended {
         return plainly(false, Err(failure));
     }
     // Nobody reads any more if this fails; the exit status still says it.
-    let _ = Log::new(Level::ERROR, true, Box::new(std::io::stderr())).failure(&failure);
+    let _ = RelayLog::new(Level::ERROR, true, Box::new(std::io::stderr())).failure(&failure);
     Ended(failure.exit())
 }
 

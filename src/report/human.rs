@@ -7,8 +7,8 @@ mod tests;
 pub(super) mod words;
 
 use super::Settings;
-use super::look::{Ink, Look, MARK};
 use super::meter::Meters;
+use super::style::{Ink, MARK, Style};
 use crate::escape::{name, terminal, terminal_text};
 use crate::events::{Arrived, Check, Event, Ours, Path, Stored, Way};
 use crate::failure::{Failure, Kind};
@@ -23,7 +23,7 @@ const CHECK: usize = 16;
 /// Writes events as lines for people.
 pub(super) struct Human<W> {
     page: Page<W>,
-    look: Look,
+    style: Style,
     once: bool,
     progress_every: Option<Duration>,
     meters: Meters,
@@ -33,10 +33,10 @@ pub(super) struct Human<W> {
 impl<W: Write + Send + 'static> Human<W> {
     /// Lines to `out`.
     pub(super) fn new(out: W, settings: Settings) -> Self {
-        let Settings { look, once, progress_every, .. } = settings;
+        let Settings { style, once, progress_every, .. } = settings;
         Self {
-            page: Page::new(out, look),
-            look,
+            page: Page::new(out, style),
+            style,
             once,
             progress_every,
             meters: Meters::default(),
@@ -110,7 +110,7 @@ impl<W: Write + Send + 'static> Human<W> {
             let way = if key.0 == Way::Out { "Sending" } else { "Receiving" };
             return if begins { self.page.write(&format!("{way}{what} …\n")) } else { Ok(()) };
         }
-        if self.look.cursor {
+        if self.style.cursor {
             if let Some(sum) = self.meters.sum() {
                 self.page.draw(sum, now);
             }
@@ -125,13 +125,13 @@ impl<W: Write + Send + 'static> Human<W> {
     }
 
     fn lines(&self, event: &Event, took: Option<Duration>) -> Option<String> {
-        let look = self.look;
-        let say = |sentence: &str| Some(look.fold(sentence, "  "));
+        let style = self.style;
+        let say = |sentence: &str| Some(style.fold(sentence, "  "));
         match event {
             Event::Opening { tunnel } => {
                 say(&format!("Opening a tunnel with {} …", terminal(tunnel)))
             }
-            Event::Channel(channel) => Some(words::channel(look, channel)),
+            Event::Channel(channel) => Some(words::channel(style, channel)),
             Event::Waiting => say("Waiting for the other side …"),
             Event::Paired => say("Somebody is there; checking the code …"),
             Event::Connected(path) => {
@@ -142,8 +142,8 @@ impl<W: Write + Send + 'static> Human<W> {
             }
             Event::Verify { words } => Some(format!(
                 "{}\n\n  {}\n",
-                look.fold("Both sides must see these words:", "  "),
-                look.paint(Ink::Bold, words)
+                style.fold("Both sides must see these words:", "  "),
+                style.paint(Ink::Bold, words)
             )),
             Event::Stalled => say("Nothing is coming through; still trying …"),
             Event::Reconnecting => say("The connection is lost; looking for another …"),
@@ -161,7 +161,7 @@ impl<W: Write + Send + 'static> Human<W> {
             }
             Event::Closed => say("The channel is closed."),
             Event::Holding { secrets, left, take } => {
-                Some(self.next(&look.fold(&words::holding(*secrets, *left), "  "), Some(take)))
+                Some(self.next(&style.fold(&words::holding(*secrets, *left), "  "), Some(take)))
             }
             Event::Text { body, saved_to, .. } => Some(self.text(body, saved_to.as_deref())),
             Event::File(file) => Some(self.file(file, took)),
@@ -175,15 +175,17 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Queued(_) => say("Offered; waiting for the other side to accept …"),
             Event::Pending { what, size, next, .. } => {
                 let what = words::amount(&crate::escape::terminal(what), None, *size);
-                Some(self.next(&look.fold(&format!("Still in progress: {what}"), "  "), Some(next)))
+                Some(
+                    self.next(&style.fold(&format!("Still in progress: {what}"), "  "), Some(next)),
+                )
             }
             Event::Delivered(ours) => Some(self.delivered(ours, took)),
             // Something to know, and no failure.
             Event::Trouble(Failure { notice: true, detail, .. }) => {
-                Some(look.fold(&format!("– {}", terminal_text(detail)), "  "))
+                Some(style.fold(&format!("– {}", terminal_text(detail)), "  "))
             }
             // The terminal has shown ^C, perhaps behind a question.
-            Event::Trouble(failure) if failure.kind == Kind::Interrupted && look.cursor => {
+            Event::Trouble(failure) if failure.kind == Kind::Interrupted && style.cursor => {
                 Some(format!("\n{}", self.cross(&failure.detail, failure.next.as_deref())))
             }
             Event::Trouble(Failure { detail, next, .. }) => {
@@ -208,10 +210,10 @@ impl<W: Write + Send + 'static> Human<W> {
         if self.once {
             return format!(
                 "From the other side:\n\n{}",
-                self.look.paint(Ink::Cyan, &self.look.quote(shown, MARK))
+                self.style.paint(Ink::Cyan, &self.style.quote(shown, MARK))
             );
         }
-        self.look.paint(Ink::Cyan, &self.look.quote(shown, "> "))
+        self.style.paint(Ink::Cyan, &self.style.quote(shown, "> "))
     }
 
     fn file(&self, file: &Arrived, took: Option<Duration>) -> String {
@@ -250,7 +252,7 @@ impl<W: Write + Send + 'static> Human<W> {
     /// A line with others below it that belong to it.
     fn with(&self, line: String, below: impl Iterator<Item = String>) -> String {
         below.fold(line, |line, below| {
-            format!("{line}\n{}", self.look.fold(&format!("  {below}"), "    "))
+            format!("{line}\n{}", self.style.fold(&format!("  {below}"), "    "))
         })
     }
 
@@ -300,7 +302,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Stored::Held(take) => self
                 .next(&self.tick(&format!("Received {what}, held until it is taken")), Some(take)),
             Stored::Shown => self.tick(&format!("Received {what}, shown here only")),
-            Stored::Declined => self.look.fold(&format!("Declined {what}"), "  "),
+            Stored::Declined => self.style.fold(&format!("Declined {what}"), "  "),
         }
     }
 
@@ -312,7 +314,7 @@ impl<W: Write + Send + 'static> Human<W> {
             .as_ref()
             .map(|next| format!("\n→ {}", terminal_text(next)))
             .unwrap_or_default();
-        let said = self.look.fold(
+        let said = self.style.fold(
             &format!(
                 "{mark} {:<width$}{}{next}",
                 check.name,
@@ -321,8 +323,8 @@ impl<W: Write + Send + 'static> Human<W> {
             ),
             &" ".repeat(CHECK),
         );
-        let mark = &*self.look.spelt(mark);
-        said.replacen(mark, &self.look.paint(ink, mark), 1)
+        let mark = &*self.style.spelt(mark);
+        said.replacen(mark, &self.style.paint(ink, mark), 1)
     }
 
     fn tick(&self, line: &str) -> String {
@@ -335,9 +337,9 @@ impl<W: Write + Send + 'static> Human<W> {
 
     fn marked(&self, mark: &str, ink: Ink, line: &str) -> String {
         // Painted last: colour codes are no columns.
-        let line = self.look.fold(&format!("{mark} {}", terminal_text(line)), "  ");
-        let mark = &*self.look.spelt(mark);
-        line.replacen(mark, &self.look.paint(ink, mark), 1)
+        let line = self.style.fold(&format!("{mark} {}", terminal_text(line)), "  ");
+        let mark = &*self.style.spelt(mark);
+        line.replacen(mark, &self.style.paint(ink, mark), 1)
     }
 
     /// The step that would help, on lines of its own so that it can be copied.

@@ -8,7 +8,7 @@ mod tests;
 pub use code::read_code;
 
 use super::human::words;
-use super::look::{MARK, ascii, is_ascii_here};
+use super::style::{MARK, ascii, is_ascii_here};
 use crate::amounts::count;
 use crate::amounts::exactly;
 use crate::escape::{LONGEST, name, push_text, terminal};

@@ -245,28 +245,15 @@ const THEIRS: &str = ">     ";
 mod tests {
     use super::*;
     use crate::events::samples;
+    use crate::report::captured::Captured;
     use pinhole_protocol::wire::ItemId;
     use proptest::prelude::*;
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn written(form: Form, tell: impl FnOnce(&mut Transcript) -> io::Result<()>) -> String {
-        let page = Page::default();
+        let page = Captured::default();
         tell(&mut Transcript { out: Box::new(page.clone()), form, path: "talk.md".into() })
             .unwrap();
-        String::from_utf8(page.0.lock().unwrap().clone()).unwrap()
+        page.text()
     }
 
     #[test]

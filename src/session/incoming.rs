@@ -22,7 +22,7 @@ use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind, Subject};
 use crate::files::inbox::{Committed, Inbox, Plan as FilePlan, Receiving, Refusal, Saved};
 use crate::files::name::FileName;
-use crate::report::bare::Bare;
+use crate::report::text_output::TextOutput;
 use crate::transport::bulk::Tables;
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
@@ -117,7 +117,7 @@ impl Incoming {
     pub(super) fn new(
         terms: Terms,
         taking: Option<Taking>,
-        bare: Option<Bare>,
+        bare: Option<TextOutput>,
         tables: Tables,
     ) -> Self {
         Self {

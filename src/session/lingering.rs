@@ -82,7 +82,7 @@ pub(super) fn say_taken(report: &mut Report, control: &Control, taken: Taken) {
 mod tests {
     use super::*;
     use crate::control::Reading;
-    use crate::report::look::Look;
+    use crate::report::style::Style;
     use crate::report::{Format, Reporter, Settings};
     use pinhole_protocol::secret::SecretVec;
     use pinhole_protocol::wire::ItemId;
@@ -92,8 +92,12 @@ mod tests {
     async fn ended(secrets: u32, end: Result<(), Failure>, ttl: Duration) -> Result<(), Failure> {
         let control = Control::sample(Reading::Printed);
         (0..secrets).for_each(|id| control.hold(ItemId(id), None, SecretVec::new(vec![7])));
-        let settings =
-            Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+        let settings = Settings {
+            format: Format::Json,
+            style: Style::PLAIN,
+            once: false,
+            progress_every: None,
+        };
         let mut report: Report = Reporter::new(Box::new(std::io::sink()), settings);
         let mut halt = Halt { interrupt: interrupt::listen().unwrap(), control, closed: false };
         linger(end, ttl, &mut report, &mut halt).await

@@ -10,8 +10,8 @@ use crate::events::{Event, Sent, Stored};
 use crate::files::ware::Ware;
 use crate::handler::Facts;
 use crate::log::Said;
-use crate::report::bare::Bare;
 use crate::report::screen::Screen;
+use crate::report::text_output::TextOutput;
 use pinhole_protocol::wire::ItemId;
 use std::io::{self, Write};
 use std::time::Instant;
@@ -94,7 +94,7 @@ impl<'a> Voice<'a> {
     }
 
     /// The place of texts that do not go among the lines.
-    pub(super) fn bare(&self) -> Option<Bare> {
+    pub(super) fn bare(&self) -> Option<TextOutput> {
         self.report.bare().cloned()
     }
 

@@ -11,9 +11,9 @@ use crate::files::outbox::{Counted, Options, Outgoing as Source, Selection};
 use crate::files::outlet::Outlet;
 use crate::files::secret_exec::SecretExec;
 use crate::handler::{Facts, Handler};
-use crate::report::bare::Bare;
 use crate::report::prompt::OwnTerminal;
 use crate::report::screen::Screen;
+use crate::report::text_output::TextOutput;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::transfers::Whole;
@@ -58,7 +58,7 @@ pub(super) enum Work {
     /// Removes what was not delivered of a transfer: [`Happened::Removed`].
     Discard(Arc<Receiving>),
     /// Puts a text where texts go: [`Happened::Printed`].
-    Print(Bare, Text),
+    Print(TextOutput, Text),
     /// Runs the program that gets a secret: [`Happened::Ran`].
     Exec(SecretExec, Label, SecretVec),
     /// Reads lines from the terminal: [`Happened::Typing`] at once, then [`Happened::Typed`].

@@ -12,7 +12,7 @@ use crate::doctor::Setup;
 use crate::events::Event;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::Fence;
-use crate::report::look::Look;
+use crate::report::style::Style;
 use crate::report::{Format, Reporter, Settings};
 use crate::role::Role;
 use crate::session::plan::{Meet, Plan};
@@ -34,7 +34,7 @@ const MOST: usize = 16;
 const PEACE: Duration = Duration::from_secs(5);
 /// A session whose lines go into its log and nowhere else.
 const SILENT: Settings =
-    Settings { format: Format::Json, look: Look::PLAIN, once: false, progress_every: None };
+    Settings { format: Format::Json, style: Style::PLAIN, once: false, progress_every: None };
 
 /// The sessions of this process, and how others are found.
 pub(super) struct Sessions {

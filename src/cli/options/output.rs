@@ -2,7 +2,7 @@
 
 use crate::cli::amounts::duration;
 use crate::failure::Failure;
-use crate::report::look::Look;
+use crate::report::style::Style;
 use crate::report::{Format, PROGRESS_EVERY, Settings, format_choice};
 use crate::stdio::Sink;
 use clap::Args;
@@ -35,7 +35,7 @@ impl Output {
         let to_terminal = sink.is_terminal();
         let format = format(self.json, self.human, sink)?;
         let progress_every = self.progress.map_or(Some(PROGRESS_EVERY), |Progress(every)| every);
-        Ok((Settings { format, look: Look::here(sink), once, progress_every }, to_terminal))
+        Ok((Settings { format, style: Style::here(sink), once, progress_every }, to_terminal))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{SessionCommand, Stdout};
 use crate::failure::Failure;
-use crate::report::bare::Bare;
-use crate::report::behind::Behind;
-use crate::report::look::Look;
+use crate::report::non_blocking::NonBlocking;
 use crate::report::prompt::somebody_is_there;
 use crate::report::screen::Screen;
+use crate::report::style::Style;
+use crate::report::text_output::TextOutput;
 use crate::report::{Format, Reporter, Settings};
 use crate::session::Report;
 use crate::settings::agent::Agent;
@@ -30,27 +30,27 @@ pub(super) fn reporting(command: &dyn SessionCommand) -> Result<Reporting, Failu
         // The process that started it reads this, and nobody is asked.
         let settings = Settings {
             format: Format::Json,
-            look: Look::PLAIN,
+            style: Style::PLAIN,
             once: command.once(),
             progress_every: None,
         };
         let report = Reporter::new(Sink::Stdout.open(), settings);
         return Ok(Reporting { report, person: false, screen: None });
     }
-    let Settings { format, look, .. } = settings;
+    let Settings { format, style, .. } = settings;
     let person = format == Format::Human && somebody_is_there();
     if stdout == Stdout::Bytes {
         let out = Sink::Stdout;
         let mut report = Reporter::new(sink.open(), settings);
-        report.texts_to(Bare::exact(out.open(), out.is_terminal().then(|| Look::here(out))));
+        report.texts_to(TextOutput::exact(out.open(), out.is_terminal().then(|| Style::here(out))));
         return Ok(Reporting { report, person, screen: None });
     }
     if stdout == Stdout::Answer && format == Format::Human {
         // The answer alone goes to standard output, as it would in a pipe.
         let sink = Sink::Stderr;
-        let settings = Settings { look: Look::here(sink), ..settings };
+        let settings = Settings { style: Style::here(sink), ..settings };
         let mut report = Reporter::new(sink.open(), settings);
-        report.texts_to(Bare::new(Sink::Stdout.open(), to_terminal.then_some(look)));
+        report.texts_to(TextOutput::new(Sink::Stdout.open(), to_terminal.then_some(style)));
         return Ok(Reporting { report, person, screen: None });
     }
     // An agent can have a terminal; what it sends goes by commands, which its user's rules tell
@@ -59,12 +59,12 @@ pub(super) fn reporting(command: &dyn SessionCommand) -> Result<Reporting, Failu
     if format == Format::Human && !command.once() && types {
         // Lines are typed while events are printed, so nothing may draw over the line being typed.
         let screen = Screen::default();
-        let settings = Settings { look: Look { cursor: false, ..look }, ..settings };
+        let settings = Settings { style: Style { cursor: false, ..style }, ..settings };
         let report: Report = Reporter::new(Box::new(screen.clone()), settings);
         return Ok(Reporting { report, person, screen: Some(screen) });
     }
     let out = if command.outlives_reader(format) {
-        Behind::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out))
+        NonBlocking::start(sink.open()).map_or_else(|_| sink.open(), |out| Box::new(out))
     } else {
         sink.open()
     };

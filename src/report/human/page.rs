@@ -3,8 +3,8 @@
 use crate::amounts::roughly;
 use crate::amounts::size;
 use crate::amounts::speed;
-use crate::report::look::Look;
 use crate::report::meter::left;
+use crate::report::style::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use std::fmt;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ pub type Sum = (u64, Option<u64>, u64);
 /// Lines, with at most one bar below them.
 pub struct Page<W> {
     out: Arc<Mutex<W>>,
-    look: Look,
+    style: Style,
     bar: Option<ProgressBar>,
     drawn: Option<Instant>,
     suspended: bool,
@@ -30,13 +30,13 @@ pub struct Page<W> {
 
 impl<W: Write + Send + 'static> Page<W> {
     /// An empty page.
-    pub fn new(out: W, look: Look) -> Self {
-        Self { out: Arc::new(Mutex::new(out)), look, bar: None, drawn: None, suspended: false }
+    pub fn new(out: W, style: Style) -> Self {
+        Self { out: Arc::new(Mutex::new(out)), style, bar: None, drawn: None, suspended: false }
     }
 
     /// Writes whole lines above the bar.
     pub fn write(&self, lines: &str) -> io::Result<()> {
-        let lines = &*self.look.spelt(lines);
+        let lines = &*self.style.spelt(lines);
         match &self.bar {
             Some(bar) => bar.suspend(|| put(&self.out, lines.as_bytes())),
             None => put(&self.out, lines.as_bytes()),
@@ -45,14 +45,14 @@ impl<W: Write + Send + 'static> Page<W> {
 
     /// Draws the bar, if the page has a cursor and the last picture is old enough.
     pub fn draw(&mut self, sum: Sum, now: Instant) {
-        if !self.look.cursor
+        if !self.style.cursor
             || self.suspended
             || self.drawn.is_some_and(|last| now.saturating_duration_since(last) < REDRAW)
         {
             return;
         }
         self.drawn = Some(now);
-        let (out, width) = (&self.out, self.look.width);
+        let (out, width) = (&self.out, self.style.width);
         let bar = self.bar.get_or_insert_with(|| {
             let screen = Screen { out: Arc::clone(out), width, pending: Mutex::default() };
             // Its length is in thousandths: bytes may be unknown, and amounts and speed are said in
@@ -80,7 +80,7 @@ impl<W: Write + Send + 'static> Page<W> {
         // All words are in the template, because each change of a message would draw a picture of
         // its own.
         if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style.progress_chars(if self.look.ascii {
+            bar.set_style(style.progress_chars(if self.style.ascii {
                 "=> "
             } else {
                 "█▉▊▋▌▍▎▏ "

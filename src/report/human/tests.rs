@@ -4,39 +4,20 @@ use crate::events::samples as given;
 use crate::events::{Acting, Channel, Join, Offered, Reach, SetAside};
 use crate::failure::{Failure, Kind};
 use crate::report::Format;
+use crate::report::captured::Captured;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, Reason};
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
-/// Output that the test can read while the renderer holds it.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
+const ROOMY: Style = Style { cursor: true, colour: false, ascii: false, width: || 80 };
+const NARROW: Style = Style { cursor: true, colour: false, ascii: false, width: || 40 };
+const COLOURED: Style = Style { cursor: true, colour: true, ascii: false, width: || 80 };
 
-impl Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Captured {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-const ROOMY: Look = Look { cursor: true, colour: false, ascii: false, width: || 80 };
-const NARROW: Look = Look { cursor: true, colour: false, ascii: false, width: || 40 };
-const COLOURED: Look = Look { cursor: true, colour: true, ascii: false, width: || 80 };
-
-fn human(look: Look, once: bool) -> (Human<Captured>, Captured) {
+fn human(style: Style, once: bool) -> (Human<Captured>, Captured) {
     let out = Captured::default();
     let settings = Settings {
         format: Format::Human,
-        look,
+        style,
         once,
         progress_every: Some(Duration::from_secs(10)),
     };
@@ -44,8 +25,8 @@ fn human(look: Look, once: bool) -> (Human<Captured>, Captured) {
 }
 
 /// All that is written when the events come 100 ms after one another.
-fn written(look: Look, once: bool, events: &[Event]) -> String {
-    let ((mut human, out), start) = (human(look, once), Instant::now());
+fn written(style: Style, once: bool, events: &[Event]) -> String {
+    let ((mut human, out), start) = (human(style, once), Instant::now());
     for (tenth, event) in events.iter().enumerate() {
         human
             .event(event, start + Duration::from_millis(100) * u32::try_from(tenth).unwrap())
@@ -94,7 +75,7 @@ Somebody is there; checking the code …
 Connected (direct). The code is used up now.
 ";
     let delivered = "✓ Delivered report.pdf, 38.2 MB in 0.2 s, direct";
-    assert_eq!(written(Look::PLAIN, true, &events), format!("{before}{delivered}\n"));
+    assert_eq!(written(Style::PLAIN, true, &events), format!("{before}{delivered}\n"));
     assert_eq!(on_screen(&written(ROOMY, true, &events), 80), format!("{before}{delivered}"));
     let bar = " 60% ████████████████████▋              23.3 MB of 38.2 MB  233.0 MB/s  1 s left";
     let drawn = written(ROOMY, true, &events[..6]);
@@ -274,7 +255,7 @@ fn taking_files() {
         Event::End { failed: None, more: false },
     ];
     assert_eq!(
-        written(Look::PLAIN, true, &events),
+        written(Style::PLAIN, true, &events),
         "\
 Connected (local network). The code is used up now.
 Receiving 2 items (report.pdf, logs), at least 12.3 GB, still counting
@@ -418,7 +399,7 @@ fn without_a_cursor_progress_is_a_line_now_and_then() {
     let events: Vec<Event> =
         (0..210).map(|tenth| given::progress(Way::Out, tenth * 100_000, DOWN)).collect();
     assert_eq!(
-        written(Look::PLAIN, true, &events),
+        written(Style::PLAIN, true, &events),
         "26 %, 10.0 MB of 38.2 MB, 1.0 MB/s, 28 s left\n52 %, 20.0 MB of 38.2 MB, 1.0 MB/s, 18 s \
         left\n"
     );
@@ -463,9 +444,10 @@ const HOSTILE: &str = "a\x1b[2J\x1b]0;title\x07\r\u{9b}31m\u{202e}\u{200b}\u{202
 
 #[test]
 fn nothing_of_the_peers_reaches_the_terminal_unescaped() {
-    for (look, once) in [(Look::PLAIN, true), (Look::PLAIN, false), (NARROW, true), (NARROW, false)]
+    for (style, once) in
+        [(Style::PLAIN, true), (Style::PLAIN, false), (NARROW, true), (NARROW, false)]
     {
-        let said = written(look, once, &given::every(HOSTILE));
+        let said = written(style, once, &given::every(HOSTILE));
         let hidden: Vec<char> =
             said.chars().filter(|c| *c != '\n' && crate::escape::is_hidden(*c)).collect();
         assert!(hidden.is_empty(), "{hidden:?} in {said}");
@@ -511,7 +493,7 @@ fn random_text_is_letters_wherever_it_is_shown() {
             given::every(&text).into_iter().find(|event| matches!(event, Event::File(_))).unwrap();
         let failure = Failure::new(Kind::PeerFailed, text.clone()).next(text.clone());
         let shown =
-            written(Look::PLAIN, false, &[given::text(&text), name, Event::Trouble(failure)]);
+            written(Style::PLAIN, false, &[given::text(&text), name, Event::Trouble(failure)]);
         let functions = functions(&shown);
         assert!(
             functions.iter().all(|function| function == "control 0xa" || function == "control 0x9"),

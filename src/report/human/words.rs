@@ -6,23 +6,23 @@ use crate::amounts::size;
 use crate::escape::{name, terminal};
 use crate::events::{About, Acting, Channel, Offered, Path, Reach, SetAside, WantWord, Words};
 use crate::failure::sentences::{Side, sentence};
-use crate::report::look::{Ink, Look};
+use crate::report::style::{Ink, Style};
 use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The code and the line for the other machine, which stands between blank lines so that it can be
 /// seen and copied.
-pub fn channel(look: Look, channel: &Channel) -> String {
+pub fn channel(style: Style, channel: &Channel) -> String {
     let mut lines = Vec::new();
     lines.extend(
         channel
             .offering
             .as_ref()
-            .map(|what| look.fold(&format!("Giving {}", terminal(what)), "  ")),
+            .map(|what| style.fold(&format!("Giving {}", terminal(what)), "  ")),
     );
-    lines.extend(reach(&channel.reach).iter().map(|sentence| look.fold(sentence, "  ")));
+    lines.extend(reach(&channel.reach).iter().map(|sentence| style.fold(sentence, "  ")));
     lines.push(String::new());
-    lines.push(format!("Code: {}\n", look.paint(Ink::Bold, &channel.code)));
+    lines.push(format!("Code: {}\n", style.paint(Ink::Bold, &channel.code)));
     match channel.join.as_slice() {
         [] => {}
         [join] => {
@@ -41,13 +41,13 @@ pub fn channel(look: Look, channel: &Channel) -> String {
         }
     }
     if let Some(link) = &channel.link {
-        lines.push(look.fold(
+        lines.push(style.fold(
             "Or with this link. Opening it in a browser trusts its relay with the whole code.",
             "  ",
         ));
         lines.push(format!("\n  {link}\n"));
     }
-    lines.push(look.fold(&format!("Good for one guest and {}.", roughly(channel.lasts)), "  "));
+    lines.push(style.fold(&format!("Good for one guest and {}.", roughly(channel.lasts)), "  "));
     lines.join("\n")
 }
 

@@ -9,8 +9,8 @@ use crate::files::inbox::{Conflict, Inbox, Refusal};
 use crate::files::name::FileName;
 use crate::log::Said;
 use crate::report::LONGEST_TEXT_IN_A_LINE;
-use crate::report::bare::Bare;
 use crate::report::prompt;
+use crate::report::text_output::TextOutput;
 use crate::session::effects::{Effects, Say};
 use crate::session::happened::{Happened, Text};
 use crate::session::plan::{Destination, Taking};
@@ -25,7 +25,7 @@ use std::path::PathBuf;
 /// The texts of a session.
 pub(super) struct Texts {
     /// The place of texts that do not go among the lines.
-    bare: Option<Bare>,
+    bare: Option<TextOutput>,
     /// Texts that no command has received yet, with the numbers of their lines.
     uncollected: VecDeque<(u64, ItemId)>,
     /// True once the question that the session is for has arrived.
@@ -36,7 +36,7 @@ pub(super) struct Texts {
 
 impl Texts {
     /// None yet.
-    pub(super) const fn new(bare: Option<Bare>) -> Self {
+    pub(super) const fn new(bare: Option<TextOutput>) -> Self {
         Self { bare, uncollected: VecDeque::new(), asked: false, answered: false }
     }
 }

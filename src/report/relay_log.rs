@@ -19,13 +19,13 @@ use tracing::{Event, Level, Metadata, Subscriber};
 const RELAY: &str = "pinhole_relay";
 
 /// Writes what happens, if it is serious enough.
-pub struct Log {
+pub struct RelayLog {
     most: Level,
     json: bool,
     sink: Mutex<Box<dyn Write + Send>>,
 }
 
-impl Log {
+impl RelayLog {
     /// A log of this level and what is more serious, as JSON or as text.
     #[must_use]
     pub fn new(most: Level, json: bool, sink: Box<dyn Write + Send>) -> Self {
@@ -51,7 +51,7 @@ impl Log {
         let at = timestamp(SystemTime::now());
         let level = level.as_str().to_ascii_lowercase();
         let line = if self.json {
-            serde_json::to_string(&Line { at: &at, level: &level, event, said })?
+            serde_json::to_string(&Entry { at: &at, level: &level, event, said })?
         } else {
             let said: String = said.iter().map(|(key, value)| format!(" {key}={value}")).collect();
             format!("{at} {level:<5} {event}{said}")
@@ -65,7 +65,7 @@ impl Log {
 
 /// A line of JSON, what all have first.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Entry<'a> {
     at: &'a str,
     level: &'a str,
     event: &'a str,
@@ -73,7 +73,7 @@ struct Line<'a> {
     said: Map<String, Value>,
 }
 
-impl Subscriber for Log {
+impl Subscriber for RelayLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let ours = metadata
             .target()
@@ -147,25 +147,11 @@ impl Visit for Said {
 mod tests {
     use super::*;
     use crate::failure::Kind;
-    use std::sync::Arc;
-
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::report::captured::Captured;
 
     fn logged(most: Level, json: bool) -> Vec<String> {
-        let page = Page::default();
-        tracing::subscriber::with_default(Log::new(most, json, Box::new(page.clone())), || {
+        let out = Captured::default();
+        tracing::subscriber::with_default(RelayLog::new(most, json, Box::new(out.clone())), || {
             tracing::info!(
                 target: "pinhole_relay",
                 event = "draining",
@@ -178,8 +164,7 @@ mod tests {
             tracing::error!(target: "hyper", "10.0.0.1 said no");
             let _span = tracing::error_span!(target: "pinhole_relay", "a span").entered();
         });
-        let bytes = page.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+        out.text().lines().map(str::to_owned).collect()
     }
 
     #[test]
@@ -227,10 +212,10 @@ mod tests {
 
     #[test]
     fn a_failure_is_the_last_line() {
-        let page = Page::default();
-        let log = Log::new(Level::ERROR, true, Box::new(page.clone()));
+        let out = Captured::default();
+        let log = RelayLog::new(Level::ERROR, true, Box::new(out.clone()));
         log.failure(&Failure::new(Kind::Usage, "that cannot be").next("do this")).unwrap();
-        let line: Value = serde_json::from_slice(&page.0.lock().unwrap()).unwrap();
+        let line: Value = serde_json::from_str(&out.text()).unwrap();
         assert_eq!((&line["level"], &line["event"]), (&"error".into(), &"usage".into()));
         assert_eq!((&line["detail"], &line["next"]), (&"that cannot be".into(), &"do this".into()));
     }

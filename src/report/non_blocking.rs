@@ -1,6 +1,5 @@
-//! Output whose reader may fall behind: what is written waits for it here, and the session does
-//! not. An agent's monitor may read nothing for hours, while the other side goes on and other
-//! commands want answers.
+//! An output that never blocks the session: it keeps what its reader has not taken yet. An agent's
+//! monitor may read nothing for hours, while the peer goes on and other commands want answers.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -16,9 +15,8 @@ const SOON: Duration = Duration::from_millis(500);
 /// Longest wait of the end for a reader that is behind.
 const AT_THE_END: Duration = Duration::from_secs(10);
 
-/// An output that is written on a thread of its own. What is written in one call stays together, or
-/// is left out.
-pub struct Behind(Arc<Shared>);
+/// An output that a thread of its own writes. The bytes of one call stay together, or are left out.
+pub struct NonBlocking(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -38,7 +36,7 @@ struct State {
     over: bool,
 }
 
-impl Behind {
+impl NonBlocking {
     /// Begins to write to `out`.
     ///
     /// # Errors
@@ -55,7 +53,7 @@ impl Behind {
     }
 }
 
-impl Write for Behind {
+impl Write for NonBlocking {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.0.state();
         if let Some(kind) = state.broken {
@@ -83,7 +81,7 @@ impl Write for Behind {
     }
 }
 
-impl Drop for Behind {
+impl Drop for NonBlocking {
     fn drop(&mut self) {
         let mut state = self.0.wait(AT_THE_END, |state| state.is_busy());
         state.over = true;
@@ -149,7 +147,7 @@ mod tests {
     #[test]
     fn who_reads_gets_everything_and_nobody_waits_for_who_does_not() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let mut out = Behind::start(ours).unwrap();
+        let mut out = NonBlocking::start(ours).unwrap();
         // More than the kernel holds: only the first that does not fit is waited for.
         let begun = std::time::Instant::now();
         for number in 0..1_000 {
@@ -171,7 +169,7 @@ mod tests {
     #[test]
     fn a_closed_output_is_known_with_the_first_line() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let mut out = Behind::start(ours).unwrap();
+        let mut out = NonBlocking::start(ours).unwrap();
         out.write_all(b"one\n").and_then(|()| out.flush()).unwrap();
         drop(theirs);
         assert!(out.write_all(b"two\n").and_then(|()| out.flush()).is_err());
@@ -181,7 +179,7 @@ mod tests {
     #[test]
     fn the_oldest_lines_go_whole_when_there_are_too_many() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let mut out = Behind::start(ours).unwrap();
+        let mut out = NonBlocking::start(ours).unwrap();
         for number in 0..20 {
             out.write_all(&line(number, 1 << 20)).unwrap();
         }

@@ -12,7 +12,7 @@ pub(super) const MARK: &str = "| ";
 
 /// The abilities of an output for people.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Style {
     /// True if lines may be drawn over: without it there is no bar and no control function at all.
     pub cursor: bool,
     /// True if colours are welcome.
@@ -23,11 +23,11 @@ pub struct Look {
     pub width: fn() -> u16,
 }
 
-impl Look {
+impl Style {
     /// Plain lines without an end, for anything that is not a terminal.
     pub const PLAIN: Self = Self { cursor: false, colour: false, ascii: false, width: || 0 };
 
-    /// The look of a stream: plain if it is no terminal or `TERM` is missing or `dumb`; without
+    /// The style of a stream: plain if it is no terminal or `TERM` is missing or `dumb`; without
     /// colours if `NO_COLOR` is set and not empty (no-color.org).
     #[must_use]
     pub fn of(sink: Sink, is_terminal: bool, term: Option<&str>, no_color: Option<&str>) -> Self {
@@ -41,17 +41,17 @@ impl Look {
         Self { cursor: true, colour: no_color.is_none_or(str::is_empty), ascii: false, width }
     }
 
-    /// The look of a stream of this process, by its environment.
+    /// The style of a stream of this process, by its environment.
     #[must_use]
     pub fn here(sink: Sink) -> Self {
         let variable = |name: &str| std::env::var(name).ok();
-        let look = Self::of(
+        let style = Self::of(
             sink,
             sink.is_terminal(),
             variable("TERM").as_deref(),
             variable("NO_COLOR").as_deref(),
         );
-        Self { ascii: is_ascii_here(), ..look }
+        Self { ascii: is_ascii_here(), ..style }
     }
 
     /// Text as it may be written.
@@ -207,21 +207,21 @@ mod tests {
 
     #[test]
     fn what_is_no_terminal_gets_plain_lines() {
-        let look = |is_terminal, term, no_color| {
-            let look = Look::of(Sink::Stdout, is_terminal, term, no_color);
-            (look.cursor, look.colour)
+        let style = |is_terminal, term, no_color| {
+            let style = Style::of(Sink::Stdout, is_terminal, term, no_color);
+            (style.cursor, style.colour)
         };
-        assert_eq!(look(true, Some("xterm"), None), (true, true));
-        assert_eq!(look(true, Some("xterm"), Some("")), (true, true));
-        assert_eq!(look(true, Some("xterm"), Some("1")), (true, false));
-        assert_eq!(look(true, Some("dumb"), None), (false, false));
-        assert_eq!(look(true, None, None), (false, false));
-        assert_eq!(look(false, Some("xterm"), None), (false, false));
+        assert_eq!(style(true, Some("xterm"), None), (true, true));
+        assert_eq!(style(true, Some("xterm"), Some("")), (true, true));
+        assert_eq!(style(true, Some("xterm"), Some("1")), (true, false));
+        assert_eq!(style(true, Some("dumb"), None), (false, false));
+        assert_eq!(style(true, None, None), (false, false));
+        assert_eq!(style(false, Some("xterm"), None), (false, false));
     }
 
     #[test]
     fn lines_break_between_words_and_show_that_they_go_on() {
-        let narrow = Look { width: || 10, ..Look::PLAIN };
+        let narrow = Style { width: || 10, ..Style::PLAIN };
         assert_eq!(
             narrow.fold("one two three four-words-long five", "  "),
             "one two\n  three\n  four-words-long\n  five"
@@ -231,40 +231,40 @@ mod tests {
             "> four-words-long\n> a\n> \n>   b\n> "
         );
         assert_eq!(narrow.fold("> a\tb", "> "), "> a\n> b");
-        assert_eq!(Look::PLAIN.fold("one two  three four five", "  "), "one two  three four five");
+        assert_eq!(Style::PLAIN.fold("one two  three four five", "  "), "one two  three four five");
     }
 
     #[test]
     fn in_ascii_no_letter_is_lost_and_no_line_longer_than_the_window() {
-        let narrow = Look { ascii: true, width: || 14, ..Look::PLAIN };
+        let narrow = Style { ascii: true, width: || 14, ..Style::PLAIN };
         assert_eq!(narrow.quote("\u{e9}\u{e9} \u{2713}", "| "), "| \\u{e9}\\u{e9}\n| +");
         assert_eq!(narrow.fold("✗ a – b …", "  "), "! a - b ...");
-        assert_eq!(Look::PLAIN.spelt("✓ é"), "✓ é");
+        assert_eq!(Style::PLAIN.spelt("✓ é"), "✓ é");
     }
 
     #[test]
     fn wide_letters_and_other_blanks_break_no_line_by_surprise() {
-        let narrow = Look { width: || 10, ..Look::PLAIN };
+        let narrow = Style { width: || 10, ..Style::PLAIN };
         assert_eq!(narrow.fold("> 全全全全 ✓ a", "> "), "> 全全全全\n> ✓ a");
         assert_eq!(narrow.fold("> aaaaaaaa\u{a0}✓\u{3000}b", "> "), "> aaaaaaaa\n> ✓\u{3000}b");
     }
 
     #[test]
     fn a_text_has_its_mark_at_the_left_edge_of_every_line() {
-        let narrow = Look { width: || 10, ..Look::PLAIN };
+        let narrow = Style { width: || 10, ..Style::PLAIN };
         assert_eq!(
             narrow.quote("one two three\n\nfour-words-long x\n", "| "),
             "| one two\n| three\n| \n| four-wor\n| ds-long\n| x\n| "
         );
         assert_eq!(narrow.quote("全全全全全 ✓", "| "), "| 全全全全\n| 全 ✓");
         assert_eq!(narrow.quote("          x", "| "), "| \n| x");
-        assert_eq!(Look::PLAIN.quote("four-words-long x\ny", "| "), "| four-words-long x\n| y");
+        assert_eq!(Style::PLAIN.quote("four-words-long x\ny", "| "), "| four-words-long x\n| y");
     }
 
     #[test]
     fn colours_end_with_their_line() {
-        let look = Look { colour: true, ..Look::PLAIN };
-        assert_eq!(look.paint(Ink::Red, "a\nb"), "\x1b[31ma\x1b[0m\n\x1b[31mb\x1b[0m");
-        assert_eq!(Look::PLAIN.paint(Ink::Red, "a"), "a");
+        let style = Style { colour: true, ..Style::PLAIN };
+        assert_eq!(style.paint(Ink::Red, "a\nb"), "\x1b[31ma\x1b[0m\n\x1b[31mb\x1b[0m");
+        assert_eq!(Style::PLAIN.paint(Ink::Red, "a"), "a");
     }
 }
