@@ -111,12 +111,12 @@ pub enum Event {
         total: Option<u64>,
     },
     /// Something of ours is offered, and waits for the peer to accept it.
-    Queued(Ours),
+    Queued(SentItem),
     /// Something of ours is on its way, and this process does not wait for it any longer.
     Pending {
         /// Our number for it, once the other side is there.
         id: Option<ItemId>,
-        /// Its description, as in [`Ours`].
+        /// Its description, as in [`SentItem`].
         what: String,
         /// Bytes, where that means something.
         size: Option<u64>,
@@ -124,7 +124,7 @@ pub enum Event {
         next: Advice,
     },
     /// The peer says that something of ours is where it belongs (SPEC 5.4).
-    Delivered(Ours),
+    Delivered(SentItem),
     /// Something went wrong that does not end the session, or that does: then `End` follows.
     Trouble(Failure),
     /// A session of this machine, for `status`, and for the process that starts one in the
@@ -316,7 +316,7 @@ pub enum Stored {
 
 /// Something sent from here.
 #[derive(Clone, Debug)]
-pub struct Ours {
+pub struct SentItem {
     /// Our number for it.
     pub id: ItemId,
     /// Its description for people: a quoted name, "text", "secret", "3 items".

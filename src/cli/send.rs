@@ -8,7 +8,7 @@ use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin};
 use super::split::{Split, quoted};
 use super::which::{RoleArg, which};
 use super::{code, give};
-use crate::control::client::Told;
+use crate::control::client::Printed;
 use crate::control::found::{Found, Which, find, nothing_open, one};
 use crate::control::owner::Visitor;
 use crate::control::stream::Source;
@@ -160,15 +160,15 @@ impl Args {
         let parcels = read.unwrap_or_else(|_| {
             Err(Failure::new(Kind::Failed, "the command ended unexpectedly"))
         })?;
-        let tell = |told: Told<'_>| {
+        let tell = |told: Printed<'_>| {
             whole &= !matches!(
                 &told,
-                Told::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped
+                Printed::Event(Event::Trouble(failure)) if failure.kind == Kind::Skipped
             );
             // A line that cannot be printed stops nothing; the exit status tells the result.
             let _ = match told {
-                Told::Line(line) => report.relay(line, Instant::now()),
-                Told::Event(event) => report.event(event, Instant::now()).map(drop),
+                Printed::Line(line) => report.relay(line, Instant::now()),
+                Printed::Event(event) => report.event(event, Instant::now()).map(drop),
             };
         };
         found.send(parcels, wait, tell).await?;

@@ -262,7 +262,7 @@ impl Found {
         &self,
         parcels: Vec<Parcel>,
         wait: Option<Duration>,
-        tell: impl FnMut(Told<'_>),
+        tell: impl FnMut(Printed<'_>),
     ) -> Result<(), Failure> {
         let (things, contents): (Vec<_>, Vec<_>) = parcels.into_iter().map(Parcel::packed).unzip();
         let mut call = self.call(What::Send { things, wait: wait.map(millis) }).await?;
@@ -298,7 +298,7 @@ impl Found {
     async fn follow(
         &self,
         replies: &mut Replies,
-        mut tell: impl FnMut(Told<'_>),
+        mut tell: impl FnMut(Printed<'_>),
     ) -> Result<(), Failure> {
         let mut failed: Option<Failure> = None;
         loop {
@@ -308,19 +308,19 @@ impl Found {
                 reply => reply.map_err(|error| gone(&error))?,
             };
             match reply {
-                Some(Reply::Line(line)) => tell(Told::Line(&line)),
+                Some(Reply::Line(line)) => tell(Printed::Line(&line)),
                 Some(Reply::LeftOut(detail)) => {
-                    tell(Told::Event(&Event::Trouble(left_out(detail))))
+                    tell(Printed::Event(&Event::Trouble(left_out(detail))))
                 }
                 Some(Reply::Failed(fault)) => {
                     // Each is told, the last by whoever gets it as the end of the command.
                     if let Some(earlier) = failed.replace(fault.into()) {
-                        tell(Told::Event(&Event::Trouble(earlier)));
+                        tell(Printed::Event(&Event::Trouble(earlier)));
                     }
                 }
                 Some(Reply::Pending(Unsettled { id, what, size })) => {
                     let next = Advice::from(self.listen());
-                    tell(Told::Event(&Event::Pending {
+                    tell(Printed::Event(&Event::Pending {
                         id: id.map(ItemId),
                         what,
                         size,
@@ -383,8 +383,8 @@ impl Bell {
     }
 }
 
-/// Something that a command has to tell.
-pub enum Told<'a> {
+/// Something for a command to print.
+pub enum Printed<'a> {
     /// A line that the session has made.
     Line(&'a str),
     /// Something that the command says itself.

@@ -1,7 +1,7 @@
 //! One of every event, for the tests of both renderers.
 
 use crate::events::{
-    About, Acting, Arrived, Channel, Check, Event, Join, Offered, Ours, Path, Reach, SetAside,
+    About, Acting, Arrived, Channel, Check, Event, Join, Offered, Path, Reach, SentItem, SetAside,
     State, Stored, Way,
 };
 use crate::failure::{Advice, Failure, Kind, Run};
@@ -49,8 +49,8 @@ pub fn about() -> About {
 }
 
 /// `report.pdf`, as its sender calls it.
-pub fn ours() -> Ours {
-    Ours {
+pub fn ours() -> SentItem {
+    SentItem {
         id: ItemId(1),
         what: "report.pdf".into(),
         size: Some(38_200_000),
@@ -172,20 +172,20 @@ pub fn every(peer: &str) -> Vec<Event> {
         offer(vec![peer.into()], Some(5), true, false),
         offer(vec![peer.into(), peer.into(), peer.into()], Some(5), false, false),
         offer(vec![peer.into()], None, false, true),
-        Event::Queued(Ours { what: peer.into(), ..ours() }),
+        Event::Queued(SentItem { what: peer.into(), ..ours() }),
         Event::Pending {
             id: Some(ItemId(1)),
             what: "report.pdf".into(),
             size: Some(38_200_000),
             next: Run::receive(Some(417), Role::Host).into(),
         },
-        Event::Delivered(Ours {
+        Event::Delivered(SentItem {
             what: peer.into(),
             files: Some(14),
             differences: differences.clone(),
             ..ours()
         }),
-        Event::Delivered(Ours {
+        Event::Delivered(SentItem {
             what: peer.into(),
             files: Some(14),
             differences: incomplete.clone(),

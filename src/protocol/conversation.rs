@@ -41,7 +41,7 @@ use relink::Between;
 use timers::Rest;
 
 /// Something of ours that has no result yet.
-enum Ours {
+enum OwnItem {
     /// A text or a secret.
     Body,
     /// An offer without an answer, and for a peer that is not faithful what its entries are said
@@ -52,7 +52,7 @@ enum Ours {
 }
 
 /// Something of the peer's that has no result yet.
-enum Theirs {
+enum PeerItem {
     /// A text or a secret, and how much of the window it holds.
     Body(u64),
     /// An offer or a transfer.
@@ -76,8 +76,8 @@ pub struct Conversation {
     messages: Messages,
     links: Links,
     between: Between,
-    ours: BTreeMap<ItemId, Ours>,
-    theirs: BTreeMap<ItemId, Theirs>,
+    ours: BTreeMap<ItemId, OwnItem>,
+    theirs: BTreeMap<ItemId, PeerItem>,
     /// Share of the window of each of the peer's items that is delivered and not collected.
     uncollected: BTreeMap<ItemId, u64>,
     /// Offers beyond the number that may be open at a time.

@@ -10,7 +10,7 @@ use super::Settings;
 use super::meter::Meters;
 use super::style::{Ink, MARK, Style};
 use crate::escape::{name, terminal, terminal_text};
-use crate::events::{Arrived, Check, Event, Ours, Path, Stored, Way};
+use crate::events::{Arrived, Check, Event, Path, SentItem, Stored, Way};
 use crate::failure::{Failure, Kind};
 use page::{Page, in_words, part};
 use pinhole_protocol::wire::{ItemId, PeerText};
@@ -256,7 +256,7 @@ impl<W: Write + Send + 'static> Human<W> {
         })
     }
 
-    fn delivered(&self, ours: &Ours, took: Option<Duration>) -> String {
+    fn delivered(&self, ours: &SentItem, took: Option<Duration>) -> String {
         let what = crate::escape::terminal(&ours.what);
         let what = self.what(&what, ours.files.filter(|files| *files > 1), ours.size, took);
         let line = match ours.differences.missing() {

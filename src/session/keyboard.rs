@@ -82,11 +82,11 @@ struct State {
     /// The line being typed begins with a paste.
     pasted: bool,
     /// Lines on their way to the driver.
-    lines: VecDeque<Line>,
+    lines: VecDeque<TypedLine>,
 }
 
 /// A line that was typed.
-pub(super) enum Line {
+pub(super) enum TypedLine {
     /// A text.
     Text(String),
     /// A command, unless another line comes at once.
@@ -118,20 +118,20 @@ impl Keys {
     }
 
     /// The line that waits longest.
-    pub(super) fn next(&self) -> Option<Line> {
+    pub(super) fn next(&self) -> Option<TypedLine> {
         self.state().lines.pop_front()
     }
 
     /// Hands a line over. Only the first that waits is said to be there, so this never waits for a
     /// driver that waits for a pause.
-    fn put(&self, line: Line, desk: &Desk) {
+    fn put(&self, line: TypedLine, desk: &Desk) {
         if self.push(line) == 1 {
             desk.put(Happened::Typed);
         }
     }
 
     /// Adds a line, and returns how many wait then.
-    pub(super) fn push(&self, line: Line) -> usize {
+    pub(super) fn push(&self, line: TypedLine) -> usize {
         let mut state = self.state();
         state.lines.push_back(line);
         state.lines.len()
@@ -218,7 +218,7 @@ impl Keyboard {
                 true
             }
             Ok(line) if at_once || pasted || line.contains('\n') || !line.starts_with('/') => {
-                self.keys.put(Line::Text(line), &self.desk);
+                self.keys.put(TypedLine::Text(line), &self.desk);
                 true
             }
             Ok(line) => {
@@ -232,7 +232,7 @@ impl Keyboard {
                         self.after_secret = true;
                         self.desk.put(Happened::TypedSecret(label, secret));
                     }
-                    None => self.keys.put(Line::Command(line), &self.desk),
+                    None => self.keys.put(TypedLine::Command(line), &self.desk),
                 }
                 true
             }

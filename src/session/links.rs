@@ -232,12 +232,12 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    type Told = Rc<RefCell<Vec<String>>>;
+    type Lines = Rc<RefCell<Vec<String>>>;
 
     /// A link without threads, which writes down what it is told.
     #[derive(Clone, Default)]
     struct Pretend {
-        told: Told,
+        told: Lines,
         ended: bool,
     }
 
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    fn links(ended: [bool; 2]) -> (Links<Pretend>, [Told; 2]) {
+    fn links(ended: [bool; 2]) -> (Links<Pretend>, [Lines; 2]) {
         let pretend = ended.map(|ended| Pretend { ended, ..Pretend::default() });
         let told = pretend.each_ref().map(|one| Rc::clone(&one.told));
         let (_, news) = mpsc::channel(1);

@@ -8,7 +8,7 @@ use super::terms::Terms;
 use super::work::Work;
 use crate::control::Follower;
 use crate::escape;
-use crate::events::{Event, Ours as Told, Way};
+use crate::events::{Event, SentItem, Way};
 use crate::failure::sentences::{Side, failure_from, left_out, left_out_strictly};
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::{
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Something of ours that has no result yet.
-struct Ours {
+struct InFlight {
     what: String,
     size: Option<u64>,
     /// Files among the entries said so far; folders are not counted for people.
@@ -37,7 +37,7 @@ struct Ours {
     follower: Option<Follower>,
 }
 
-impl Ours {
+impl InFlight {
     /// Ends the threads that read for it.
     fn stop(&self) {
         if let Some(source) = &self.source {
@@ -67,7 +67,7 @@ impl Ours {
         each.chain((more > 0).then(|| format!("{more} more were left out"))).collect()
     }
 
-    fn told(&self, id: ItemId) -> Told {
+    fn told(&self, id: ItemId) -> SentItem {
         let mut differences = self.differences.clone();
         let skipped = self.source.as_ref().map_or(0, |source| source.skipped().count);
         let skipped = u32::try_from(skipped).unwrap_or(u32::MAX);
@@ -78,7 +78,7 @@ impl Ours {
             skipped.saturating_sub(differences.left_out().saturating_add(differences.missing())),
         ]);
         let files = (self.files > 0).then_some(self.files);
-        Told { id, what: self.what.clone(), size: self.size, files, differences }
+        SentItem { id, what: self.what.clone(), size: self.size, files, differences }
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Outgoing {
     terms: Terms,
     /// Things that are sent as soon as there is a channel.
     wares: Vec<Ware>,
-    ours: BTreeMap<ItemId, Ours>,
+    ours: BTreeMap<ItemId, InFlight>,
     /// The links read from the sources in it.
     tables: Tables,
     /// Offers that are being made.
@@ -124,7 +124,7 @@ impl Outgoing {
             }
             Ware::Files(selection) => (None, Some(Arc::clone(selection)), None),
         };
-        let ours = Ours {
+        let ours = InFlight {
             what,
             size,
             files: 0,
@@ -398,7 +398,7 @@ impl Outgoing {
         Effects::none().then(Happened::Trouble(failure))
     }
 
-    fn forget(&mut self, id: ItemId) -> Option<Ours> {
+    fn forget(&mut self, id: ItemId) -> Option<InFlight> {
         self.tables.remove_source(id);
         let ours = self.ours.remove(&id)?;
         ours.stop();
@@ -412,7 +412,7 @@ impl Outgoing {
 
     /// The session is over: ends the threads that read.
     pub(super) fn end(&self) {
-        self.ours.values().for_each(Ours::stop);
+        self.ours.values().for_each(InFlight::stop);
     }
 }
 

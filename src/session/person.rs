@@ -3,7 +3,7 @@
 
 use super::effects::{Effects, Say};
 use super::happened::Happened;
-use super::keyboard::{Keys, Line, Lines, command};
+use super::keyboard::{Keys, Lines, TypedLine, command};
 use super::question::{Answer, Gone, Question};
 use super::work::Work;
 use crate::amounts::roughly;
@@ -167,8 +167,8 @@ impl Person {
         let mut effects = Effects::none();
         while let Some(line) = self.keys.next() {
             match line {
-                Line::Command(line) => self.command = Some(line),
-                Line::Text(line) => {
+                TypedLine::Command(line) => self.command = Some(line),
+                TypedLine::Text(line) => {
                     let before = self.command.take();
                     for line in before.into_iter().chain([line]).filter(|line| !line.is_empty()) {
                         effects = effects.and(self.send(Ware::Text(line)));
@@ -327,7 +327,7 @@ mod tests {
     }
 
     fn command(person: &mut Person, line: &str, standing: &Standing) -> Effects {
-        person.keys.push(Line::Command(line.into()));
+        person.keys.push(TypedLine::Command(line.into()));
         assert!(person.typed().is_none(), "{line}");
         person.typed_alone(standing)
     }
@@ -399,8 +399,8 @@ mod tests {
     #[test]
     fn a_command_followed_at_once_by_a_line_is_a_text_as_that_is() {
         let mut person = typing();
-        person.keys.push(Line::Command("/close".into()));
-        person.keys.push(Line::Text("hello".into()));
+        person.keys.push(TypedLine::Command("/close".into()));
+        person.keys.push(TypedLine::Text("hello".into()));
         let sent = person.typed();
         assert!(matches!(
             sent.then.as_slice(),
@@ -437,7 +437,7 @@ mod tests {
         let reply = replied(&closed);
         assert!(reply.contains("a.txt") && reply.contains("still needs an answer"), "{reply}");
         assert!(matches!(closed.then.as_slice(), [Happened::Leave]));
-        person.keys.push(Line::Text("late".into()));
+        person.keys.push(TypedLine::Text("late".into()));
         assert!(replied(&person.typed()).contains("was not sent"));
         let secret = person.typed_secret(None, Ok(SecretVec::new(vec![1])));
         assert!(secret.then.is_empty());

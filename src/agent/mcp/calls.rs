@@ -6,7 +6,9 @@ mod sending;
 use super::arguments::{self, read, wait};
 use super::client::{Client, Stop};
 use super::progress::Progress;
-use super::results::{Answered, Calling, Checked, Closed, Connected, Line, Listed, Met, Opened};
+use super::results::{
+    Answered, Calling, Checked, Closed, Connected, EventLine, Listed, Met, Opened,
+};
 use super::sessions::{Sessions, blocking, ended};
 use super::{LONGEST_WAIT, Wish};
 use crate::control::Control;
@@ -118,8 +120,8 @@ impl Call<'_> {
     async fn until(
         &self,
         found: &Found,
-        wanted: impl Fn(&Line) -> bool,
-    ) -> Result<Option<Line>, Failure> {
+        wanted: impl Fn(&EventLine) -> bool,
+    ) -> Result<Option<EventLine>, Failure> {
         let deadline = Instant::now() + Duration::from_secs(LONGEST_WAIT);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -141,7 +143,7 @@ impl Call<'_> {
     }
 
     /// All bytes of something have arrived.
-    async fn arrived(&mut self, line: &Line) {
+    async fn arrived(&mut self, line: &EventLine) {
         if let (Some(Ok(id)), Some(size)) =
             (line.number("id").map(u32::try_from), line.number("size"))
         {
@@ -157,7 +159,7 @@ impl Call<'_> {
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         let mut reply = None;
         let answered = found.ask(text, wait, |line| {
-            reply = Line::read(line);
+            reply = EventLine::read(line);
             true
         });
         match answered.await {
@@ -178,7 +180,7 @@ impl Call<'_> {
         if found.is_empty() && channel.is_some() {
             return Err(self.sessions.not_open().await);
         }
-        let sessions: Vec<Line> =
+        let sessions: Vec<EventLine> =
             found.into_iter().filter_map(|found| made(&Event::Session(found.about))).collect();
         let next = sessions.is_empty().then_some(
             "nothing is open; call open for a code to hand over, or connect with the code of the \
@@ -195,7 +197,7 @@ impl Call<'_> {
         // Lines that nobody has received go with the channel, so they are returned here.
         let mut last = Vec::new();
         let closed = found.close(now, CLOSING, |line| {
-            last.extend(Line::read(line));
+            last.extend(EventLine::read(line));
             true
         });
         closed.await?;
@@ -226,8 +228,8 @@ impl Call<'_> {
 }
 
 /// The line of an event that this process makes itself.
-fn made(event: &Event) -> Option<Line> {
-    report::line(event).and_then(|line| Line::read(&line))
+fn made(event: &Event) -> Option<EventLine> {
+    report::line(event).and_then(|line| EventLine::read(&line))
 }
 
 /// The result of a tool as JSON.

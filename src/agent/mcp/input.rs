@@ -14,7 +14,7 @@ use tokio::sync::watch;
 const LONGEST: usize = 16 << 20;
 
 /// A message, or the answer to what is none.
-pub(super) type Line = Result<Box<RxJsonRpcMessage<RoleServer>>, Value>;
+pub(super) type Message = Result<Box<RxJsonRpcMessage<RoleServer>>, Value>;
 
 /// A stream of lines whose end can be waited for.
 pub(super) struct Input<R> {
@@ -38,7 +38,7 @@ impl<R> Input<R> {
 
 impl<R: AsyncBufRead + Unpin> Input<R> {
     /// The next line that matters. Nothing is lost if the wait is given up.
-    pub(super) async fn next(&mut self) -> Option<Line> {
+    pub(super) async fn next(&mut self) -> Option<Message> {
         loop {
             let read = match self.inner.fill_buf().await {
                 Ok(read) if !read.is_empty() => read,
@@ -89,7 +89,7 @@ const NO_JSON: i32 = -32_700;
 const INVALID: i32 = -32_600;
 
 /// The kind of a line; `None` if it is empty, or asks for no answer and is none of the protocol.
-fn judged(line: &[u8]) -> Option<Line> {
+fn judged(line: &[u8]) -> Option<Message> {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return None;

@@ -4,7 +4,7 @@ use super::body::{self, Body, Line, Status};
 use super::differing::{Differing, bytes};
 use super::time::moment;
 use crate::events::{
-    Acting, Arrived, Channel, Event, Join, Offered, Ours, Reach, SetAside, Stored,
+    Acting, Arrived, Channel, Event, Join, Offered, Reach, SentItem, SetAside, Stored,
 };
 use crate::failure::sentences::reason;
 use crate::failure::{Advice, Failure, Kind};
@@ -154,8 +154,8 @@ impl Status {
     }
 }
 
-fn ours(item: body::Item, differing: &Differing) -> Ours {
-    Ours {
+fn ours(item: body::Item, differing: &Differing) -> SentItem {
+    SentItem {
         id: ItemId(item.id),
         what: item.what,
         size: item.size,

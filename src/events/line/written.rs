@@ -5,7 +5,7 @@ use super::body::{self, Ask, Body, FileKind, Item, Join, Open, Peer, Status, Tru
 use super::differing::{self, Differing};
 use super::time::timestamp;
 use crate::events::{
-    About, Arrived, Channel, Check, Event, Ours, Reach, SetAside, Stored, Way, Words,
+    About, Arrived, Channel, Check, Event, Reach, SentItem, SetAside, Stored, Way, Words,
 };
 use crate::failure::sentences::{Side, sentence, word};
 use crate::failure::{Advice, Run, ended};
@@ -222,7 +222,7 @@ fn open(about: &About) -> Open {
     }
 }
 
-fn item(ours: &Ours) -> Item {
+fn item(ours: &SentItem) -> Item {
     Item { id: ours.id.0, what: ours.what.clone(), size: ours.size }
 }
 

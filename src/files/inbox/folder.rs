@@ -23,12 +23,12 @@ use std::time::{Duration, Instant, SystemTime};
 /// Things of one transfer that have their names in a folder. If nothing tells one file from
 /// another, each is known by its name.
 #[derive(Debug, Default)]
-pub(super) struct Ours {
+pub(super) struct GivenNames {
     places: HashSet<FileId>,
     names: HashSet<Vec<u8>>,
 }
 
-impl Ours {
+impl GivenNames {
     pub(super) fn add(&mut self, which: Identity, name: &FileName) {
         let _ = if which.is_known() {
             self.places.insert(which.place())

@@ -1,6 +1,6 @@
 //! A text under the name that the user has given it (`-o NAME`).
 
-use super::folder::Ours;
+use super::folder::GivenNames;
 use super::naming::Given;
 use super::store::store_as;
 use super::{Conflict, Inbox, Refusal};
@@ -33,7 +33,7 @@ impl Inbox {
         let what = Subject::from("the text");
         place.make_room(&what, text.as_bytes())?;
         let stored = store_as(&place.folder, text.as_bytes(), |made| {
-            match place.give_name(made, name, conflict, &Ours::default())? {
+            match place.give_name(made, name, conflict, &GivenNames::default())? {
                 (_, Given::InTheWay(_)) => Err(io::ErrorKind::AlreadyExists.into()),
                 (name, became) => Ok((name, became)),
             }

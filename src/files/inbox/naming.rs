@@ -1,7 +1,7 @@
 //! Names in the directory: those under which programs would act are set aside, those that are taken
 //! get a number, and what was made under a hidden name gets its own.
 
-use super::folder::{Folder, Identity, Ours, cannot_hold};
+use super::folder::{Folder, GivenNames, Identity, cannot_hold};
 use super::{Conflict, Modes, Place, Refusal};
 use crate::files::acting::{Place as Machine, acts, is_among};
 use crate::files::name::FileName;
@@ -110,7 +110,7 @@ impl Place {
         made: (&str, Identity),
         wanted: &FileName,
         rule: Conflict,
-        given: &Ours,
+        given: &GivenNames,
     ) -> io::Result<(FileName, Given)> {
         let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();

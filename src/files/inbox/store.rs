@@ -1,6 +1,6 @@
 //! Secrets and long texts: small, complete when they come, never over anything that is there.
 
-use super::folder::{self, Folder, Identity, Ours};
+use super::folder::{self, Folder, GivenNames, Identity};
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
 use super::{Conflict, Inbox, Place, Refusal};
@@ -58,7 +58,7 @@ impl Inbox {
         place.make_room(&what, bytes).map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
             let give = |made: (&str, Identity)| {
-                place.give_name(made, &name, Conflict::Rename, &Ours::default())
+                place.give_name(made, &name, Conflict::Rename, &GivenNames::default())
             };
             store_as(&place.folder, bytes, |made| give(made).map(|(name, _)| name))
         });

@@ -1,7 +1,7 @@
 //! Texts, secrets and transfers, in both directions: from their first message to their result
 //! (SPEC 5.4 and 7).
 
-use super::{Actions, Conversation, Event, Grant, Ours, PeerSecret, Theirs};
+use super::{Actions, Conversation, Event, Grant, OwnItem, PeerItem, PeerSecret};
 use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
 use crate::messages::window_bytes;
 use crate::secret::SecretVec;
@@ -23,12 +23,12 @@ impl Conversation {
         match &mut message {
             Message::Text { item, body } => {
                 let body = PeerText::new(core::mem::take(body));
-                self.new_theirs(*item, Theirs::Body(window))?;
+                self.new_theirs(*item, PeerItem::Body(window))?;
                 self.tell_held(Event::Text(*item, body), actions);
             }
             Message::Secret { item, label, body } => {
                 let secret = PeerSecret(SecretVec::new(core::mem::take(body)));
-                self.new_theirs(*item, Theirs::Body(window))?;
+                self.new_theirs(*item, PeerItem::Body(window))?;
                 self.tell_held(
                     Event::Secret(*item, label.take().map(PeerText::new), secret),
                     actions,
@@ -38,7 +38,7 @@ impl Conversation {
                 let open = self
                     .theirs
                     .values()
-                    .filter(|theirs| matches!(theirs, Theirs::Transfer(_)))
+                    .filter(|theirs| matches!(theirs, PeerItem::Transfer(_)))
                     .count();
                 let most = if self.setup.faithful { ITEMS } else { PATH_ITEMS };
                 if open >= TRANSFERS || offer.items.is_empty() || offer.items.len() > most {
@@ -46,7 +46,7 @@ impl Conversation {
                 }
                 self.new_theirs(
                     offer.item,
-                    Theirs::Transfer(Box::new(Incoming::new(offer, self.setup.faithful))),
+                    PeerItem::Transfer(Box::new(Incoming::new(offer, self.setup.faithful))),
                 )?;
                 self.tell_held(Event::Offered(offer.clone()), actions);
             }
@@ -70,7 +70,7 @@ impl Conversation {
                 }
             }
             Message::End { item, entries, bytes, differences } => {
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(item) {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(item) {
                     transfer.end(*entries, *bytes, differences.take())?;
                 }
                 self.their_transfer(*item, actions);
@@ -81,10 +81,10 @@ impl Conversation {
             Message::Accept { item } => {
                 // One that is not there was withdrawn meanwhile.
                 if let Some(ours) = self.ours.get_mut(item) {
-                    let Ours::Offered(paths) = ours else {
+                    let OwnItem::Offered(paths) = ours else {
                         return Err(Violation::AcceptedTwice);
                     };
-                    *ours = Ours::Running(Box::new(Outgoing::new(paths.take())));
+                    *ours = OwnItem::Running(Box::new(Outgoing::new(paths.take())));
                     actions.events.push(Event::Accepted(*item));
                     self.our_transfer(*item, actions, |_| ());
                 }
@@ -94,7 +94,7 @@ impl Conversation {
             }
             Message::Cancel { item, reason } => {
                 if let Some(theirs) = self.theirs.remove(item) {
-                    if let Theirs::Body(window) = theirs {
+                    if let PeerItem::Body(window) = theirs {
                         self.messages.collected(window);
                     }
                     if !self.forget_unheard(*item) {
@@ -111,7 +111,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn new_theirs(&mut self, item: ItemId, theirs: Theirs) -> Result<(), Violation> {
+    fn new_theirs(&mut self, item: ItemId, theirs: PeerItem) -> Result<(), Violation> {
         if self.phase.has_peer_left() {
             return Err(Violation::AfterGoodbye);
         }
@@ -130,7 +130,9 @@ impl Conversation {
         change: impl FnOnce(&mut Incoming) -> Result<(), Fault>,
     ) -> Result<bool, Violation> {
         // Withdrawn or refused meanwhile.
-        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return Ok(false) };
+        let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) else {
+            return Ok(false);
+        };
         match change(transfer) {
             Ok(()) => {
                 self.their_transfer(item, actions);
@@ -164,16 +166,16 @@ impl Conversation {
         let Some(ours) = self.ours.remove(&item) else { return Ok(()) };
         self.finished = true;
         let possible = match &ours {
-            Ours::Body => true,
-            Ours::Offered(_) => false,
-            Ours::Running(transfer) => transfer.end_said(),
+            OwnItem::Body => true,
+            OwnItem::Offered(_) => false,
+            OwnItem::Running(transfer) => transfer.end_said(),
         };
         actions.events.push(match failed {
             Some(reason) => Event::Failed(item, reason),
             None if possible => Event::Delivered(item, differences.unwrap_or_default()),
             None => return Err(Violation::DeliveredUnsent),
         });
-        if let Ours::Running(_) = ours {
+        if let OwnItem::Running(_) = ours {
             // Entries that wait are of no use any more.
             self.messages.withdraw(item);
         }
@@ -202,7 +204,7 @@ impl Conversation {
         differences: Option<Differences>,
     ) {
         let Some(theirs) = self.theirs.remove(&item) else { return };
-        if let Theirs::Body(window) = theirs {
+        if let PeerItem::Body(window) = theirs {
             self.collected(window);
         }
         self.finished = true;
@@ -211,7 +213,7 @@ impl Conversation {
 
     /// The peer's text or secret is delivered, and its part of the window stays taken.
     pub(super) fn hold(&mut self, item: ItemId) {
-        if let Some(Theirs::Body(window)) = self.theirs.get_mut(&item) {
+        if let Some(PeerItem::Body(window)) = self.theirs.get_mut(&item) {
             self.uncollected.insert(item, core::mem::take(window));
         }
         self.result(item, None);
@@ -242,11 +244,11 @@ impl Conversation {
     /// Offers as many of the queued as may be open at a time.
     pub(super) fn open_offers(&mut self) {
         while !self.queued.is_empty()
-            && self.ours.values().filter(|ours| !matches!(ours, Ours::Body)).count() < TRANSFERS
+            && self.ours.values().filter(|ours| !matches!(ours, OwnItem::Body)).count() < TRANSFERS
         {
             let Some(offer) = self.queued.pop_front() else { return };
             let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
-            self.ours.insert(offer.item, Ours::Offered(paths));
+            self.ours.insert(offer.item, OwnItem::Offered(paths));
             self.say_held(Message::Offer(offer));
         }
     }
@@ -273,7 +275,7 @@ impl Conversation {
     }
 
     pub(super) fn our_part(&mut self, item: ItemId, entries: Vec<Entry>, actions: &mut Actions) {
-        let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
+        let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         let stream =
             entries.iter().any(|entry| entry.kind == EntryKind::File && entry.size.is_none());
         let bytes =
@@ -292,7 +294,7 @@ impl Conversation {
         actions: &mut Actions,
         change: impl FnOnce(&mut Outgoing),
     ) {
-        let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) else { return };
+        let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
         if let Some(link) = self.links.in_use() {
             let ranges = transfer.grants(link, self.links.grants(link));
@@ -314,15 +316,16 @@ impl Conversation {
     /// The transfers of ours that run.
     pub(super) fn running(&mut self) -> impl Iterator<Item = &mut Outgoing> {
         self.ours.values_mut().filter_map(|ours| match ours {
-            Ours::Running(transfer) => Some(&mut **transfer),
-            Ours::Body | Ours::Offered(_) => None,
+            OwnItem::Running(transfer) => Some(&mut **transfer),
+            OwnItem::Body | OwnItem::Offered(_) => None,
         })
     }
 
     /// Grants what a link can take again of all transfers of ours.
     pub(super) fn grant_all(&mut self, actions: &mut Actions) {
-        let running =
-            |(item, ours): (&ItemId, &Ours)| matches!(ours, Ours::Running(_)).then_some(*item);
+        let running = |(item, ours): (&ItemId, &OwnItem)| {
+            matches!(ours, OwnItem::Running(_)).then_some(*item)
+        };
         for item in self.ours.iter().filter_map(running).collect::<Vec<_>>() {
             self.our_transfer(item, actions, |_| ());
         }
@@ -330,7 +333,7 @@ impl Conversation {
 
     /// Tells the news that follow from a change to a transfer of the peer's.
     pub(super) fn their_transfer(&mut self, item: ItemId, actions: &mut Actions) {
-        let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { return };
+        let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) else { return };
         self.state.credit.insert(item);
         while let Some(news) = transfer.news() {
             actions.events.push(match news {

@@ -2,7 +2,7 @@
 
 use super::phase::{Goodbye, Phase};
 use super::timers::Timer;
-use super::{Actions, Conversation, Event, Held, Outcome, Theirs};
+use super::{Actions, Conversation, Event, Held, Outcome, PeerItem};
 use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Message, Reason};
@@ -127,7 +127,7 @@ impl Conversation {
     /// True if this side has an unacknowledged message, an unanswered offer or an unfinished
     /// transfer, in either direction (SPEC 6.4).
     pub(super) fn has_work(&self) -> bool {
-        let theirs = self.theirs.values().any(|theirs| matches!(theirs, Theirs::Transfer(_)));
+        let theirs = self.theirs.values().any(|theirs| matches!(theirs, PeerItem::Transfer(_)));
         !self.messages.all_acknowledged() || self.has_unfinished() || theirs
     }
 }

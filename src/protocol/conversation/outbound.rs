@@ -3,7 +3,7 @@
 //!
 //! Nothing else waits in a link, so a peer that reads slowly holds up messages and nothing more.
 
-use super::{Actions, Conversation, Theirs};
+use super::{Actions, Conversation, PeerItem};
 use crate::links::LinkId;
 use crate::wire::{Control, ItemId, encoded};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -95,7 +95,7 @@ impl Conversation {
         };
         while let Some(item) = self.state.credit.iter().find(sayable).copied() {
             self.state.credit.remove(&item);
-            let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) else { continue };
+            let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) else { continue };
             let credit = transfer.credit(item);
             if transfer.has_more() {
                 self.state.credit.insert(item);

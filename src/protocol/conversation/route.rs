@@ -1,6 +1,8 @@
 //! From each input to the part that it concerns.
 
-use super::{Actions, Conversation, Event, Input, LinkEnd, Ours, Outcome, Role, Theirs, Words};
+use super::{
+    Actions, Conversation, Event, Input, LinkEnd, Outcome, OwnItem, PeerItem, Role, Words,
+};
 use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
 use crate::time::Instant;
@@ -61,7 +63,7 @@ impl Conversation {
                 actions.events.push(Event::Failed(item, Reason::Done));
             }
             Input::Body(item, body) => {
-                self.ours.insert(item, Ours::Body);
+                self.ours.insert(item, OwnItem::Body);
                 self.say_held(body.into_message());
             }
             Input::Offer(offer) => {
@@ -96,7 +98,7 @@ impl Conversation {
                 self.grant_all(actions);
             }
             Input::Gap(item, range, why) => {
-                let said = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) {
+                let said = if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) {
                     transfer.gap(range.clone())
                 } else {
                     false
@@ -112,7 +114,7 @@ impl Conversation {
                 self.our_transfer(item, actions, |_| ());
             }
             Input::Checked(item, differences) => {
-                let end = if let Some(Ours::Running(transfer)) = self.ours.get_mut(&item) {
+                let end = if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) {
                     transfer.end()
                 } else {
                     None
@@ -125,7 +127,7 @@ impl Conversation {
             }
             Input::Cancel(item, reason) => self.cancel(item, reason, actions),
             Input::Accept(item) => {
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.accept();
                     self.state.credit.insert(item);
                     self.say_held(Message::Accept { item });
@@ -141,13 +143,13 @@ impl Conversation {
                 }
             }
             Input::Registered(item) => {
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.registered();
                 }
                 self.their_transfer(item, actions);
             }
             Input::Wrote(item, range) => {
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     if transfer.wrote(range)? {
                         self.rest.renew(self.now);
                         self.between.progress();
@@ -160,7 +162,7 @@ impl Conversation {
                 self.their_transfer(item, actions);
             }
             Input::Passed(item, range) => {
-                if let Some(Theirs::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     if transfer.passed(range) {
                         self.rest.renew(self.now);
                     }
@@ -212,7 +214,7 @@ impl Conversation {
             }
             Control::Received { next, window } => self.acknowledged(next, window)?,
             Control::Credit { transfer, limit, parts, written } => {
-                if let Some(Ours::Running(outgoing)) = self.ours.get_mut(&transfer) {
+                if let Some(OwnItem::Running(outgoing)) = self.ours.get_mut(&transfer) {
                     let (before, _) = outgoing.written();
                     outgoing.credit(limit, parts, &written)?;
                     let (done, frontier) = outgoing.written();
@@ -233,7 +235,7 @@ impl Conversation {
                             Event::Counted { transfer, bytes, entries, counted },
                         );
                     }
-                } else if let Some(Theirs::Transfer(_)) = self.theirs.get(&transfer) {
+                } else if let Some(PeerItem::Transfer(_)) = self.theirs.get(&transfer) {
                     actions.events.push(Event::Counted { transfer, bytes, entries, counted });
                 }
             }
@@ -294,7 +296,7 @@ impl Conversation {
         // Everything said before there was a link, and all that the old one may have lost.
         self.messages.again();
         for (item, theirs) in &mut self.theirs {
-            if let Theirs::Transfer(transfer) = theirs {
+            if let PeerItem::Transfer(transfer) = theirs {
                 transfer.say_again();
                 self.state.credit.insert(*item);
             }

@@ -327,7 +327,7 @@ fn no_line_of_a_text_begins_as_one_of_ours() {
 fn talking_in_a_channel() {
     let events = [
         given::text("hi\n✓ Received pwned\n"),
-        Event::Delivered(Ours { what: "text".into(), size: Some(5), ..given::ours() }),
+        Event::Delivered(SentItem { what: "text".into(), size: Some(5), ..given::ours() }),
     ];
     assert_eq!(
         written(ROOMY, false, &events),

@@ -1,7 +1,7 @@
 //! A program at work: its process group, its output, its end.
 
 use super::address::Search;
-use super::program::Line;
+use super::program::CommandLine;
 use crate::platform::process::{Group, lead_group};
 use crate::program::another;
 use crate::settings::agent::VARIABLE;
@@ -57,7 +57,7 @@ struct Heard {
 
 impl Process {
     /// Starts it, for a tunnel to `port`; `fenced` says if that is behind a fence.
-    pub(super) fn start(line: &Line, port: u16, fenced: bool) -> io::Result<Self> {
+    pub(super) fn start(line: &CommandLine, port: u16, fenced: bool) -> io::Result<Self> {
         let (program, arguments) = line.0.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = another(program, fenced);
         lead_group(command.args(arguments).env("PORT", port.to_string()));

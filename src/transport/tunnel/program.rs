@@ -18,7 +18,7 @@ pub enum Program {
 }
 
 /// A program and its arguments.
-pub(super) struct Line(pub Vec<String>);
+pub(super) struct CommandLine(pub Vec<String>);
 
 impl Program {
     /// Reads `auto`, `cloudflared`, `tailscale`, or a command line whose words are separated and
@@ -61,8 +61,8 @@ impl Program {
     /// cloudflared and tailscale as their manuals have it (developers.cloudflare.com,
     /// "TryCloudflare"; tailscale.com/kb/1311, since 1.52). Without `--no-autoupdate` cloudflared
     /// may start itself anew, with another address.
-    pub(super) fn candidates(&self, port: u16) -> Vec<Line> {
-        let words = |line: &str| Line(line.split(' ').map(str::to_owned).collect());
+    pub(super) fn candidates(&self, port: u16) -> Vec<CommandLine> {
+        let words = |line: &str| CommandLine(line.split(' ').map(str::to_owned).collect());
         let url = format!("http://127.0.0.1:{port}");
         let cloudflared = || words(&format!("cloudflared tunnel --no-autoupdate --url {url}"));
         let tailscale = || words(&format!("tailscale funnel {port}"));
@@ -74,13 +74,13 @@ impl Program {
                 let filled = |word: &String| {
                     word.replace("{port}", &port.to_string()).replace("{url}", &url)
                 };
-                vec![Line(words.iter().map(filled).collect())]
+                vec![CommandLine(words.iter().map(filled).collect())]
             }
         }
     }
 }
 
-impl Line {
+impl CommandLine {
     /// The program, without the folder that it is in.
     pub(super) fn name(&self) -> &str {
         let path = self.0.first().map_or("", String::as_str);

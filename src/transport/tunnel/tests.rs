@@ -211,7 +211,7 @@ async fn known_programs_are_understood_by_their_names() {
     for (name, script) in said {
         let stand_in = StandIn::new(name, &format!("{script} >&2; exec sleep 600"));
         let mut process = Process::start(
-            &program::Line(vec![stand_in.path(name).to_str().unwrap().into()]),
+            &program::CommandLine(vec![stand_in.path(name).to_str().unwrap().into()]),
             1,
             false,
         )

@@ -3,7 +3,7 @@
 use super::{Call, LISTEN};
 use crate::agent::mcp::arguments::{self, wait};
 use crate::agent::mcp::client::Stop;
-use crate::agent::mcp::results::{Calling, Line, Received};
+use crate::agent::mcp::results::{Calling, EventLine, Received};
 use crate::agent::mcp::sessions::{blocking, ended};
 use crate::control::found::Found;
 use crate::events::Way;
@@ -58,7 +58,7 @@ impl Call<'_> {
         let line =
             line.map_err(|failure| if stored { failure } else { failure.next(ELSEWHERE) })?;
         // It is numbered like the others, and comes with them too.
-        let events = Line::read(&line).into_iter().collect();
+        let events = EventLine::read(&line).into_iter().collect();
         Ok(Received {
             events,
             more: false,
@@ -70,7 +70,7 @@ impl Call<'_> {
     }
 
     /// The answer to who has received these.
-    pub(super) fn received(&self, found: &Found, events: Vec<Line>, more: bool) -> Received {
+    pub(super) fn received(&self, found: &Found, events: Vec<EventLine>, more: bool) -> Received {
         let over =
             found.here().filter(|control| control.unreceived() == 0 && control.end().is_some());
         if let Some(control) = over {
@@ -87,7 +87,7 @@ impl Call<'_> {
         };
         let listen = (ended.is_none() && next.is_some()).then(|| found.listen());
         Received {
-            last_seq: events.iter().filter_map(Line::seq).max(),
+            last_seq: events.iter().filter_map(EventLine::seq).max(),
             events,
             more,
             ended,
@@ -104,10 +104,10 @@ pub(super) async fn lines(
     after: Option<u64>,
     wait: Duration,
     bytes: usize,
-) -> Result<(Vec<Line>, bool), Failure> {
+) -> Result<(Vec<EventLine>, bool), Failure> {
     let mut lines = Vec::new();
     let received = found.receive(after, wait, bytes, |line| {
-        lines.extend(Line::read(line));
+        lines.extend(EventLine::read(line));
         true
     });
     match received.await {

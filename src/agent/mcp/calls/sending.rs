@@ -3,11 +3,11 @@
 use super::{Call, LISTEN, made};
 use crate::agent::mcp::arguments::{self, wait};
 use crate::agent::mcp::client::Stop;
-use crate::agent::mcp::results::{Calling, Fate, Line, Sent};
+use crate::agent::mcp::results::{Calling, EventLine, Fate, Sent};
 use crate::agent::mcp::sessions::blocking;
 use crate::agent::mcp::workspace::{begun_at, led_from};
 use crate::agent::mcp::{LONGEST_WAIT, usage};
-use crate::control::client::Told;
+use crate::control::client::Printed;
 use crate::control::found::Found;
 use crate::control::wares::Parcel;
 use crate::events::{Event, Way};
@@ -140,18 +140,18 @@ impl Call<'_> {
         found: &Found,
         parcel: Parcel,
         wait: Duration,
-    ) -> (Result<(), Failure>, Vec<Line>) {
-        let heard: Mutex<Vec<Line>> = Mutex::default();
-        let listen = |told: Told<'_>| {
+    ) -> (Result<(), Failure>, Vec<EventLine>) {
+        let heard: Mutex<Vec<EventLine>> = Mutex::default();
+        let listen = |told: Printed<'_>| {
             let line = match told {
-                Told::Line(line) => Line::read(line),
-                Told::Event(Event::Pending { id, what, size, .. }) => made(&Event::Pending {
+                Printed::Line(line) => EventLine::read(line),
+                Printed::Event(Event::Pending { id, what, size, .. }) => made(&Event::Pending {
                     id: *id,
                     what: what.clone(),
                     size: *size,
                     next: LISTEN.into(),
                 }),
-                Told::Event(event) => made(event),
+                Printed::Event(event) => made(event),
             };
             lock(&heard).extend(line);
         };

@@ -6,7 +6,7 @@ use super::registering::Total;
 use super::{Incoming, Item};
 use crate::events::Acting;
 use crate::failure::{Failure, Kind};
-use crate::files::inbox::folder::Ours;
+use crate::files::inbox::folder::GivenNames;
 use crate::files::inbox::naming::Given;
 use crate::files::inbox::saved::{Committed, Saved};
 use crate::files::inbox::{Conflict, Place, Refusal};
@@ -52,7 +52,7 @@ impl Incoming {
             self.check_joins(contents.as_ref())?;
         }
         self.sync()?;
-        let (mut names, mut given) = (HashSet::new(), Ours::default());
+        let (mut names, mut given) = (HashSet::new(), GivenNames::default());
         let mut committed =
             Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
         // Differences that the sender counts and does not name are in its folders, if there are
@@ -213,7 +213,7 @@ impl Incoming {
         index: usize,
         total: &Total,
         rule: Conflict,
-        given: &Ours,
+        given: &GivenNames,
     ) -> Result<(FileName, Given), Refusal> {
         let item = self
             .items

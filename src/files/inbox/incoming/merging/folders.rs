@@ -5,7 +5,7 @@ use super::Joining;
 use super::placing::{Placed, go, is_taken, own_matter, place_one};
 use super::there::Way;
 use crate::files::acting::Place as Machine;
-use crate::files::inbox::folder::Ours;
+use crate::files::inbox::folder::GivenNames;
 use crate::files::inbox::ground::{Ground, is_closed};
 use crate::files::inbox::incoming::tree::FolderId;
 use crate::files::name::FileName;
@@ -137,7 +137,8 @@ impl Joining<'_> {
             Ok(there) => there,
             Err(reason) => return Ok(Way::Blocked(reason)),
         };
-        let (mut placed, group) = (Ours::default(), there.group().filter(|_| !self.only_look));
+        let (mut placed, group) =
+            (GivenNames::default(), there.group().filter(|_| !self.only_look));
         // A listing may pass over names while others go: the last is one in which nothing went.
         loop {
             let mut went = false;

@@ -1,7 +1,7 @@
 //! Moves one file or folder of an item to its place in a folder that is there.
 
 use crate::files::inbox::Place;
-use crate::files::inbox::folder::{Folder, Ours};
+use crate::files::inbox::folder::{Folder, GivenNames};
 use crate::files::inbox::ground::reason;
 use crate::files::inbox::incoming::making::SAME;
 use crate::files::name::FileName;
@@ -61,7 +61,7 @@ pub(super) fn place_one(
     name: &FileName,
     there: &Folder,
     (wanted, aside): (FileName, bool),
-    placed: &mut Ours,
+    placed: &mut GivenNames,
     only_look: bool,
 ) -> io::Result<Placed> {
     let own = from.identity(name.as_os_str())?;
@@ -163,7 +163,8 @@ mod tests {
             }
             // A folder that takes the three for one name has the first under it when the others
             // come.
-            let (mut placed, one) = (Ours::default(), FileName::parse(b"readme").unwrap().name);
+            let (mut placed, one) =
+                (GivenNames::default(), FileName::parse(b"readme").unwrap().name);
             let desk = Inbox::open(dir.path(), Policy::default()).unwrap();
             let mut place = |name: &str| {
                 let name = FileName::parse(name.as_bytes()).unwrap().name;
