@@ -9,8 +9,7 @@ pub use code::read_code;
 
 use super::human::words;
 use super::style::{MARK, ascii, is_ascii_here};
-use crate::amounts::count;
-use crate::amounts::exactly;
+use crate::amounts::{count, exactly};
 use crate::escape::{LONGEST, name, push_text, terminal};
 use crate::events::Offered;
 use crate::failure::{Advice, Failure, Kind};

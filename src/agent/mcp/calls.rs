@@ -29,6 +29,7 @@ use tokio::time::Instant;
 const CLOSING: Duration = Duration::from_secs(40);
 /// Advice while something is on its way, or nobody is there.
 const LISTEN: &str = "call receive with wait_s 45, repeatedly while you wait";
+
 /// One call.
 pub(super) struct Call<'a> {
     pub(super) sessions: &'a Sessions,

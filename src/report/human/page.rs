@@ -1,8 +1,6 @@
 //! The terminal page that lines and the progress bar share. The only file that knows indicatif.
 
-use crate::amounts::roughly;
-use crate::amounts::size;
-use crate::amounts::speed;
+use crate::amounts::{roughly, size, speed};
 use crate::report::meter::left;
 use crate::report::style::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};

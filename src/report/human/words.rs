@@ -1,8 +1,6 @@
 //! The longer sentences for people.
 
-use crate::amounts::count;
-use crate::amounts::roughly;
-use crate::amounts::size;
+use crate::amounts::{count, roughly, size};
 use crate::escape::{name, terminal};
 use crate::events::{About, Acting, Channel, Offered, Path, Reach, SetAside, WantWord, Words};
 use crate::failure::sentences::{Side, sentence};

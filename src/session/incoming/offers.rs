@@ -2,8 +2,7 @@
 
 use super::places::Landing;
 use super::{Asked, Incoming, Otherwise, PutOff, Theirs};
-use crate::events::Acting;
-use crate::events::{Event, NAMES, Offered};
+use crate::events::{Acting, Event, NAMES, Offered};
 use crate::failure::sentences::{Side, failure_from};
 use crate::files::acting::Place;
 use crate::files::inbox::{Conflict, Inbox, Plan as FilePlan, Refusal};

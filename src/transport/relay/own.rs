@@ -1,9 +1,8 @@
 //! A relay inside the host's own process, for its one channel: reached at an address of this
 //! machine, or through a tunnel.
 
-use super::HostToken;
 use super::dial::Trust;
-use super::{Access, Known, Public, health};
+use super::{Access, HostToken, Known, Public, health};
 use crate::failure::{Failure, Kind};
 use crate::settings::{Network, Origin, RelayChoice};
 use crate::transport::addresses::outside_interfaces;

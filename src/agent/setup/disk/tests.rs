@@ -1,7 +1,6 @@
 use super::*;
 use crate::failure::Exit;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 fn change(path: &Path, before: Option<&str>, after: Option<&str>) -> Change {
     Change {
