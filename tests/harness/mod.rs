@@ -6,6 +6,7 @@ pub mod contract;
 pub mod corpus;
 pub mod disk;
 pub mod doctor;
+pub mod free_space;
 pub mod process;
 pub mod proxy;
 pub mod relay;
@@ -95,8 +96,10 @@ impl Drop for Root {
 }
 
 impl Machine {
+    #[track_caller]
     pub fn new() -> Self {
         let root = Arc::new(Root(tempfile::tempdir().unwrap()));
+        free_space::check(root.0.path());
         std::fs::create_dir(root.0.path().join("work")).unwrap();
         std::fs::create_dir(root.home()).unwrap();
         ROOTS.lock().unwrap().insert(root.home(), Arc::downgrade(&root));
