@@ -83,26 +83,26 @@ impl Default for Counters {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("pinhole_relay");
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Which relay this is", version);
+        registry.register("build", "Version of this relay", version);
         let now = Gauges::default();
         for (name, help, gauge) in [
-            ("connections", "Connections, whatever they are for", &now.connections),
-            ("waiting_hosts", "Numbers that have a host, here or away", &now.hosts),
-            ("resting_numbers", "Numbers that are not handed out for now", &now.resting),
-            ("link_slots", "Links of which one end waits", &now.slots),
-            ("pairs", "Pairs of connections between which frames pass", &now.pairs),
+            ("connections", "Open connections", &now.connections),
+            ("waiting_hosts", "Numbers held by hosts, connected or absent", &now.hosts),
+            ("resting_numbers", "Released numbers that are not handed out yet", &now.resting),
+            ("link_slots", "Links with one end waiting for the other", &now.slots),
+            ("pairs", "Pairs of connections that exchange frames", &now.pairs),
         ] {
             registry.register(name, help, gauge.clone());
         }
         registry.register_with_unit(
             "buffered",
-            "Held for sides that have not read it yet",
+            "Bytes buffered for slow readers",
             Unit::Bytes,
             now.buffered.clone(),
         );
         registry.register_with_unit(
             "uptime",
-            "Time since the start",
+            "Time since the relay started",
             Unit::Seconds,
             now.uptime.clone(),
         );
@@ -110,25 +110,25 @@ impl Default for Counters {
             std::array::from_fn(|_| Counter::default());
         for (name, help, counter) in [
             ("accepted", "Connections accepted", &accepted),
-            ("hosts", "Hosts that got a number, or theirs back", &hosts),
-            ("joins", "Joiners that came", &joins),
-            ("confirmed", "Codes that two sides confirmed", &confirmed),
-            ("links", "Links of which both ends met", &links),
+            ("hosts", "Hosts that were given a number, or got theirs back", &hosts),
+            ("joins", "Joiners that connected", &joins),
+            ("confirmed", "Codes confirmed by both sides", &confirmed),
+            ("links", "Links whose two ends met", &links),
             ("forwarded_frames", "Frames forwarded", &frames),
-            ("delayed", "Times that a sender was made to wait for its rate", &delayed),
+            ("delayed", "Times a sender was slowed down by its rate limit", &delayed),
         ] {
             registry.register(name, help, counter.clone());
         }
         registry.register_with_unit(
             "forwarded",
-            "Payloads of the frames forwarded",
+            "Bytes of payload forwarded",
             Unit::Bytes,
             bytes.clone(),
         );
         let (refused, closed) =
             (Family::<Status, Counter>::default(), Family::<Reason, Counter>::default());
         registry.register("refused", "Upgrade requests refused", refused.clone());
-        registry.register("closed", "Connections that the relay closed", closed.clone());
+        registry.register("closed", "Connections closed by the relay", closed.clone());
         let this = Self {
             registry,
             now,

@@ -57,10 +57,8 @@ impl Tunnel {
                 return Ok(Self { name, url, process });
             }
             Ok(Err(Silence::Ended(ended))) => ended_without(ended),
-            Ok(Err(Silence::TooMuch)) => {
-                "printed a mebibyte without the address of a tunnel".to_owned()
-            }
-            Err(_) => format!("printed no address of a tunnel within {} s", time.as_secs()),
+            Ok(Err(Silence::TooMuch)) => "printed a mebibyte, but no tunnel address".to_owned(),
+            Err(_) => format!("printed no tunnel address within {} s", time.as_secs()),
         };
         let failure = failed(&name, &what, &process.last_line());
         process.end().await;
@@ -117,13 +115,12 @@ fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process)
     }
     let names: Vec<String> =
         candidates.iter().map(|candidate| escape::name(candidate.name())).collect();
-    let detail =
-        format!("a tunnel needs {}, and this machine has no such program", names.join(" or "));
+    let detail = format!("a tunnel needs {}, which is not installed here", names.join(" or "));
     let next = match program {
         Program::Command(_) => OTHER_WAYS.to_owned(),
         _ => format!(
             "install cloudflared (which needs no account), or name another program: \
-            --tunnel='PROGRAM {{port}}'; {OTHER_WAYS}"
+            --tunnel='PROGRAM {{port}}'; or {OTHER_WAYS}"
         ),
     };
     Err(Failure::new(Kind::TunnelFailed, detail).ask_user(next))
@@ -131,13 +128,13 @@ fn start(program: &Program, port: u16, fenced: bool) -> Result<(String, Process)
 
 /// The ways besides a tunnel.
 const OTHER_WAYS: &str =
-    "without a tunnel: a relay of your own (--relay URL), or nothing at all on the same network";
+    "do without a tunnel: use your own relay (--relay URL), or the same network";
 
 /// The end of a program that should have stayed, as the end of a sentence about it.
 fn ended_without(ended: Ended) -> String {
     match ended {
         Ok(status) => format!("ended ({status})"),
-        Err(error) => format!("cannot be waited for: {error}"),
+        Err(error) => format!("was lost: {error}"),
     }
 }
 
@@ -152,15 +149,15 @@ fn failed(name: &str, what: &str, last: &str) -> Failure {
     }
     let next = match name {
         "cloudflared" => {
-            "run it by itself: cloudflared tunnel --url http://127.0.0.1:8080 (a config.yml in \
-             ~/.cloudflared prevents such tunnels); "
+            "try it on its own: cloudflared tunnel --url http://127.0.0.1:8080 (a config.yml in \
+             ~/.cloudflared prevents such tunnels)"
         }
         "tailscale" => {
-            "run it by itself: tailscale funnel 8080 (it must be logged in and allowed to); "
+            "try it on its own: tailscale funnel 8080 (you must be logged in, with Funnel enabled)"
         }
-        _ => "run it by itself; ",
+        _ => "try it on its own",
     };
-    Failure::new(Kind::TunnelFailed, detail).ask_user(format!("{next}{OTHER_WAYS}"))
+    Failure::new(Kind::TunnelFailed, detail).ask_user(format!("{next}; or {OTHER_WAYS}"))
 }
 
 #[cfg(test)]

@@ -327,11 +327,11 @@ fn an_address_that_leads_nowhere_and_a_program_that_says_none_are_given_up_after
         return;
     }
     for (script, why) in [
-        (format!("echo https://127.0.0.1:{}", free_port()), "does not work within 30 s"),
         (
-            "echo log in first".into(),
-            "no address of a tunnel within 30 s; its last line: log in first",
+            format!("echo https://127.0.0.1:{}", free_port()),
+            "did not reach this machine within 30 s",
         ),
+        ("echo log in first".into(), "no tunnel address within 30 s; its last line: log in first"),
     ] {
         let here = Machine::new();
         here.write("gift", b"the gift");

@@ -233,7 +233,7 @@ async fn check(
                     |asked| asked.err().map_or_else(String::new, |why| format!(": {why}")),
                 );
                 return Err(tunnel.failure(&format!(
-                    "reports that {} leads here, but that did not work within {} s{why}",
+                    "reports the address {}, but it did not reach this machine within {} s{why}",
                     choice.url,
                     time.as_secs()
                 )));

@@ -140,7 +140,7 @@ pub(super) fn ended(access: &Access, ending: Closed) -> Failure {
                 .next("run the command again for a new code")
         }
         Closed::Unavailable => {
-            let why = "it was restarted and cannot, or this machine was disconnected for too long";
+            let why = "it was restarted and cannot, or this machine was offline for too long";
             let detail = format!(
                 "{relay} does not give this code's number back ({why}), so the code is dead; \
                 nobody has used it"

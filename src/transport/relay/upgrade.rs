@@ -63,7 +63,7 @@ pub(super) async fn upgraded(access: &Access, verb: &Verb) -> Result<Stream, Fai
             None => return Err(refused(&access.choice, &head, Some(access.host_token.is_some()))),
         }
     }
-    Err(no_relay(&access.choice, "redirects from one address to the next, but not to a relay"))
+    Err(no_relay(&access.choice, "redirects again and again, but not to a relay"))
 }
 
 /// The request, and its `Sec-WebSocket-Key`.
@@ -71,7 +71,7 @@ fn request(access: &Access, verb: &Verb) -> Result<(Zeroizing<Vec<u8>>, String),
     let cannot = || {
         Failure::new(
             Kind::Usage,
-            format!("{} has no address that can be requested", access.choice.named()),
+            format!("the address of {} cannot be used", access.choice.named()),
         )
     };
     let mut request = access.choice.url.to_string().into_client_request().map_err(|_| cannot())?;
@@ -90,15 +90,12 @@ fn request(access: &Access, verb: &Verb) -> Result<(Zeroizing<Vec<u8>>, String),
 /// Checks a 101 (RFC 6455, 4.1).
 fn accepted(choice: &RelayChoice, head: &Head, key: &str) -> Result<(), Failure> {
     if !head.lists("upgrade", "websocket") || !head.lists("connection", "upgrade") {
-        return Err(stripped(
-            choice,
-            "answers the upgrade without the headers Upgrade and Connection",
-        ));
+        return Err(stripped(choice, "answers without the headers Upgrade and Connection"));
     }
     let accepts =
         head.values("sec-websocket-accept").eq([derive_accept_key(key.as_bytes()).as_str()]);
     if !accepts || head.values("sec-websocket-extensions").next().is_some() {
-        return Err(no_relay(choice, "answers the upgrade, but not like a WebSocket server"));
+        return Err(no_relay(choice, "answers, but not like a WebSocket server"));
     }
     if head.values("sec-websocket-protocol").eq([VERSION]) {
         return Ok(());
@@ -140,19 +137,19 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
     match (Refusal::of(head.status), head.status, token) {
         (Some(Refusal::Token), _, Some(shown)) if !password => refused(format!(
             "{relay} wants a token from hosts, and {}",
-            if shown { "this is not one of its" } else { "none was given" }
+            if shown { "does not accept this one" } else { "none was given" }
         ))
         .ask_user(
-            "ask its operator for one: --host-token-file FILE, or PINHOLE_HOST_TOKEN; joining \
-             needs none, so the other side could host instead",
+            "ask its operator for one, and use --host-token-file FILE or PINHOLE_HOST_TOKEN; or let \
+             the other side host: joining needs none",
         ),
         (Some(Refusal::Token), ..) => refused(format!(
-            "something in front of {relay} wants a user name and a password (HTTP status 401), \
-             and pinhole has none for it"
+            "something in front of {relay} wants a user name and a password (HTTP status 401), and \
+             pinhole has none"
         ))
         .ask_user(
-            "ask its operator to let the relay's address through without one; a relay that is \
-             not for everybody uses host tokens: --host-token-file",
+            "ask its operator to let the relay's address through without a password; to keep \
+             strangers out, a relay can use --host-token-file",
         ),
         (_, 407, _) => Failure::new(
             Kind::ProxyRefused,
@@ -165,14 +162,14 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
             Failure::new(
                 Kind::NoCommonVersion,
                 format!(
-                    "{relay} speaks no version of the protocol that this pinhole speaks ({VERSION})"
+                    "{relay} and this pinhole have no protocol version in common ({VERSION} here)"
                 ),
             )
             .next("update pinhole here, or the relay")
         }
         (Some(Refusal::Upgrade), ..) => stripped(
             choice,
-            "gets the request without the headers Upgrade and Connection (HTTP status 426)",
+            "received the request without the headers Upgrade and Connection (HTTP status 426)",
         ),
         (_, 200..=299, Some(_)) => stripped(
             choice,
@@ -189,7 +186,7 @@ pub(super) fn refused(choice: &RelayChoice, head: &Head, token: Option<bool>) ->
         (_, status, Some(_)) if head.old => no_relay(
             choice,
             &format!(
-                "answers in HTTP/1.0 (status {status}), which has no WebSocket, and not like a \
+                "answers in HTTP/1.0 (status {status}), which has no WebSockets, so it is no \
                  pinhole relay"
             ),
         ),
@@ -209,8 +206,8 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
         Fault::Http2 => other(
             "speaks only HTTP/2, and a WebSocket to a relay needs HTTP/1.1",
             Advice::for_user(
-                "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
-                 HTTP/2",
+                "ask the operator, of the relay or of a proxy in front of it, to allow HTTP/1.1 as \
+                 well",
             ),
         ),
         Fault::Tls => {
@@ -224,23 +221,18 @@ fn faulty(choice: &RelayChoice, fault: Fault) -> Failure {
 /// Something keeps the headers of the upgrade to itself.
 fn stripped(choice: &RelayChoice, what: &str) -> Failure {
     Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).ask_user(
-        "if a relay is there, a proxy in front of it or on the way does not pass on WebSockets: \
-         its operator has to pass on Upgrade and Connection (relay/README.md, \"Behind a \
-         proxy\"); otherwise check the address",
+        "check the address; if it is a relay's, a proxy on the way blocks WebSockets: ask its \
+         operator to pass on Upgrade and Connection (relay/README.md, \"Behind a proxy\")",
     )
 }
 
 fn no_relay(choice: &RelayChoice, what: &str) -> Failure {
     // TLS answers what is no TLS with bytes that are no HTTP; behind nginx, with an error of
     // HTTP's.
-    let tls = if choice.url.tls() {
-        ""
-    } else {
-        "; if it speaks TLS there, its address begins with wss://"
-    };
+    let tls = if choice.url.tls() { "" } else { "; with TLS, the address begins with wss://" };
     let next = format!(
-        "check its address and port with its operator{tls}; `curl ADDRESS/health` shows whether \
-         a relay is there"
+        "check the address and port with its operator{tls}; `curl ADDRESS/health` shows if a \
+         relay is there"
     );
     Failure::new(Kind::RelayUnreachable, format!("{} {what}", choice.named())).ask_user(next)
 }

@@ -37,8 +37,8 @@ impl Program {
                 }
                 _ => Err(Failure::new(
                     Kind::Usage,
-                    "the value of --tunnel is not a command line: it is empty, or a quotation \
-                     mark is open",
+                    "the value of --tunnel is not a command line: it is empty, or a quote is not \
+                     closed",
                 )
                 .next(
                     "--tunnel alone, --tunnel=cloudflared, --tunnel=tailscale, or \

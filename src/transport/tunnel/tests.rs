@@ -127,7 +127,7 @@ async fn a_program_that_is_not_there_is_said_to_be_missing() {
         };
         assert_eq!(failure.kind, Kind::TunnelFailed);
         assert!(
-            failure.detail.contains("no such program") && failure.detail.contains(name),
+            failure.detail.contains("which is not installed here") && failure.detail.contains(name),
             "{failure}"
         );
     }
@@ -169,7 +169,7 @@ async fn a_program_that_says_no_address_is_given_up_and_ended() {
     };
     assert!(
         failure.detail.contains(
-            "no address of a tunnel within 1 s; its last line: visit http://a.example to log in"
+            "no tunnel address within 1 s; its last line: visit http://a.example to log in"
         ),
         "{failure}"
     );

@@ -152,8 +152,8 @@ fn http2(place: &Place<'_>) -> Failure {
     let failure = place.unreachable("does not speak HTTP/1.1, but probably only HTTP/2");
     match place {
         Place::Relay(_) => failure.ask_user(
-            "its operator, or that of the proxy in front of it, has to allow HTTP/1.1 besides \
-             HTTP/2: a WebSocket to a relay needs it",
+            "ask the operator, of the relay or of a proxy in front of it, to allow HTTP/1.1 as \
+             well: WebSockets need it",
         ),
         Place::Proxy(_) => failure,
     }

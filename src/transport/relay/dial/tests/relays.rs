@@ -124,7 +124,7 @@ async fn a_relay_that_speaks_http_2_alone_is_said_to() {
     assert_fails(
         dialled,
         "relay-unreachable",
-        &["does not speak HTTP/1.1, but probably only HTTP/2", "allow HTTP/1.1 besides"],
+        &["does not speak HTTP/1.1, but probably only HTTP/2", "allow HTTP/1.1 as well"],
     );
 }
 
