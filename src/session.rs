@@ -41,6 +41,7 @@ use crate::report::text_output::TextOutput;
 use crate::role::Role;
 use crate::settings::agent::Agent;
 use crate::transport::Joined;
+use crate::transport::again::Way;
 use ask::asked;
 use driver::Driver;
 use hosting::Host;
@@ -332,8 +333,8 @@ async fn session(
 ) -> Result<(), Failure> {
     match meet {
         Meet::Join(address) => {
-            let joined = joining::join(plan, *address, report, halt).await?;
-            converse(plan, joined, report, halt).await.1.map_or(Ok(()), Err)
+            let met = joining::join(plan, *address, report, halt).await?;
+            converse(plan, met, report, halt).await.1.map_or(Ok(()), Err)
         }
         Meet::Host(hosting) => {
             // A code that nobody sees is of no use.
@@ -353,8 +354,8 @@ async fn hosted(
     halt: &mut Halt,
 ) -> Result<(), Failure> {
     loop {
-        let joined = host.meet(plan, report, halt).await?;
-        match converse(plan, joined, report, halt).await {
+        let met = host.meet(plan, report, halt).await?;
+        match converse(plan, met, report, halt).await {
             // The joiner's tag was right, but it never spoke. That is no guess, so only a person
             // says whether there is to be a new code.
             (Some(Outcome::NeverHeard), _) if host.asked_again(plan, report, halt).await? => {}
@@ -365,12 +366,12 @@ async fn hosted(
 
 async fn converse(
     plan: &Plan,
-    joined: Joined,
+    met: (Joined, Way),
     report: &mut Report,
     halt: &mut Halt,
 ) -> (Option<Outcome>, Option<Failure>) {
     let _ = say(report, &halt.control, &Event::Paired);
-    match Driver::start(plan, joined, report, &halt.control) {
+    match Driver::start(plan, met, report, &halt.control) {
         Ok(driver) => {
             let (outcome, failure) = driver.run(&mut halt.interrupt).await;
             halt.control.detach();

@@ -1,6 +1,7 @@
 //! Moves bytes and never looks inside: finding the peer, and the reader and writer of a link.
 
 pub mod addresses;
+pub mod again;
 pub mod bulk;
 pub mod direct;
 pub mod lan;

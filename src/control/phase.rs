@@ -47,6 +47,13 @@ impl Phase {
             Event::Channel(channel) => self.open(channel),
             Event::Paired => self.state = State::Paired,
             Event::Connected(path) => self.connect(*path),
+            // A waiting host's connection to its relay is no link to a peer.
+            Event::Reconnecting if self.state == State::Connected => {
+                self.state = State::Reconnecting;
+            }
+            Event::Reconnected(path) if self.state == State::Reconnecting => {
+                (self.state, self.path) = (State::Connected, path.or(self.path));
+            }
             Event::PeerLeft(_) | Event::Disconnected | Event::Closed => self.leave(),
             // The conversation is over, however it ended, and the session lives on for so long.
             Event::Holding { left, .. } => {
@@ -95,7 +102,7 @@ impl Phase {
 
     /// True once nobody else can join with its code.
     pub(super) const fn is_used(&self) -> bool {
-        matches!(self.state, State::Connected | State::Leaving | State::Ended)
+        !matches!(self.state, State::Waiting | State::Paired)
     }
 
     /// The code that it has made, while it waits under it.
@@ -147,6 +154,18 @@ mod tests {
         phase.connect(Path::Lan);
         assert!(phase.is_used() && phase.channel.is_none() && phase.expires_at.is_none());
         assert!(phase.has_whole(&code));
+    }
+
+    #[test]
+    fn a_lost_link_is_a_state_until_there_is_another() {
+        let mut phase = Phase::new(None);
+        phase.enter(&Event::Reconnecting);
+        assert_eq!(phase.state, State::Waiting);
+        phase.connect(Path::Lan);
+        phase.enter(&Event::Reconnecting);
+        assert!(phase.state == State::Reconnecting && phase.is_used());
+        phase.enter(&Event::Reconnected(Some(Path::Relay)));
+        assert_eq!((phase.state, phase.path), (State::Connected, Some(Path::Relay)));
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub enum State {
     Paired,
     /// The peer is there.
     Connected,
+    /// The link to the peer is lost, and another is being sought.
+    Reconnecting,
     /// One side has said goodbye, or is about to.
     Leaving,
     /// It is over, and something of it is left to be received or asked for.
@@ -74,10 +76,11 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Waiting,
         Self::Paired,
         Self::Connected,
+        Self::Reconnecting,
         Self::Leaving,
         Self::Ended,
         Self::NotAnswering,
@@ -90,6 +93,7 @@ impl State {
             Self::Waiting => "waiting",
             Self::Paired => "paired",
             Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
             Self::Leaving => "leaving",
             Self::Ended => "ended",
             Self::NotAnswering => "not-answering",

@@ -18,7 +18,7 @@ mod steps;
 mod tests;
 
 pub use crate::role::Role;
-pub use frame::{Frame, FrameError, Kind, last_word};
+pub use frame::{Frame, FrameError, Kind, REFUSED, last_word};
 pub use hello::{HelloError, Peer, Purpose};
 pub use host::{Judge, Pending, Verdict};
 pub use joiner::{Joiner, Tagged};

@@ -204,7 +204,8 @@ impl Commitment {
     }
 
     /// The side whose end this is.
-    pub(crate) const fn role(&self) -> Role {
+    #[must_use]
+    pub const fn role(&self) -> Role {
         match self.end {
             End::Host(_) => Role::Host,
             End::Joiner(_) => Role::Joiner,

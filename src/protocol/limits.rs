@@ -6,7 +6,7 @@ use core::time::Duration;
 pub const VERSIONS: &[u16] = &[1];
 
 /// Abilities of this code beyond version 1, a bit each (SPEC 3.2).
-pub const CAPABILITIES: u64 = FAITHFUL;
+pub const CAPABILITIES: u64 = FAITHFUL | RESUMING;
 /// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and
 /// 7.8).
 pub const FAITHFUL: u64 = 1;
@@ -113,6 +113,10 @@ pub const PIECES: usize = 64 * RANGES;
 pub const LINKS: usize = 8;
 /// Time in which a later link has to come into use once its handshake is confirmed (SPEC 6.2).
 pub const LINK_USE_TIME: Duration = Duration::from_secs(5);
+/// Time for message 0 and message 1 of a later link (SPEC 3.7).
+pub const LINK_MESSAGE_TIME: Duration = Duration::from_secs(3);
+/// Tags of later links that a host looks at in a second (SPEC 3.7).
+pub const LINKS_JUDGED: u32 = 20;
 /// Time without a link before the user is told (SPEC 6.5).
 pub const LINK_MISSED: Duration = Duration::from_secs(1);
 /// Time without a link after which a side gives up that has nothing left but to be told so

@@ -147,7 +147,14 @@ impl<W: Write + Send + 'static> Human<W> {
             )),
             Event::Stalled => say("Nothing is coming through; still trying …"),
             Event::Reconnecting => say("The connection is lost; looking for another …"),
-            Event::Reconnected => say("Connected again."),
+            Event::Reconnected(None) => say("Connected again."),
+            Event::Reconnected(Some(path)) => {
+                say(&format!("Connected again ({}); it goes on.", words::path(*path)))
+            }
+            Event::Tampered(path) => say(&format!(
+                "Something was changed on its way ({}), so that connection was closed; trying again …",
+                words::path(*path)
+            )),
             Event::Expiring { left } => say(&format!(
                 "The channel ends in {} unless something is sent.",
                 crate::amounts::roughly(*left)

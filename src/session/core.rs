@@ -3,8 +3,10 @@
 use super::effects::{Effects, Fed};
 use super::terms::Terms;
 use crate::clock;
+use crate::transport::again::Need;
 use pinhole_protocol::conversation::{Actions, Conversation, Input, Setup};
 use pinhole_protocol::keys::Commitment;
+use pinhole_protocol::links::LinkId;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::ItemId;
 use std::collections::VecDeque;
@@ -23,10 +25,21 @@ pub(super) struct Core {
 impl Core {
     /// The conversation on these terms that begins now, and rests for `ttl` at most.
     pub(super) fn new(commitment: Commitment, terms: Terms, ttl: Duration) -> Self {
-        let Terms { want, verify, faithful, .. } = terms;
-        let setup = Setup { want, ttl, verify, faithful, resuming: false };
+        let Terms { want, verify, faithful, resuming, .. } = terms;
+        let setup = Setup { want, ttl, verify, faithful, resuming };
         let conversation = Conversation::new(clock::now(), commitment, setup);
         Self { conversation, terms, queue: VecDeque::new(), wake_at: None }
+    }
+
+    /// The conversation's need of a link.
+    pub(super) fn need(&self) -> Need {
+        let link = self.conversation.needs_link();
+        Need { link, linked: self.conversation.is_linked() }
+    }
+
+    /// The link in use.
+    pub(super) fn link(&self) -> Option<LinkId> {
+        self.conversation.link()
     }
 
     /// Queues inputs.

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::settings::Network;
 use crate::transport::HostEnd;
 use crate::transport::addresses::join_lines;
+use crate::transport::again::Way;
 use crate::transport::direct::{Listener, meet};
 use crate::transport::lan::Announcement;
 use crate::transport::relay::{self, Meanwhile, Own, Public};
@@ -84,24 +85,29 @@ impl Door {
         }
     }
 
-    /// Waits for a joiner until `stop` says why not any longer.
+    /// Waits for a joiner until `stop` says why not any longer. Returns the way by which it can come
+    /// again, too.
     pub(super) async fn meet(
         self,
         judge: Judge,
         report: &mut Report,
         stop: impl Future<Output = Failure>,
-    ) -> Result<HostEnd, Failure> {
+    ) -> Result<(HostEnd, Way), Failure> {
         match self {
-            Self::Direct { listener, .. } => tokio::select! {
-                met = meet(&listener, judge) => met,
-                failure = stop => Err(failure),
-            },
+            Self::Direct { listener, .. } => {
+                let end = tokio::select! {
+                    met = meet(&listener, judge) => met?,
+                    failure = stop => return Err(failure),
+                };
+                Ok((end, Way::Listener(listener)))
+            }
             Self::Relay(host, _) => {
                 let told = |meanwhile| match meanwhile {
                     Meanwhile::Reconnecting => tell(report, &Event::Reconnecting),
-                    Meanwhile::Reconnected => tell(report, &Event::Reconnected),
+                    Meanwhile::Reconnected => tell(report, &Event::Reconnected(None)),
                 };
-                host.meet(judge, told, stop).await
+                let way = Way::Relay(Box::new(host.access().clone()));
+                host.meet(judge, told, stop).await.map(|end| (end, way))
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::control::Control;
 use crate::events::Event;
 use crate::failure::Failure;
 use crate::transport::Joined;
+use crate::transport::again::Way;
 use pinhole_protocol::conversation::{self, Actions, Input, Outcome};
 use pinhole_protocol::wire::{Reason, Want};
 use std::collections::VecDeque;
@@ -47,14 +48,14 @@ impl<'a> Driver<'a> {
     /// If the connection or a thread cannot be had.
     pub(super) fn start(
         plan: &Plan,
-        joined: Joined,
+        met: (Joined, Way),
         report: &'a mut Report,
         control: &Control,
     ) -> Result<Self, Failure> {
-        let (links, commitment, faithful) = Links::start(joined)?;
+        let (links, commitment, peer) = Links::start(met)?;
         let tables = links.tables();
         let voice = Voice::new(report, control, plan.screen.clone());
-        let terms = Terms::new(plan, faithful, control.is_unread());
+        let terms = Terms::new(plan, peer, control.is_unread());
         Ok(Self {
             core: Core::new(commitment, terms, plan.ttl),
             links,
@@ -109,8 +110,8 @@ impl<'a> Driver<'a> {
     /// Lets the conversation take up all that it was fed.
     fn converse(&mut self) {
         loop {
-            while let Some(Actions { control, grants, events, .. }) = self.core.next() {
-                self.perform(self.links.tell(control, grants));
+            while let Some(Actions { control, grants, cut, events, .. }) = self.core.next() {
+                self.perform(self.links.tell(control, grants, &cut));
                 self.ending.ahead(&events);
                 for event in events {
                     let effects = self.reported(event);
@@ -120,6 +121,7 @@ impl<'a> Driver<'a> {
             if self.ending.outcome().is_some() {
                 return;
             }
+            self.links.settle(self.core.need());
             let effects = self.handling.next(clock::now(), self.core.has_backlog());
             if effects.is_none() {
                 return;
@@ -154,6 +156,7 @@ impl<'a> Driver<'a> {
         let Self { outgoing, incoming, person, handling, ending, core, voice, .. } = self;
         match happened {
             Happened::News(link, news) => self.links.news(link, news),
+            Happened::Made(made) => self.links.made(made),
             Happened::Tick => Effects::none().input(Input::Tick),
             Happened::Rests(answer) => core.answer(answer),
             Happened::Send(ware, follower) => outgoing.send(core.next_item(), ware, follower),
@@ -242,9 +245,10 @@ impl<'a> Driver<'a> {
             // Only the side that asked is protected by the words, whoever else compares them.
             Told::PeerVerified => Effects::none(),
             Told::Stalled => Effects::none().event(Event::Stalled),
-            Told::Flowing | Told::Reconnected(_) => Effects::none().event(Event::Reconnected),
+            Told::Flowing => Effects::none().event(Event::Reconnected(None)),
             Told::Reconnecting => Effects::none().event(Event::Reconnecting),
-            Told::Tampered(_) => Effects::none(),
+            Told::Reconnected(link) => self.links.reconnected(link),
+            Told::Tampered(link) => self.links.tampered(link),
             Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
             Told::PeerLeft(reason) => handling.peer_left(reason),
             Told::Over(outcome) => ending.over(outcome),
@@ -255,8 +259,8 @@ impl<'a> Driver<'a> {
     fn connected(&mut self, peer: Want) -> Effects {
         self.incoming.connected(peer);
         self.errands.attach(self.voice.control());
-        Effects::none()
-            .event(Event::Connected(self.links.path()))
+        let path = self.core.link().and_then(|link| self.links.path(link));
+        path.map_or_else(Effects::none, |path| Effects::none().event(Event::Connected(path)))
             .and(self.person.connected(self.core.words()))
             .and(self.outgoing.connected())
     }

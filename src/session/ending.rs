@@ -102,7 +102,10 @@ impl Ending {
     /// The failure of the session, in the order of what explains most, and the event that ends it;
     /// it has `received` so many things.
     pub(super) fn judge(&mut self, received: usize) -> (Option<Event>, Option<Failure>) {
-        let lost = matches!(self.outcome, Some(Outcome::LinkLost | Outcome::NeverHeard));
+        let lost = matches!(
+            self.outcome,
+            Some(Outcome::LinkLost | Outcome::NeverHeard | Outcome::Unheard)
+        );
         let said = lost.then_some(Event::Disconnected);
         let ended = self.outcome.and_then(|outcome| self.ended(outcome));
         if let Some(failure) = self.failure.take().or(ended) {
@@ -126,7 +129,12 @@ impl Ending {
                 return None;
             }
             Outcome::PeerLeft(reason) => failure_from(reason, Side::There),
-            Outcome::LinkLost | Outcome::Unheard => {
+            Outcome::Unheard => {
+                let detail = "everything is here, whole, but the connection broke before the other \
+                              side could be told: it may not know";
+                Failure::new(Kind::PeerLost, detail).next("tell the other side that it has arrived")
+            }
+            Outcome::LinkLost => {
                 let detail =
                     "the connection to the other side broke, and what was in progress is lost";
                 Failure::new(Kind::PeerLost, detail).next(again)
@@ -217,6 +225,15 @@ mod tests {
         let _ = ending.fail(Failure::new(Kind::Disk, "full"));
         let _ = ending.fail(Failure::new(Kind::Failed, "a later one"));
         assert_eq!(ending.judge(0).1.unwrap().kind, Kind::Disk);
+    }
+
+    #[test]
+    fn whoever_could_not_say_that_all_is_here_is_told_so() {
+        let mut ending = over(Want::Take, 0, Outcome::Unheard);
+        let (said, failure) = ending.judge(1);
+        let failure = failure.unwrap();
+        assert!(matches!(said, Some(Event::Disconnected)) && failure.kind == Kind::PeerLost);
+        assert!(failure.detail.contains("here, whole"), "{}", failure.detail);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::files::outbox::{
 };
 use crate::files::ware::Ware;
 use crate::log::Said;
+use crate::transport::again::Made;
 use crate::transport::bulk::News;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::secret::SecretVec;
@@ -27,6 +28,8 @@ pub(super) enum Happened {
     // Links and time.
     /// A link's threads have news.
     News(LinkId, News),
+    /// A later link's handshake is confirmed.
+    Made(Made),
     /// The moment has come at which the conversation wanted to be woken.
     Tick,
 

@@ -10,6 +10,7 @@ use crate::events::{Channel, Event};
 use crate::failure::{Failure, Kind};
 use crate::files::ware::Ware;
 use crate::report::prompt::OwnTerminal;
+use crate::transport::again::Way;
 use crate::transport::relay::{Own, Serving};
 use crate::transport::{HostEnd, Joined};
 use pinhole_protocol::code::Code;
@@ -39,7 +40,7 @@ impl Host {
         plan: &Plan,
         report: &mut Report,
         halt: &mut Halt,
-    ) -> Result<Joined, Failure> {
+    ) -> Result<(Joined, Way), Failure> {
         loop {
             let door = tokio::select! {
                 door = self.open(plan, report) => door?,
@@ -66,8 +67,9 @@ impl Host {
                     failure = halt.wait("before anybody came; the code is dead") => failure,
                 }
             };
-            match door.meet(judge, report, stop).await? {
-                HostEnd::Joined(joined) => return Ok(*joined),
+            let (end, way) = door.meet(judge, report, stop).await?;
+            match end {
+                HostEnd::Joined(joined) => return Ok((*joined, way)),
                 // Whoever comes now hears at once that nobody waits under this code any more.
                 HostEnd::Burned => {
                     self.guesses += 1;

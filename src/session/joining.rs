@@ -9,6 +9,7 @@ use crate::failure::{Failure, Kind, Run};
 use crate::role::Role;
 use crate::settings::Network;
 use crate::transport::Joined;
+use crate::transport::again::Way;
 use crate::transport::direct::{Candidates, join as dial};
 use crate::transport::relay;
 use pinhole_protocol::code::{CodeAddress, Place};
@@ -21,7 +22,7 @@ pub(super) async fn join(
     address: CodeAddress,
     report: &mut Report,
     halt: &mut Halt,
-) -> Result<Joined, Failure> {
+) -> Result<(Joined, Way), Failure> {
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
@@ -29,8 +30,14 @@ pub(super) async fn join(
         let (nameplate, password) = address.code.split();
         let joiner = Joiner::new(password, nameplate);
         let joined = match route {
-            Route::Direct(candidates) => dial(candidates, joiner).await,
-            Route::Relay(way) => relay::join(&way, nameplate, joiner).await,
+            Route::Direct(candidates) => {
+                let met = dial(candidates, joiner).await;
+                met.map(|(joined, dialled)| (joined, Way::Dialled(dialled)))
+            }
+            Route::Relay(access) => {
+                let met = relay::join(&access, nameplate, joiner).await;
+                met.map(|joined| (joined, Way::Relay(Box::new(access))))
+            }
         };
         match joined.map_err(Failure::from) {
             Ok(joined) => Ok(joined),

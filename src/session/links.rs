@@ -1,16 +1,19 @@
-//! The links of a conversation: threads that seal, send, read and open. Today there is one, made
-//! by the code.
+//! The links of a conversation: threads that seal, send, read and open. The code makes the first;
+//! the others come as they are needed.
 
 use super::core::Core;
 use super::effects::Effects;
 use super::happened::Happened;
 use super::interrupt::Interrupt;
-use crate::events::Path;
+use crate::events::{Event, Path};
 use crate::failure::{Failure, Kind};
 use crate::transport::Joined;
+use crate::transport::again::{Made, Maker, Need, Way};
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd};
+use pinhole_protocol::handshake::{Established, LinkKeys, Peer};
 use pinhole_protocol::keys::Commitment;
+use pinhole_protocol::limits::LINKS;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::wire::ItemId;
 use std::collections::BTreeMap;
@@ -58,14 +61,18 @@ impl Threads for Link {
 pub(super) struct Links<T = Link> {
     links: BTreeMap<LinkId, One<T>>,
     tables: Tables,
+    /// For each new link's threads.
+    told: mpsc::Sender<(LinkId, News)>,
     news: mpsc::Receiver<(LinkId, News)>,
-    /// The kind of the link in use.
-    path: Path,
+    made: mpsc::Receiver<Made>,
+    /// Makes the links after the first; not with a peer that makes none.
+    maker: Option<Maker>,
 }
 
 /// One link.
 struct One<T> {
     threads: T,
+    path: Path,
     /// True once its writer has ended.
     flushed: bool,
     /// True once its reader has ended.
@@ -73,43 +80,68 @@ struct One<T> {
 }
 
 impl Links {
-    /// Starts the threads of the first link. Returns the commitment of its handshake, and whether
-    /// both sides are faithful.
+    /// Starts the threads of the first link, which came by this way. Returns the commitment of its
+    /// handshake, and the peer.
     ///
     /// # Errors
     /// If the connection or a thread cannot be had.
-    pub(super) fn start(joined: Joined) -> Result<(Self, Commitment, bool), Failure> {
+    pub(super) fn start((joined, way): (Joined, Way)) -> Result<(Self, Commitment, Peer), Failure> {
         let Joined { socket, path, established } = joined;
-        let faithful = established.peer.is_faithful();
+        let Established { sealer, opener, resume, commitment, peer } = established;
         let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
-        let keys = (established.sealer, established.opener);
-        let threads = Link::start(LinkId::CODE, socket, keys, &tables, told).map_err(|error| {
+        let (maker, made) = mpsc::channel(LINKS);
+        let keys = (sealer, opener);
+        let first = Link::start(LinkId::CODE, socket, keys, &tables, told.clone());
+        let threads = first.map_err(|error| {
             Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
         })?;
-        let links = Self::new([(LinkId::CODE, threads)], tables, news, path);
-        Ok((links, established.commitment, faithful))
+        let resuming = peer.is_resuming();
+        let maker = resuming.then(|| Maker::start(commitment.role(), resume, way, maker));
+        let links = BTreeMap::from([(LinkId::CODE, One::new(threads, path))]);
+        let links = Self { links, tables, told, news, made, maker };
+        Ok((links, commitment, peer))
+    }
+
+    /// Starts the threads of a later link.
+    pub(super) fn made(&mut self, made: Made) -> Effects {
+        let Made { index, linked, socket, path, keys: LinkKeys { sealer, opener, .. } } = made;
+        let link = LinkId(index);
+        let keys = (sealer, opener);
+        // A connection that cannot be used is as one that was never made.
+        let Ok(threads) = Link::start(link, socket, keys, &self.tables, self.told.clone()) else {
+            return Effects::none();
+        };
+        self.links.insert(link, One::new(threads, path));
+        Effects::none().input(Input::LinkUp { link, linked })
+    }
+}
+
+impl<T> One<T> {
+    const fn new(threads: T, path: Path) -> Self {
+        Self { threads, path, flushed: false, down: false }
     }
 }
 
 impl<T: Threads> Links<T> {
-    fn new(
-        links: impl IntoIterator<Item = (LinkId, T)>,
-        tables: Tables,
-        news: mpsc::Receiver<(LinkId, News)>,
-        path: Path,
-    ) -> Self {
-        let one = |(id, threads)| (id, One { threads, flushed: false, down: false });
-        Self { links: links.into_iter().map(one).collect(), tables, news, path }
-    }
-
     /// The transfers that all links read from and write to.
     pub(super) fn tables(&self) -> Tables {
         self.tables.clone()
     }
 
-    /// The kind of the link in use.
-    pub(super) const fn path(&self) -> Path {
-        self.path
+    /// The path of a link.
+    pub(super) fn path(&self, link: LinkId) -> Option<Path> {
+        self.links.get(&link).map(|one| one.path)
+    }
+
+    /// There is a link again.
+    pub(super) fn reconnected(&self, link: LinkId) -> Effects {
+        Effects::none().event(Event::Reconnected(self.path(link)))
+    }
+
+    /// A link has ended by something that was changed on it.
+    pub(super) fn tampered(&self, link: LinkId) -> Effects {
+        let path = self.path(link);
+        path.map_or_else(Effects::none, |path| Effects::none().event(Event::Tampered(path)))
     }
 
     /// The links that are there from the start are up.
@@ -120,16 +152,36 @@ impl<T: Threads> Links<T> {
         self.links.keys().fold(Effects::none(), up)
     }
 
-    /// Waits for news of any link; `None` once the threads of all have ended.
+    /// Waits for news of any link, or for another one.
     pub(super) async fn next(&mut self) -> Option<Happened> {
-        self.news.recv().await.map(|(id, news)| Happened::News(id, news))
+        tokio::select! {
+            Some((id, news)) = self.news.recv() => Some(Happened::News(id, news)),
+            Some(made) = self.made.recv() => Some(Happened::Made(made)),
+            else => None,
+        }
     }
 
-    /// Hands control and grants to their links. One whose writer has ended is down.
+    /// Lets go of links that have ended, and has another made if one is needed.
+    pub(super) fn settle(&mut self, need: Need) {
+        self.links.retain(|_, one| {
+            // Its writer may still wait for a peer that does not read.
+            if one.down {
+                one.threads.cut();
+            }
+            !one.down
+        });
+        if let Some(maker) = &self.maker {
+            maker.need(need);
+        }
+    }
+
+    /// Hands control and grants to their links, and closes those that are to be. One whose writer
+    /// has ended is closed; its reader says how it broke.
     pub(super) fn tell(
         &self,
         control: Vec<(LinkId, Zeroizing<Vec<u8>>)>,
         grants: Vec<Grant>,
+        cut: &[LinkId],
     ) -> Effects {
         let mut lost = Vec::new();
         let mut told = |id: LinkId, tell: &mut dyn FnMut(&T) -> bool| {
@@ -144,8 +196,14 @@ impl<T: Threads> Links<T> {
         for Grant { link, transfer, range } in grants {
             told(link, &mut |threads| threads.grant(transfer, range.clone()));
         }
-        let down = |effects: Effects, id| effects.input(Input::LinkDown(id, LinkEnd::Closed));
-        lost.into_iter().fold(Effects::none(), down)
+        let down = |effects: Effects, id| match self.links.get(&id) {
+            Some(one) if !one.down => {
+                one.threads.cut();
+                effects
+            }
+            _ => effects.input(Input::LinkDown(id, LinkEnd::Closed)),
+        };
+        lost.into_iter().chain(cut.iter().copied()).fold(Effects::none(), down)
     }
 
     /// A link has news that no other part has to know more of.
@@ -192,6 +250,9 @@ impl<T: Threads> Links<T> {
     /// Lets the last words leave and those of the peer come, for as long as that may take and
     /// nobody interrupts, and cuts all connections.
     pub(super) async fn end(&mut self, core: &mut Core, interrupt: &mut Interrupt) {
+        if let Some(maker) = self.maker.take() {
+            maker.stop().await;
+        }
         tokio::select! {
             _ = timeout(LAST_WORDS, self.last_words(core)) => {}
             () = interrupt.wait() => {}
@@ -208,8 +269,8 @@ impl<T: Threads> Links<T> {
             }
             let Some((id, news)) = self.news.recv().await else { break };
             core.feed(self.last_news(id, news).inputs);
-            while let Some(Actions { control, grants, .. }) = core.next() {
-                core.feed(self.tell(control, grants).inputs);
+            while let Some(Actions { control, grants, cut, .. }) = core.next() {
+                core.feed(self.tell(control, grants, &cut).inputs);
             }
         }
     }
@@ -266,9 +327,12 @@ mod tests {
     fn links(ended: [bool; 2]) -> (Links<Pretend>, [Lines; 2]) {
         let pretend = ended.map(|ended| Pretend { ended, ..Pretend::default() });
         let told = pretend.each_ref().map(|one| Rc::clone(&one.told));
-        let (_, news) = mpsc::channel(1);
-        let both = [LinkId(0), LinkId(1)].into_iter().zip(pretend);
-        (Links::new(both, Tables::default(), news, Path::Loopback), told)
+        let (news_of, news) = mpsc::channel(1);
+        let (_, made) = mpsc::channel(1);
+        let one = |pretend| One::new(pretend, Path::Loopback);
+        let links = [LinkId(0), LinkId(1)].into_iter().zip(pretend.map(one)).collect();
+        let tables = Tables::default();
+        (Links { links, tables, told: news_of, news, made, maker: None }, told)
     }
 
     fn grant(link: u8) -> Grant {
@@ -279,20 +343,32 @@ mod tests {
     fn each_link_is_told_its_own() {
         let (links, told) = links([false, false]);
         let control = vec![(LinkId(1), Zeroizing::new(vec![0; 3]))];
-        assert!(links.tell(control, vec![grant(0)]).is_none());
+        assert!(links.tell(control, vec![grant(0)], &[]).is_none());
         assert_eq!(*told[0].borrow(), ["grant 0..9"]);
         assert_eq!(*told[1].borrow(), ["control 3"]);
     }
 
     #[test]
-    fn a_link_whose_writer_has_ended_is_down_once_and_the_other_goes_on() {
+    fn a_link_whose_writer_has_ended_is_cut_once_and_the_other_goes_on() {
         let (links, told) = links([true, false]);
-        let effects = links.tell(Vec::new(), vec![grant(0), grant(0), grant(1)]);
-        let down = effects.inputs.as_slice();
-        assert!(matches!(down, [Fed::Input(Input::LinkDown(LinkId(0), LinkEnd::Closed))]));
+        assert!(links.tell(Vec::new(), vec![grant(0), grant(0), grant(1)], &[]).is_none());
+        assert_eq!(*told[0].borrow(), ["grant 0..9", "grant 0..9", "cut"]);
         assert_eq!(*told[1].borrow(), ["grant 0..9"]);
-        // So is one that is not there.
-        assert_eq!(links.tell(Vec::new(), vec![grant(7)]).inputs.len(), 1);
+        // One that is not there is down already.
+        let effects = links.tell(Vec::new(), vec![grant(7)], &[LinkId(1)]);
+        let down = effects.inputs.as_slice();
+        assert!(matches!(down, [Fed::Input(Input::LinkDown(LinkId(7), LinkEnd::Closed))]));
+        assert_eq!(*told[1].borrow(), ["grant 0..9", "cut"]);
+    }
+
+    #[test]
+    fn a_link_that_has_ended_is_let_go_and_says_nothing_more() {
+        let (mut links, told) = links([false, false]);
+        assert_eq!(links.news(LinkId(0), News::Down(LinkEnd::Closed)).inputs.len(), 1);
+        links.settle(Need::default());
+        assert_eq!((told[0].borrow().as_slice(), told[1].borrow().len()), (&["cut".into()][..], 0));
+        assert!(links.path(LinkId(0)).is_none() && links.path(LinkId(1)).is_some());
+        assert!(links.news(LinkId(0), News::Flushed).is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The terms of a session that do not change once there is a conversation.
 
 use super::plan::Plan;
+use pinhole_protocol::handshake::Peer;
 use pinhole_protocol::wire::Want;
 
 /// Terms that several parts of the driver go by.
@@ -14,6 +15,8 @@ pub(super) struct Terms {
     pub(super) strict: bool,
     /// True if both sides take entries as they are (SPEC 3.2).
     pub(super) faithful: bool,
+    /// True if both sides make a lost link again (SPEC 3.2).
+    pub(super) resuming: bool,
     /// True if nobody reads what the session prints: its lines wait for other commands.
     pub(super) unread: bool,
     /// True if a program answers the peer's texts.
@@ -25,13 +28,14 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    /// Those of a plan.
-    pub(super) const fn new(plan: &Plan, faithful: bool, unread: bool) -> Self {
+    /// Those of a plan, with this peer.
+    pub(super) const fn new(plan: &Plan, peer: Peer, unread: bool) -> Self {
         Self {
             want: plan.want,
             verify: plan.verify,
             strict: plan.strict,
-            faithful,
+            faithful: peer.is_faithful(),
+            resuming: peer.is_resuming(),
             unread,
             handled: plan.handler.is_some(),
             asking: plan.question.is_some(),
@@ -49,6 +53,7 @@ impl Terms {
             verify: false,
             strict: false,
             faithful: true,
+            resuming: false,
             unread: false,
             handled: false,
             asking: false,

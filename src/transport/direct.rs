@@ -2,30 +2,41 @@
 
 mod host;
 mod join;
+mod pending;
 
 pub use host::{Listener, meet};
-pub use join::{Candidates, join};
+pub(in crate::transport) use join::dial;
+pub use join::{Candidates, Dialled, join};
+pub(in crate::transport) use pending::Pending;
 
+use crate::events::Path;
 use crate::platform::network::keep_unsent_low;
 use crate::transport::addresses::path;
 use crate::transport::{Joined, UNSENT};
 use pinhole_protocol::handshake::{Established, Frame};
+use socket2::Socket;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A connection whose handshake is confirmed, as its link will use it.
 fn confirmed(socket: TcpStream, established: Established) -> io::Result<Joined> {
+    let (socket, path) = prepared(socket)?;
+    Ok(Joined { socket, path, established })
+}
+
+/// A connection as a link uses it, and its path.
+pub(in crate::transport) fn prepared(socket: TcpStream) -> io::Result<(Socket, Path)> {
     let path = path(socket.local_addr()?, socket.peer_addr()?);
     socket.set_nodelay(true)?;
     // Texts and control overtake file bytes: little that is unsent stays in the kernel, where
     // nothing can overtake it.
     keep_unsent_low(&socket, UNSENT)?;
-    Ok(Joined { socket: socket.into_std()?.into(), path, established })
+    Ok((socket.into_std()?.into(), path))
 }
 
 /// Reads one handshake message. Nothing beyond it is read, since records may follow.
-async fn read_frame(socket: &mut TcpStream) -> io::Result<Frame> {
+pub(in crate::transport) async fn read_frame(socket: &mut TcpStream) -> io::Result<Frame> {
     let mut bytes = vec![0; HEADER];
     socket.read_exact(&mut bytes).await?;
     let bad = |_| io::Error::from(io::ErrorKind::InvalidData);

@@ -38,21 +38,31 @@ pub struct Line {
 }
 
 impl Line {
-    /// Opens the line. Every connection over it is treated with a clone of `change`.
+    /// Opens the line. `change` gets the first connection over it, a clone for each direction; what
+    /// comes after it passes untouched.
     pub fn new(host: u16, change: impl Change) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || {
+            let mut change = Some(change);
             while let Ok((joiner, _)) = listener.accept() {
                 let Ok(host) = TcpStream::connect((Ipv4Addr::LOCALHOST, host)) else { return };
                 for socket in [&joiner, &host] {
                     socket.set_nodelay(true).unwrap();
                 }
-                let (back, forth) =
-                    ((host.try_clone().unwrap(), joiner.try_clone().unwrap()), change.clone());
-                std::thread::spawn(move || pass(joiner, host, true, forth));
-                let change = change.clone();
-                std::thread::spawn(move || pass(back.0, back.1, false, change));
+                let back = (host.try_clone().unwrap(), joiner.try_clone().unwrap());
+                if let Some(change) = change.take() {
+                    let forth = change.clone();
+                    std::thread::spawn(move || pass(joiner, host, true, forth));
+                    std::thread::spawn(move || pass(back.0, back.1, false, change));
+                } else {
+                    for (mut from, mut to) in [(joiner, host), back] {
+                        std::thread::spawn(move || {
+                            let _ = io::copy(&mut from, &mut to);
+                            let _ = to.shutdown(Shutdown::Write);
+                        });
+                    }
+                }
             }
         });
         Self { port }

@@ -25,6 +25,7 @@ mod secrecy;
 mod sender;
 mod sinks;
 mod slow;
+mod strangers;
 mod takers;
 mod turns;
 mod verify;

@@ -4,8 +4,10 @@
 use crate::harness::PATIENCE;
 use minicbor::Encode;
 use pinhole_protocol::code::{Code, Nameplate};
-use pinhole_protocol::handshake::{Established, Frame, Joiner, Judge, Kind, Tagged, Verdict};
-use pinhole_protocol::limits::WINDOW;
+use pinhole_protocol::handshake::{
+    Established, Frame, Joiner, Judge, Kind, REFUSED, Tagged, Verdict,
+};
+use pinhole_protocol::limits::{FAITHFUL, WINDOW};
 use pinhole_protocol::records::{ChunkHead, Opened, Opener, RecordBuf, Sealer, record_length};
 use pinhole_protocol::rendezvous::{OPENING, Opening};
 use pinhole_protocol::wire::{Control, Greeting, Message, Reason, Want};
@@ -80,8 +82,14 @@ impl Ready {
     /// Reads message 1 and makes message 2.
     pub fn answer(mut socket: TcpStream, code: &str) -> io::Result<Self> {
         let message1 = read_frame(&mut socket)?;
+        if message1 == REFUSED {
+            // The code is used, and what listens is for the other side of its conversation.
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let (nameplate, password) = Code::parse(code).unwrap().split();
-        let confirmed = Joiner::new(password, nameplate).confirm(&frame(&message1), &mut OsRng);
+        let confirmed = Joiner::new(password, nameplate)
+            .with_capabilities(FAITHFUL)
+            .confirm(&frame(&message1), &mut OsRng);
         let Ok((tagged, message2)) = confirmed else { panic!("message 1 is no good") };
         Ok(Self { socket, tagged, message2 })
     }
@@ -120,7 +128,7 @@ impl FakeHost {
     /// The judge of the code.
     pub fn judge(&self) -> Judge {
         let (nameplate, password) = Code::parse(&self.code).unwrap().split();
-        Judge::new(password, nameplate)
+        Judge::new(password, nameplate).with_capabilities(FAITHFUL)
     }
 
     /// The next connection, after its message 0.

@@ -9,6 +9,7 @@ mod feeding;
 mod following;
 mod handlers;
 mod in_the_way;
+mod lost_links;
 mod messages;
 mod other_users;
 mod predecessor;

@@ -13,6 +13,7 @@ mod first;
 mod inherited;
 mod interrupts;
 mod left_out;
+mod lost_links;
 mod made_up;
 mod merging;
 mod outlets;

@@ -42,8 +42,8 @@ def split_frame(data):
 
 # SPEC 3.2: hellos.
 
-# SPEC 3.2: the capability that the vectors' sides have; live.py has none, and is served all the same.
-FAITHFUL = 1
+# SPEC 3.2: the capabilities that the vectors' sides have, faithful and resuming; live.py has none, and is served all the same.
+CAPABILITIES = 3
 
 
 def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, index=None, reserved=b""):
@@ -173,8 +173,8 @@ def check_code(case):
     given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "nonce", "hello_host", "hello_joiner")}
     found = handshake(context, case["password"].encode(), given)
     words = len(case["password"].split("-"))
-    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-51:-35], capabilities=FAITHFUL, commitment=committed(given["nonce"]), words=words)
-    found["hello_joiner"] = hello(JOINER, CODE, given["hello_joiner"][-18:-2], capabilities=FAITHFUL)
+    found["hello_host"] = hello(HOST, CODE, given["hello_host"][-51:-35], capabilities=CAPABILITIES, commitment=committed(given["nonce"]), words=words)
+    found["hello_joiner"] = hello(JOINER, CODE, given["hello_joiner"][-18:-2], capabilities=CAPABILITIES)
     return found | {"verifier_words": " ".join(verifier_words(found["verifier"]))}
 
 
@@ -183,8 +183,8 @@ def check_link(case):
     resume, conversation = bytes.fromhex(case["resume"]), bytes.fromhex(case["conversation"])
     given = {name: bytes.fromhex(case[name]) for name in ("scalar_host", "scalar_joiner", "hello_host", "hello_joiner")}
     found = handshake(link_context(conversation, index), resume, given)
-    found["hello_host"] = hello(HOST, LINK, given["hello_host"][-22:-6], capabilities=FAITHFUL, index=index)
-    found["hello_joiner"] = hello(JOINER, LINK, given["hello_joiner"][-18:-2], capabilities=FAITHFUL, linked=index % 2 == 0)
+    found["hello_host"] = hello(HOST, LINK, given["hello_host"][-22:-6], capabilities=CAPABILITIES, index=index)
+    found["hello_joiner"] = hello(JOINER, LINK, given["hello_joiner"][-18:-2], capabilities=CAPABILITIES, linked=index % 2 == 0)
     for name in ("resume", "verifier", "conversation"):
         del found[name]
     found["slot_relay"] = slot(resume, int(case["place"]))

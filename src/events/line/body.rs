@@ -383,7 +383,18 @@ pub enum Status {
     /// The link is lost, and another is being sought.
     Reconnecting,
     /// There is a link again.
-    Reconnected,
+    Reconnected {
+        /// Its kind, if it is a new one.
+        #[schemars(with = "Option<String>", extend("enum" = Path::ALL.map(Path::word)))]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<Path>,
+    },
+    /// Something was changed on a link, which has ended; another is being sought.
+    Tampered {
+        /// Its kind.
+        #[schemars(with = "String", extend("enum" = Path::ALL.map(Path::word)))]
+        path: Path,
+    },
     /// The channel ends soon unless something is sent.
     Expiring {
         /// The time left.

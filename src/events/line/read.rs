@@ -139,7 +139,8 @@ impl Status {
             Self::Verify { words } => Event::Verify { words },
             Self::Stalled => Event::Stalled,
             Self::Reconnecting => Event::Reconnecting,
-            Self::Reconnected => Event::Reconnected,
+            Self::Reconnected { path } => Event::Reconnected(path),
+            Self::Tampered { path } => Event::Tampered(path),
             Self::Expiring { seconds_left } => {
                 Event::Expiring { left: Duration::from_secs(seconds_left) }
             }

@@ -26,7 +26,8 @@ impl Body {
             Event::Verify { words } => Self::Status(Status::Verify { words: words.clone() }),
             Event::Stalled => Self::Status(Status::Stalled),
             Event::Reconnecting => Self::Status(Status::Reconnecting),
-            Event::Reconnected => Self::Status(Status::Reconnected),
+            Event::Reconnected(path) => Self::Status(Status::Reconnected { path: *path }),
+            Event::Tampered(path) => Self::Status(Status::Tampered { path: *path }),
             Event::Expiring { left } => {
                 Self::Status(Status::Expiring { seconds_left: left.as_secs() })
             }

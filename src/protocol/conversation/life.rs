@@ -10,6 +10,10 @@ use crate::wire::{Message, Reason};
 impl Conversation {
     /// Brings about everything that time and the latest change lead to.
     pub(super) fn live(&mut self, actions: &mut Actions) {
+        self.end_if_asked(self.is_due(Timer::EndAsked), actions);
+        if self.phase.is_over() {
+            return;
+        }
         if self.is_due(Timer::NeverHeard) {
             return self.end(Outcome::NeverHeard, actions);
         }

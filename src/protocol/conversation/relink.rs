@@ -2,11 +2,13 @@
 //! side waits without one.
 
 use super::{Actions, Conversation, Event, LinkEnd, Outcome, Role, Words};
-use crate::limits::{FIRST_RECORD_TIME, LINK_MISSED, LINK_PATIENCE, TAMPERED_LINKS};
+use crate::limits::{
+    FIRST_RECORD_TIME, LEAVE_PATIENCE, LINK_MISSED, LINK_PATIENCE, TAMPERED_LINKS,
+};
 use crate::links::LinkId;
 use crate::time::Instant;
 use crate::violation::Violation;
-use crate::wire::{Control, Greeting, Want};
+use crate::wire::{Control, Greeting, Reason, Want};
 
 /// Everything about links that no single one of them has.
 pub(super) struct Between {
@@ -20,13 +22,23 @@ pub(super) struct Between {
     stalled: bool,
     /// Links in a row that ended by a record that does not open, without progress between them.
     tampered: u8,
+    /// The user ends it, and since when it waits for what a moment brings (SPEC 6.5).
+    ending: Option<(Reason, Instant)>,
     /// At a joiner, the greeting of a link that comes into use once the one before it is gone.
     greeting: Option<(LinkId, Greeting)>,
 }
 
 impl Between {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { began: now, lost: None, told: false, stalled: false, tampered: 0, greeting: None }
+        Self {
+            began: now,
+            lost: None,
+            told: false,
+            stalled: false,
+            tampered: 0,
+            ending: None,
+            greeting: None,
+        }
     }
 
     /// The moment at which a conversation ends in which nothing was ever heard of the peer.
@@ -44,6 +56,11 @@ impl Between {
         self.lost.map(|lost| lost.after(LINK_PATIENCE))
     }
 
+    /// The moment at which a conversation that its user ends has waited long enough.
+    pub(super) fn end_at(&self) -> Option<Instant> {
+        self.ending.map(|(_, since)| since.after(LEAVE_PATIENCE))
+    }
+
     /// Something new has come over a link.
     pub(super) const fn progress(&mut self) {
         self.tampered = 0;
@@ -56,13 +73,52 @@ impl Conversation {
     pub fn needs_link(&self) -> bool {
         let missing =
             if self.phase.greeted() { !self.links.works() } else { self.links.is_empty() };
-        self.setup.resuming && !self.phase.is_over() && missing
+        let goes_on = !self.phase.is_over() && self.between.ending.is_none();
+        self.setup.resuming && goes_on && missing
+    }
+
+    /// The link in use.
+    #[must_use]
+    pub fn link(&self) -> Option<LinkId> {
+        self.links.in_use()
     }
 
     /// True if this side has a working link, which a joiner says in its hello (SPEC 3.2).
     #[must_use]
     pub fn is_linked(&self) -> bool {
         self.links.works()
+    }
+
+    /// Ends now, for this reason. Only a greeting that is on its way is waited for, so that the peer
+    /// hears of it, and the answer to our `leave`, once: asked again, it ends at once.
+    pub(super) fn abort(&mut self, reason: Reason, actions: &mut Actions) {
+        let greeting_comes = !self.phase.greeted() && !self.links.is_empty();
+        let answer_comes = self.nothing_owed() && self.links.works();
+        let waits = self.setup.resuming && (greeting_comes || answer_comes);
+        if waits && self.between.ending.is_none() {
+            self.between.ending = Some((reason, self.now));
+        } else {
+            self.end_by_user(reason, actions);
+        }
+    }
+
+    fn end_by_user(&mut self, reason: Reason, actions: &mut Actions) {
+        if self.nothing_owed() {
+            // Our goodbye is said already: a second one could only take back what the other side
+            // has.
+            self.end(Outcome::Aborted(reason), actions);
+        } else {
+            self.end_now(reason, Outcome::Aborted(reason), actions);
+        }
+    }
+
+    /// Ends as the user has said, if that waited for a greeting or has waited for long.
+    pub(super) fn end_if_asked(&mut self, is_long: bool, actions: &mut Actions) {
+        let Some((reason, _)) = self.between.ending else { return };
+        let greeted = self.phase.greeted() && !self.nothing_owed();
+        if is_long || greeted || self.links.is_empty() {
+            self.end_by_user(reason, actions);
+        }
     }
 
     pub(super) fn link_up(&mut self, link: LinkId, linked: bool, actions: &mut Actions) {

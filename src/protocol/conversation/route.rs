@@ -172,12 +172,7 @@ impl Conversation {
             }
             Input::Verified => self.verified_here(actions),
             Input::Leave => self.phase = self.phase.on_leave(),
-            // Our goodbye is said already: a second one could only take back what the other side
-            // has.
-            Input::Abort(reason) if self.nothing_owed() => {
-                self.end(Outcome::Aborted(reason), actions)
-            }
-            Input::Abort(reason) => self.end_now(reason, Outcome::Aborted(reason), actions),
+            Input::Abort(reason) => self.abort(reason, actions),
             // The link's room is counted before all else.
             Input::Taken(_) | Input::Tick => {}
         }

@@ -16,6 +16,8 @@ pub(super) enum Timer {
     LinkMissing,
     /// There has been no link for long, and this side needs one for a last word alone: it ends.
     LastWordMissed,
+    /// The user has asked for the end, and a moment has passed in which the peer could hear of it.
+    EndAsked,
     /// The channel has rested for its whole time: it ends.
     Expired,
     /// The channel ends in five minutes unless something is said: the user is told.
@@ -28,7 +30,8 @@ pub(super) enum Timer {
 
 impl Timer {
     /// All of them.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
+        Self::EndAsked,
         Self::NeverHeard,
         Self::LinkUnused,
         Self::LinkMissing,
@@ -94,6 +97,7 @@ impl Conversation {
             Timer::LastWordMissed => {
                 self.between.give_up_at().filter(|_| self.last_word_missed().is_some())
             }
+            Timer::EndAsked => self.between.end_at(),
             Timer::Expired => Some(self.rest.expires_at()),
             Timer::ExpiresSoon => self.rest.tell_at().filter(|_| self.phase.greeted()),
             Timer::GoodbyeUnanswered => {

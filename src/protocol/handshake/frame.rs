@@ -90,6 +90,10 @@ pub(super) fn encode(kind: Kind, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a refusal: a host's to a joiner whose tag was wrong, and a listener's to one that
+/// comes with a code that is used (SPEC 3.8).
+pub const REFUSED: [u8; HANDSHAKE_HEADER] = [Kind::Refusal as u8, 0, 0];
+
 /// The bytes of a host's last word to a joiner, kind 4 or 5 with an empty body; `None` for any
 /// other message.
 #[must_use]

@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::share::ShareFault;
-use crate::limits::{CAPABILITIES, FAITHFUL, RESUMING, VERSIONS};
+use crate::limits::{FAITHFUL, RESUMING, VERSIONS};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -116,7 +116,7 @@ impl Hello {
     /// This side's hello.
     pub(super) fn ours(
         role: Role,
-        purpose: Purpose,
+        (purpose, capabilities): (Purpose, u64),
         saying: &Saying,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Self {
@@ -124,7 +124,7 @@ impl Hello {
         rng.fill_bytes(&mut random);
         let mut hello = Self {
             versions: VERSIONS.to_vec(),
-            capabilities: CAPABILITIES,
+            capabilities,
             role,
             random,
             purpose,

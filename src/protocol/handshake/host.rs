@@ -5,6 +5,7 @@ use super::steps::{Confirmed, Context, Waiting, begin};
 use super::{Established, LinkKeys, NotAGuess};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Commitment, Keys, VerifierNonce};
+use crate::limits::CAPABILITIES;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
@@ -15,6 +16,7 @@ use rand_core::{CryptoRng, RngCore};
 pub struct Judge {
     password: Password,
     nameplate: Nameplate,
+    capabilities: u64,
 }
 
 /// A handshake that a [`Judge`] has begun and nobody has answered. Dropping it costs nothing.
@@ -49,21 +51,32 @@ impl Judge {
     /// The judge of the code with these words and this number.
     #[must_use]
     pub const fn new(password: Password, nameplate: Nameplate) -> Self {
-        Self { password, nameplate }
+        Self { password, nameplate, capabilities: CAPABILITIES }
+    }
+
+    /// The same, but with these capabilities instead of all that this crate serves (SPEC 3.2): for
+    /// a program that lacks some.
+    #[must_use]
+    pub const fn with_capabilities(mut self, capabilities: u64) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    fn context(&self) -> Context {
+        Context::code(self.nameplate, &self.password, self.capabilities)
     }
 
     /// Begins a handshake with fresh randomness: its state, and the bytes of message 1.
     pub fn begin(&self, rng: &mut (impl RngCore + CryptoRng)) -> (Pending, Vec<u8>) {
         let nonce = VerifierNonce::fresh(rng);
-        let context = Context::code(self.nameplate, &self.password);
         let (waiting, message) =
-            begin(context, self.password.canonical().as_bytes(), Some(nonce.digest()), rng);
+            begin(self.context(), self.password.canonical().as_bytes(), Some(nonce.digest()), rng);
         (Pending { waiting, nonce }, message)
     }
 
     /// Judges what came in answer to `pending`'s message 1.
     pub fn judge(self, pending: Pending, frame: &Frame) -> Verdict {
-        if pending.waiting.context != Context::code(self.nameplate, &self.password) {
+        if pending.waiting.context != self.context() {
             return Verdict::NotAGuess(self, NotAGuess::OtherHello);
         }
         match pending.waiting.read(frame).map(super::steps::Claim::verify) {

@@ -4,6 +4,7 @@ use super::steps::{Answered, Context, answer};
 use super::{Established, Frame, HelloError, JoinError};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Commitment, ResumeSecret};
+use crate::limits::CAPABILITIES;
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -11,6 +12,7 @@ use rand_core::{CryptoRng, RngCore};
 pub struct Joiner {
     password: Password,
     nameplate: Nameplate,
+    capabilities: u64,
 }
 
 /// A joiner whose tag is made: its words are used up, whatever the host says or does not say.
@@ -24,7 +26,15 @@ impl Joiner {
     /// The joiner with these words and this number.
     #[must_use]
     pub const fn new(password: Password, nameplate: Nameplate) -> Self {
-        Self { password, nameplate }
+        Self { password, nameplate, capabilities: CAPABILITIES }
+    }
+
+    /// The same, but with these capabilities instead of all that this crate serves (SPEC 3.2): for
+    /// a program that lacks some.
+    #[must_use]
+    pub const fn with_capabilities(mut self, capabilities: u64) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     /// Answers a host's message 1: the state that waits for message 3, and the bytes of message 2.
@@ -37,7 +47,7 @@ impl Joiner {
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<(Tagged, Vec<u8>), (Self, HelloError)> {
         match answer(
-            &Context::code(self.nameplate, &self.password),
+            &Context::code(self.nameplate, &self.password, self.capabilities),
             self.password.canonical().as_bytes(),
             false,
             frame,

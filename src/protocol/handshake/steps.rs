@@ -8,6 +8,7 @@ use super::outcome::{JoinError, LinkKeys, NotAGuess};
 use super::share::{Exchange, SHARE};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Keys, ResumeSecret, transcript};
+use crate::limits::CAPABILITIES;
 use crate::records::{Direction, Opener, Sealer};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
@@ -19,6 +20,8 @@ use subtle::ConstantTimeEq;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Context {
     pub purpose: Purpose,
+    /// This side's, as its hello says them.
+    capabilities: u64,
     /// The number of words of the code; it is in the transcript by the host's hello alone.
     words: Option<u8>,
     /// The link's index, which both ids have, too.
@@ -28,9 +31,10 @@ pub(super) struct Context {
 
 impl Context {
     /// The code's: its number.
-    pub(super) fn code(nameplate: Nameplate, password: &Password) -> Self {
+    pub(super) fn code(nameplate: Nameplate, password: &Password, capabilities: u64) -> Self {
         Self {
             purpose: Purpose::Code,
+            capabilities,
             words: Some(password.words()),
             index: None,
             bytes: nameplate.number().to_be_bytes().to_vec(),
@@ -41,6 +45,7 @@ impl Context {
     pub(super) fn link(resume: &ResumeSecret, index: u32) -> Self {
         Self {
             purpose: Purpose::Link,
+            capabilities: CAPABILITIES,
             words: None,
             index: Some(index),
             bytes: [resume.conversation().as_slice(), &index.to_be_bytes()].concat(),
@@ -67,7 +72,8 @@ pub(super) fn begin(
     let code =
         commitment.map(|commitment| Saying::Code(OfCode { commitment, words: context.words }));
     let saying = code.or(context.index.map(Saying::Link)).unwrap_or(Saying::Nothing);
-    let hello = Hello::ours(Role::Host, context.purpose, &saying, rng).encode();
+    let about = (context.purpose, context.capabilities);
+    let hello = Hello::ours(Role::Host, about, &saying, rng).encode();
     let exchange = Exchange::start(Role::Host, password, &context.bytes, rng);
     let body = [hello.as_slice(), exchange.share()].concat();
     let digest = Sha256::digest(&body).into();
@@ -157,7 +163,8 @@ pub(super) fn answer(
         return Err(HelloError::OtherWords(words));
     }
     let saying = if context.index.is_some() { Saying::Linked(linked) } else { Saying::Nothing };
-    let hello = Hello::ours(Role::Joiner, context.purpose, &saying, rng).encode();
+    let about = (context.purpose, context.capabilities);
+    let hello = Hello::ours(Role::Joiner, about, &saying, rng).encode();
     let exchange = Exchange::start(Role::Joiner, password, &context.bytes, rng);
     let ours = exchange.share().to_vec();
     let shared = exchange.finish(share).map_err(HelloError::Share)?;

@@ -261,6 +261,12 @@ enum PromisedStatus {
     Reconnected {
         v: One,
         seq: u64,
+        path: Option<PromisedPath>,
+    },
+    Tampered {
+        v: One,
+        seq: u64,
+        path: PromisedPath,
     },
     Expiring {
         v: One,

@@ -37,6 +37,8 @@ pub(super) fn start(
     let mut reading = Reading { id, opener, tables, news, sink: None, wrote: None };
     std::thread::Builder::new().name("link reader".into()).spawn(move || {
         if let Err(Ended(Some(end))) = reading.run(&socket) {
+            // Whatever is written counts, however the link ended (SPEC 6.2).
+            let _ = reading.report();
             // The driver has ended if it does not listen.
             let _ = reading.news.blocking_send((id, News::Down(end)));
         }

@@ -1,14 +1,13 @@
 //! The host's side: listening, up to 16 handshakes pending, and one judge.
 
+use super::pending::Pending;
 use super::{confirmed, read_frame, say_and_close};
 use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::forbidden;
 use crate::transport::HostEnd;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
-use pinhole_protocol::limits::{
-    HANDSHAKE_TIME, PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED,
-};
+use pinhole_protocol::limits::HANDSHAKE_TIME;
 use pinhole_protocol::rendezvous::{OPENING, Opening};
 use pinhole_protocol::source::Source;
 use rand_core::{OsRng, RngCore};
@@ -17,11 +16,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 /// Ports of a host that was not told one: four digits to say, and one range to open in a firewall.
@@ -128,7 +126,7 @@ impl Listener {
 
     /// The next connection and its source. Errors are of connections that were gone before they
     /// were taken, or a want of file handles that passes as other handshakes end.
-    async fn accept(&self) -> (TcpStream, Source) {
+    pub(in crate::transport) async fn accept(&self) -> (TcpStream, Source) {
         loop {
             let accepted = poll_fn(|context| {
                 let ready = self
@@ -169,13 +167,6 @@ fn random_port() -> u16 {
 /// The one judge of a code: gone once a tag was judged.
 type SharedJudge = Arc<Mutex<Option<Judge>>>;
 
-/// A handshake under way.
-struct Pending {
-    source: Source,
-    since: Instant,
-    task: AbortHandle,
-}
-
 /// Waits for a joiner. Strangers who connect and say nothing, or hang up, cost nothing and keep
 /// nobody out (SPEC 3.7).
 ///
@@ -184,47 +175,28 @@ struct Pending {
 pub async fn meet(listener: &Listener, judge: Judge) -> Result<HostEnd, Failure> {
     let judge: SharedJudge = Arc::new(Mutex::new(Some(judge)));
     let (met, mut meetings) = mpsc::unbounded_channel();
-    let mut pending: Vec<Pending> = Vec::new();
+    let mut pending = Pending::default();
     loop {
         tokio::select! {
             biased;
             Some(end) = meetings.recv() => {
                 // All others are closed unread.
-                for other in &pending {
-                    other.task.abort();
-                }
+                pending.close();
                 return finish(end).await;
             }
             (socket, source) = listener.accept() => {
-                pending.retain(|other| !other.task.is_finished());
-                if let Some(crowded) = crowded_out(&pending, source) {
-                    let Some(oldest) = crowded else { continue };
-                    pending.remove(oldest).task.abort();
+                if !pending.make_room(source) {
+                    continue;
                 }
                 let (judge, met) = (Arc::clone(&judge), met.clone());
                 let task = tokio::spawn(async move {
                     // Every way that this can fail is free for both sides.
                     let _ = timeout(HANDSHAKE_TIME, handshake(socket, &judge, &met)).await;
                 });
-                pending.push(Pending { source, since: Instant::now(), task: task.abort_handle() });
+                pending.push(source, task.abort_handle());
             }
         }
     }
-}
-
-/// The place that a newcomer takes from another: `None` if it needs none, `Some(None)` if none may
-/// be closed.
-fn crowded_out(pending: &[Pending], source: Source) -> Option<Option<usize>> {
-    let from_source = pending.iter().filter(|other| other.source == source).count();
-    let alike: Box<dyn Fn(&Pending) -> bool> = if from_source >= PENDING_PER_SOURCE {
-        Box::new(move |other| other.source == source)
-    } else if pending.len() >= PENDING_HANDSHAKES {
-        Box::new(|_| true)
-    } else {
-        return None;
-    };
-    // They stand in the order in which they came.
-    Some(pending.iter().position(|other| alike(other) && other.since.elapsed() > PENDING_SPARED))
 }
 
 /// A verdict on its way to [`meet`], with what is still to be said on its connection.
@@ -316,55 +288,4 @@ fn decide(
 
 fn lock(judge: &SharedJudge) -> std::sync::MutexGuard<'_, Option<Judge>> {
     judge.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Strangers at these addresses who came just now, or a while ago, and stay.
-    fn pending(addresses: &[&str], since: Instant) -> Vec<Pending> {
-        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
-        addresses
-            .iter()
-            .map(|address| Pending { source: source(address), since, task: task.clone() })
-            .collect()
-    }
-
-    fn source(address: &str) -> Source {
-        address.parse::<IpAddr>().unwrap().into()
-    }
-
-    #[tokio::test]
-    async fn sixteen_addresses_of_one_64_have_the_four_places_of_one_source() {
-        let crowd: Vec<String> =
-            (1..=16).map(|number| format!("2001:db8:1:2:{number}::{number}")).collect();
-        let mut taken = Vec::new();
-        for address in &crowd {
-            if crowded_out(&taken, source(address)).is_none() {
-                taken.extend(pending(&[address], Instant::now()));
-            }
-        }
-        assert_eq!(taken.len(), PENDING_PER_SOURCE);
-        // Another 64 has its own, and takes nobody's.
-        assert_eq!(crowded_out(&taken, source("2001:db8:1:3::1")), None);
-        // A mapped address is the IPv4 address that it maps.
-        let mapped = pending(
-            &["::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"],
-            Instant::now(),
-        );
-        assert_eq!(
-            (crowded_out(&mapped, source("192.0.2.1")), crowded_out(&mapped, source("192.0.2.2"))),
-            (Some(None), None)
-        );
-    }
-
-    #[tokio::test]
-    async fn an_old_place_of_the_same_source_is_given_to_its_newcomer_and_nobody_elses() {
-        let Some(earlier) = Instant::now().checked_sub(PENDING_SPARED * 2) else { return };
-        let mut all = pending(&["192.0.2.7"], earlier);
-        all.extend(pending(&["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"], earlier));
-        assert_eq!(crowded_out(&all, source("2001:db8::5")), Some(Some(1)));
-        assert_eq!(crowded_out(&all, source("192.0.2.8")), None);
-    }
 }

@@ -7,7 +7,7 @@ use crate::settings::agent::{forbidden, online_first};
 use crate::transport::addresses::bracketed;
 use crate::transport::lan::{self, Found};
 use crate::transport::{JoinEnd, Joined};
-use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
+use pinhole_protocol::handshake::{Frame, HelloError, Joiner, Kind as Message};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LOOPBACK_PATIENCE};
 use pinhole_protocol::rendezvous::Opening;
 use rand_core::OsRng;
@@ -31,6 +31,33 @@ pub struct Candidates {
     port: u16,
     /// True if the local network is asked once it is clear that nobody is here.
     lan: bool,
+    /// Their name, to look them up anew, and which of its addresses may be dialled.
+    name: Option<(String, Network)>,
+}
+
+/// The host that was met, as it is dialled again for a later link (SPEC 6).
+pub struct Dialled {
+    /// The address at which it answered.
+    address: SocketAddr,
+    /// Its name, which may have another address by now.
+    name: Option<(String, Network)>,
+}
+
+impl Dialled {
+    /// The addresses at which it may be, the one that answered first.
+    pub(in crate::transport) async fn addresses(&self) -> Vec<SocketAddr> {
+        let mut addresses = vec![self.address];
+        if let Some((name, network)) = &self.name {
+            let found = tokio::net::lookup_host((name.as_str(), self.address.port())).await;
+            addresses.extend(
+                found
+                    .into_iter()
+                    .flatten()
+                    .filter(|address| network.allows(address.ip()) && *address != self.address),
+            );
+        }
+        addresses
+    }
 }
 
 impl Candidates {
@@ -40,7 +67,7 @@ impl Candidates {
     pub fn near(port: u16, lan: bool) -> Self {
         let addresses =
             vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
-        Self { addresses, host: None, port, lan }
+        Self { addresses, host: None, port, lan, name: None }
     }
 
     /// The one host that answers to the number on the local network, if there is one.
@@ -57,6 +84,7 @@ impl Candidates {
             host: Some("the host on this local network".into()),
             port: self.port,
             lan: false,
+            name: None,
         }))
     }
 
@@ -83,7 +111,8 @@ impl Candidates {
             )
             .ask_user("unset PINHOLE_NETWORK"));
         }
-        Ok(Self { addresses, host: Some(host.to_owned()), port, lan: false })
+        let name = Some((host.to_owned(), network));
+        Ok(Self { addresses, host: Some(host.to_owned()), port, lan: false, name })
     }
 }
 
@@ -108,13 +137,21 @@ enum Miss {
 ///
 /// # Errors
 /// [`JoinEnd`].
-pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Joined, JoinEnd> {
+pub async fn join(
+    mut candidates: Candidates,
+    mut joiner: Joiner,
+) -> Result<(Joined, Dialled), JoinEnd> {
     let mut deadline = Instant::now() + JOINER_RETRIES;
     let mut ask = candidates.lan;
     loop {
         let mut misses = Vec::new();
         for address in &candidates.addresses {
             let (mut socket, frame) = match first_message(*address).await {
+                // It listens for the other side of a conversation, and the code is used.
+                Ok((_, frame)) if frame.kind == Message::Refusal => {
+                    misses.push(Miss::Refused);
+                    continue;
+                }
                 Ok(found) => found,
                 Err(miss) => {
                     misses.push(miss);
@@ -131,8 +168,10 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
                         }
                         _ => return Err(JoinEnd::CutAfterTag),
                     };
-                    return confirmed(socket, tagged.finish(&answer)?)
-                        .map_err(|_| JoinEnd::CutAfterTag);
+                    let joined = confirmed(socket, tagged.finish(&answer)?)
+                        .map_err(|_| JoinEnd::CutAfterTag)?;
+                    let dialled = Dialled { address: *address, name: candidates.name };
+                    return Ok((joined, dialled));
                 }
                 Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
                 Err((unspent, fault)) => {
@@ -164,6 +203,17 @@ pub async fn join(mut candidates: Candidates, mut joiner: Joiner) -> Result<Join
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Connects to the host's address for a later link, and says so with a message 0.
+pub(in crate::transport) async fn dial(
+    address: SocketAddr,
+    opening: Opening,
+) -> io::Result<TcpStream> {
+    let mut socket = TcpStream::connect(address).await?;
+    socket.set_nodelay(true)?;
+    socket.write_all(&opening.encode()).await?;
+    Ok(socket)
 }
 
 /// Connects, says what for, and waits for message 1.

@@ -76,6 +76,12 @@ impl Host {
         Ok(Self { access: access.clone(), socket, nameplate, owner, attempt })
     }
 
+    /// The relay at which it waits.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// The number.
     #[must_use]
     pub const fn nameplate(&self) -> Nameplate {
@@ -105,7 +111,7 @@ impl Host {
             };
             match waited {
                 Waited::Confirmed(established) => {
-                    return link::start(self.socket, *established)
+                    return link::joined(self.socket, *established)
                         .map(|joined| HostEnd::Joined(Box::new(joined)));
                 }
                 Waited::Burned => {

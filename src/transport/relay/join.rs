@@ -66,7 +66,7 @@ pub async fn join(
                         Ok(Heard::Ended(_)) | Err(_) => return Err(JoinEnd::CutAfterTag),
                     }
                 };
-                return link::start(socket, tagged.finish(&answer)?).map_err(JoinEnd::Nobody);
+                return link::joined(socket, tagged.finish(&answer)?).map_err(JoinEnd::Nobody);
             }
             Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
             Err((_, HelloError::OtherWords(words))) => return Err(JoinEnd::OtherWords(words)),

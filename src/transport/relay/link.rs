@@ -31,15 +31,20 @@ const HEADER: usize = 4;
 
 type Web = WebSocketStream<Stream>;
 
-/// A connection whose handshake is confirmed, as its link will use it.
-pub(super) fn start(socket: Socket, established: Established) -> Result<Joined, Failure> {
+/// A connection whose handshake with the code is confirmed, as its link will use it.
+pub(super) fn joined(socket: Socket, established: Established) -> Result<Joined, Failure> {
+    Ok(Joined { socket: start(socket)?, path: Path::Relay, established })
+}
+
+/// The near end of a link over a connection whose handshake is confirmed.
+pub(super) fn start(socket: Socket) -> Result<socket2::Socket, Failure> {
     let cannot = |error| {
         Failure::new(Kind::Failed, format!("the connection to the relay cannot be used: {error}"))
     };
     let (near, (from_link, to_link)) = endpoint::pair().map_err(cannot)?;
     let (to_relay, from_relay) = socket.into_inner().split();
     tokio::spawn(carry(outward(from_link, to_relay), inward(from_relay, to_link)));
-    Ok(Joined { socket: near, path: Path::Relay, established })
+    Ok(near)
 }
 
 /// Carries both ways. Each ends with its own direction; the link, which has then said or heard its

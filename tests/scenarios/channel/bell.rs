@@ -173,7 +173,7 @@ fn where_both_sides_are_here_the_command_says_which() {
     here.run(["send", &number, "x", "--role", "host"]).expect(0);
     assert_eq!(rung(&mut of_peer, &named[1], &here).one("text")["body"], "x");
     // One ends before the other: its number is the other's still.
-    host.signal(Signal::KILL);
+    host.signal(Signal::TERM);
     ends(of_host, &named[0]);
     peer.until("end", "");
     ends(of_peer, &named[1]);

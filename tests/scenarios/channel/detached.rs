@@ -269,17 +269,17 @@ fn a_bad_end_is_told_to_whoever_asks_next() {
     let code = here.host(&[]);
     there.run(&["connect", &code, "--detach"]).expect(0);
     here.run(&["send", &code, "hush-hush"]).expect(0);
-    kill_process(here.session(), Signal::KILL).unwrap();
+    kill_process(here.session(), Signal::TERM).unwrap();
     let until = Instant::now() + PATIENCE;
     while there.status()[0]["state"] != "ended" {
         assert!(Instant::now() < until);
     }
     let about = &there.status()[0];
-    assert_eq!((&about["exit"], &about["reason"]), (&6.into(), &"peer-lost".into()));
+    assert_eq!((&about["exit"], &about["reason"]), (&6.into(), &"peer-interrupted".into()));
     let diagnostics = there.diagnostics();
     assert!(
-        diagnostics.contains(" error peer-lost: the connection")
-            && diagnostics.ends_with(" end 6 peer-lost\n"),
+        diagnostics.contains(" error peer-interrupted: the other side")
+            && diagnostics.ends_with(" end 6 peer-interrupted\n"),
         "{diagnostics}"
     );
     let words = code.split_once('-').unwrap().1;
@@ -287,10 +287,12 @@ fn a_bad_end_is_told_to_whoever_asks_next() {
     let last = there.run(&["receive"]).expect(6);
     assert_eq!(
         (bodies(&last), last.failure()["error"].as_str()),
-        (vec!["hush-hush".into()], Some("peer-lost"))
+        (vec!["hush-hush".into()], Some("peer-interrupted"))
     );
     there.is_left_alone();
-    // The one that was killed is in nobody's way.
+    // One that is killed is in nobody's way.
+    here.host(&[]);
+    kill_process(here.session(), Signal::KILL).unwrap();
     assert!(here.status().is_empty());
     assert!(!here.runtime().exists());
     here.host(&[]);
@@ -573,7 +575,7 @@ fn a_close_tells_the_end_of_what_ended_badly_and_both_sides_of_what_is_here() {
     let code = here.host(&[]);
     there.run(&["connect", &code, "--detach"]).expect(0);
     here.run(&["send", &code, "the last word"]).expect(0);
-    kill_process(here.session(), Signal::KILL).unwrap();
+    kill_process(here.session(), Signal::TERM).unwrap();
     let until = Instant::now() + PATIENCE;
     while there.status()[0]["state"] != "ended" {
         assert!(Instant::now() < until);
@@ -581,7 +583,7 @@ fn a_close_tells_the_end_of_what_ended_badly_and_both_sides_of_what_is_here() {
     let closed = there.run(&["close"]).expect(0);
     assert_eq!(
         (bodies(&closed), closed.one("error")["error"].as_str()),
-        (vec!["the last word".into()], Some("peer-lost"))
+        (vec!["the last word".into()], Some("peer-interrupted"))
     );
     there.is_left_alone();
     let code = here.host(&[]);

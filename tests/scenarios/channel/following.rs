@@ -240,9 +240,10 @@ fn it_begins_where_it_is_told_and_ends_as_the_session_does() {
     assert_eq!(follower.until("text", "")["body"], "text 2");
     send_all(&there, &numbered(3..4));
     assert_eq!(follower.until("text", "")["body"], "text 3");
-    peer.signal(Signal::KILL);
+    peer.signal(Signal::TERM);
     let ended = follower.end().expect(6);
-    assert_eq!((bodies(&ended), &ended.failure()["error"]), (numbered(2..4), &"peer-lost".into()));
+    let why = &ended.failure()["error"];
+    assert_eq!((bodies(&ended), why), (numbered(2..4), &"peer-interrupted".into()));
     assert_eq!(here.run(["receive", number]).expect(3).failure()["error"], "code-not-open");
 }
 

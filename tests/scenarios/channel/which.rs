@@ -54,10 +54,11 @@ fn one_side_of_each_of_two_channels_is_never_closed_for_the_other() {
     let code = first.code();
     let mut first_peer = there.start(["connect", &code]);
     first.until("status", "connected");
-    // Another that waits where the first did.
-    let mut second = there.start(["host", "--port", &code[..4]]);
+    // Another with its number, at another address.
+    let place = ["--port", &code[..4], "--bind", "127.0.0.2"];
+    let mut second = there.start([&["host"], &place[..]].concat());
     let second_code = second.code();
-    let peer = here.start(["connect", &second_code]);
+    let peer = here.start(["connect", &format!("{second_code}@127.0.0.2")]);
     second.until("status", "connected");
     here.run(["close", &second_code]).expect(0);
     second.end().expect(0);
@@ -72,13 +73,14 @@ fn channels_of_the_same_number_are_told_apart_by_their_codes() {
     let open = |place: &[&str]| {
         let mut host = here.start([&["host"], place].concat());
         let code = host.code();
-        let mut peer = there.start(["connect", &code]);
+        let at = if place.is_empty() { "127.0.0.1" } else { "127.0.0.2" };
+        let mut peer = there.start(["connect", &format!("{code}@{at}")]);
         peer.until("status", "connected");
         (host, peer, code)
     };
-    // The first's code is used up, so another may listen where it did.
     let (_first, mut first_peer, code) = open(&[]);
-    let (_second, mut second_peer, second_code) = open(&["--port", &code[..4]]);
+    let (_second, mut second_peer, second_code) =
+        open(&["--port", &code[..4], "--bind", "127.0.0.2"]);
     assert_eq!(here.run(["close", &code[..4]]).expect(2).failure()["error"], "several-open");
     let error = here.run(["send", &code[..4], "x"]).expect(2).failure();
     assert_eq!(error["error"], "several-open");

@@ -105,7 +105,7 @@ fn steps(context: &Context, password: &[u8], number: u64, messages: [&[u8]; 3]) 
 fn cases(code: &str, number: u64) -> [Case; 2] {
     let (password, nameplate) = secret(code);
     let canonical = password.canonical().to_string();
-    let context = Context::code(nameplate, &password);
+    let context = Context::code(nameplate, &password, CAPABILITIES);
     let [mut host_rng, mut joiner_rng] = generators(number);
     let judge = Judge::new(password, nameplate);
     let (pending, message1) = judge.begin(&mut host_rng);

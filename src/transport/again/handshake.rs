@@ -1,0 +1,163 @@
+//! The handshake of a later link (SPEC 3.9), over whatever carries its messages.
+
+use crate::transport::again::Need;
+use crate::transport::direct::read_frame;
+use crate::transport::relay::Meeting;
+use pinhole_protocol::handshake::{Frame, LinkKeys};
+use pinhole_protocol::keys::ResumeSecret;
+use pinhole_protocol::limits::{HANDSHAKE_TIME, LINK_MESSAGE_TIME, LINKS_JUDGED};
+use pinhole_protocol::rendezvous::SlotToken;
+use pinhole_protocol::role::Role;
+use rand_core::OsRng;
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+/// Tokens of the peer that are remembered. It shows one a connection, so a peer that shows more in
+/// a channel's life wants no link.
+const TOKENS: usize = 1 << 16;
+
+/// Something that carries handshake messages.
+pub(super) trait Frames: Send {
+    /// Sends one; `None` if the connection has ended.
+    fn send(&mut self, message: Vec<u8>) -> impl Future<Output = Option<()>> + Send;
+    /// Waits for one; `None` if the connection has ended, or it is none.
+    fn receive(&mut self) -> impl Future<Output = Option<Frame>> + Send;
+}
+
+impl Frames for TcpStream {
+    async fn send(&mut self, message: Vec<u8>) -> Option<()> {
+        self.write_all(&message).await.ok()
+    }
+
+    async fn receive(&mut self) -> Option<Frame> {
+        read_frame(self).await.ok()
+    }
+}
+
+impl Frames for Meeting {
+    async fn send(&mut self, message: Vec<u8>) -> Option<()> {
+        Self::send(self, message).await
+    }
+
+    async fn receive(&mut self) -> Option<Frame> {
+        Self::receive(self).await
+    }
+}
+
+/// A handshake that both sides have confirmed.
+pub(super) struct Confirmed {
+    pub(super) index: u32,
+    /// The peer, a joiner, has said that it still has a link that works.
+    pub(super) linked: bool,
+    pub(super) keys: LinkKeys,
+}
+
+/// This side of a conversation, as its later links are made.
+pub(super) struct Side {
+    pub(super) role: Role,
+    pub(super) resume: ResumeSecret,
+    need: watch::Receiver<Need>,
+    /// At a host, the index of its next handshake.
+    next: AtomicU32,
+    /// At a joiner, the indices of confirmed links.
+    had: Mutex<HashSet<u32>>,
+    /// The peer's tokens, each of which is taken once.
+    taken: Mutex<HashSet<SlotToken>>,
+    judged: Mutex<Judged>,
+}
+
+/// Tags that were looked at in the latest second.
+struct Judged {
+    since: Instant,
+    count: u32,
+}
+
+impl Side {
+    pub(super) fn new(role: Role, resume: ResumeSecret, need: watch::Receiver<Need>) -> Self {
+        Self {
+            role,
+            resume,
+            need,
+            next: AtomicU32::new(1),
+            had: Mutex::new(HashSet::from([0])),
+            taken: Mutex::default(),
+            judged: Mutex::new(Judged { since: Instant::now(), count: 0 }),
+        }
+    }
+
+    /// The peer's role.
+    const fn peer(&self) -> Role {
+        match self.role {
+            Role::Host => Role::Joiner,
+            Role::Joiner => Role::Host,
+        }
+    }
+
+    /// A fresh token of this side's for a direct connection.
+    pub(super) fn token(&self) -> SlotToken {
+        self.resume.direct(self.role, &mut OsRng)
+    }
+
+    /// Takes the peer's token of a direct connection; false if it is not true, or was taken.
+    pub(super) fn take(&self, token: SlotToken) -> bool {
+        let mut taken = lock(&self.taken);
+        self.resume.is_direct(self.peer(), token) && taken.len() < TOKENS && taken.insert(token)
+    }
+
+    /// Shakes hands; `None` if that gives no link.
+    pub(super) async fn handshake(&self, frames: &mut impl Frames) -> Option<Confirmed> {
+        match self.role {
+            Role::Host => self.host(frames).await,
+            Role::Joiner => self.join(frames).await,
+        }
+    }
+
+    async fn host(&self, frames: &mut impl Frames) -> Option<Confirmed> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let (pending, message1) = self.resume.host(index, &mut OsRng);
+        frames.send(message1).await?;
+        let message2 = timeout(HANDSHAKE_TIME, frames.receive()).await.ok()??;
+        if !self.may_judge() {
+            return None;
+        }
+        let (keys, message3) = pending.judge(&message2).ok()?;
+        frames.send(message3).await?;
+        Some(Confirmed { index, linked: keys.peer.linked, keys })
+    }
+
+    async fn join(&self, frames: &mut impl Frames) -> Option<Confirmed> {
+        let message1 = timeout(LINK_MESSAGE_TIME, frames.receive()).await.ok()??;
+        let linked = self.need.borrow().linked;
+        let (tagged, message2) = self.resume.join(linked, &message1, &mut OsRng).ok()?;
+        let index = tagged.index();
+        if lock(&self.had).contains(&index) {
+            return None;
+        }
+        frames.send(message2).await?;
+        let message3 = timeout(HANDSHAKE_TIME, frames.receive()).await.ok()??;
+        let keys = tagged.finish(&message3).ok()?;
+        // Of two with one index that crossed, the second is none.
+        lock(&self.had).insert(index).then_some(Confirmed { index, linked: false, keys })
+    }
+
+    /// True if another tag may be looked at in this second.
+    fn may_judge(&self) -> bool {
+        let mut judged = lock(&self.judged);
+        if judged.since.elapsed() >= Duration::from_secs(1) {
+            *judged = Judged { since: Instant::now(), count: 0 };
+        }
+        judged.count = judged.count.saturating_add(1);
+        judged.count <= LINKS_JUDGED
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,97 @@
+//! A listener of a conversation that goes on: the peer comes back to it, and strangers find nothing
+//! (SPEC 3.7, 3.9).
+
+use super::Made;
+use super::handshake::{Confirmed, Side};
+use crate::transport::direct::{Listener, Pending, prepared};
+use pinhole_protocol::handshake::REFUSED;
+use pinhole_protocol::limits::{HANDSHAKE_TIME, LINKS};
+use pinhole_protocol::rendezvous::{OPENING, Opening};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+/// Answers whoever dials for a link of this conversation, until it is dropped. Who has shown a true
+/// token has places of its own, which no stranger can take.
+pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Sender<Made>) {
+    let (shown, mut showings) = mpsc::channel(LINKS);
+    let mut tasks = JoinSet::new();
+    let mut strangers = Pending::default();
+    let mut known: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        while tasks.try_join_next().is_some() {}
+        tokio::select! {
+            (socket, source) = listener.accept() => {
+                if strangers.make_room(source) {
+                    let (side, shown) = (Arc::clone(&side), shown.clone());
+                    strangers.push(source, tasks.spawn(async move {
+                        if let Ok(Some(socket)) = timeout(HANDSHAKE_TIME, admit(socket, &side)).await
+                        {
+                            let _ = shown.send(socket).await;
+                        }
+                    }));
+                }
+            }
+            Some(socket) = showings.recv() => {
+                known.retain(|one| !one.is_finished());
+                if known.len() >= LINKS {
+                    // The peer's own latest try is its best.
+                    if let Some(oldest) = known.pop_front() {
+                        oldest.abort();
+                    }
+                }
+                let (side, made) = (Arc::clone(&side), made.clone());
+                known.push_back(tasks.spawn(async move {
+                    if let Ok(Some(link)) = timeout(HANDSHAKE_TIME, shake(socket, &side)).await {
+                        let _ = made.send(link).await;
+                    }
+                }));
+            }
+        }
+    }
+}
+
+/// Reads message 0, and answers a true one with this side's.
+async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
+    match knock(&mut socket).await? {
+        Opening::Link(token) if side.take(token) => {
+            socket.set_nodelay(true).ok()?;
+            socket.write_all(&Opening::Link(side.token()).encode()).await.ok()?;
+            Some(socket)
+        }
+        Opening::Link(_) => None,
+        Opening::Code => {
+            // Its code is used: said, or the joiner would take it for a crowd and come again.
+            socket.write_all(&REFUSED).await.ok()?;
+            let _ = socket.shutdown().await;
+            None
+        }
+    }
+}
+
+/// Reads a message 0. Nothing is said before it is whole.
+pub(super) async fn knock(socket: &mut TcpStream) -> Option<Opening> {
+    let mut arrived = Vec::with_capacity(OPENING);
+    loop {
+        if let Some(opening) = Opening::parse(&arrived).ok()? {
+            return Some(opening);
+        }
+        let mut bytes = [0; OPENING];
+        let read = socket.read(bytes.get_mut(arrived.len()..)?).await.ok()?;
+        if read == 0 {
+            return None;
+        }
+        arrived.extend_from_slice(bytes.get(..read)?);
+    }
+}
+
+/// Shakes hands with a peer that has shown its token.
+pub(super) async fn shake(mut socket: TcpStream, side: &Side) -> Option<Made> {
+    let Confirmed { index, linked, keys } = side.handshake(&mut socket).await?;
+    let (socket, path) = prepared(socket).ok()?;
+    Some(Made { index, linked, socket, path, keys })
+}

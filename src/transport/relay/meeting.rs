@@ -1,0 +1,57 @@
+//! One end of a later link, which meets the other at a relay (SPEC 10.2).
+
+use super::host::whole;
+use super::socket::{Heard, Socket};
+use super::{Access, link};
+use crate::failure::Failure;
+use pinhole_protocol::handshake::Frame;
+use pinhole_protocol::rendezvous::{FromRelay, SlotToken, Verb};
+use pinhole_protocol::role::Role;
+
+/// Both ends of a link have come: frames between them pass as they are.
+pub(in crate::transport) struct Meeting(Socket);
+
+impl Meeting {
+    /// Waits at a relay's slot until the other end comes. `None` if the relay ends that.
+    ///
+    /// # Errors
+    /// If the relay cannot be reached, or refuses.
+    pub(in crate::transport) async fn wait(
+        access: &Access,
+        slot: SlotToken,
+        role: Role,
+    ) -> Result<Option<Self>, Failure> {
+        let mut socket = Socket::open(access, &Verb::Link(slot, role)).await?;
+        loop {
+            match socket.hear().await {
+                Heard::Control(FromRelay::Paired) => return Ok(Some(Self(socket))),
+                Heard::Control(_) => {}
+                Heard::Frame(_) | Heard::Ended(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// Sends a handshake message; `None` if the connection has ended.
+    pub(in crate::transport) async fn send(&mut self, message: Vec<u8>) -> Option<()> {
+        self.0.send(message).await.ok()
+    }
+
+    /// Waits for a handshake message; `None` if the connection has ended, or it is none.
+    pub(in crate::transport) async fn receive(&mut self) -> Option<Frame> {
+        loop {
+            match self.0.hear().await {
+                Heard::Frame(bytes) => return whole(&bytes),
+                Heard::Control(_) => {}
+                Heard::Ended(_) => return None,
+            }
+        }
+    }
+
+    /// The near end of the link, once its handshake is confirmed.
+    ///
+    /// # Errors
+    /// The operating system's, if it cannot be had.
+    pub(in crate::transport) fn into_stream(self) -> Result<socket2::Socket, Failure> {
+        link::start(self.0)
+    }
+}

@@ -1,0 +1,115 @@
+//! Strangers at the listener of a channel, whose code is used: they find nothing, and keep nobody
+//! out (SPEC 3.7 to 3.9).
+
+use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::{Machine, Running};
+use crate::peer::dial_from;
+use pinhole_protocol::handshake::REFUSED;
+use pinhole_protocol::rendezvous::{OPENING, Opening, SlotToken};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::{Arc, Mutex};
+
+/// A channel over a wire, which notes what its joiner says first on each connection.
+fn channel(here: &Machine, there: &Machine) -> (Running, Running, Wire, Openings, String) {
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    let port: u16 = code[..4].parse().unwrap();
+    let openings = Openings::default();
+    let noted = Arc::clone(&openings);
+    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port), move |connection, way, bytes| {
+        let mut noted = noted.lock().unwrap();
+        while noted.len() <= connection {
+            noted.push(Vec::new());
+        }
+        if way == Way::ToServer && noted[connection].len() < OPENING {
+            noted[connection].extend_from_slice(bytes);
+        }
+    });
+    let mut peer = there.start(["connect", &format!("{code}@127.0.0.1:{}", wire.port())]);
+    for side in [&mut host, &mut peer] {
+        side.until("status", "connected");
+    }
+    (host, peer, wire, openings, code)
+}
+
+type Openings = Arc<Mutex<Vec<Vec<u8>>>>;
+
+/// Everything that the listener says to an opening, until it closes.
+fn heard(mut socket: TcpStream, opening: &[u8]) -> Vec<u8> {
+    let mut heard = Vec::new();
+    // It may have closed before it has read all.
+    let _ = socket.write_all(opening).and_then(|()| socket.read_to_end(&mut heard));
+    heard
+}
+
+#[test]
+fn a_used_code_is_refused_at_once_and_a_token_that_is_not_true_without_a_word() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, _peer, wire, openings, code) = channel(&here, &there);
+    let port: u16 = code[..4].parse().unwrap();
+    let dial = || dial_from(9, port).unwrap();
+    assert_eq!(heard(dial(), &Opening::Code.encode()), REFUSED);
+    let late = Machine::new().run(["take", &code]).expect(3);
+    assert_eq!(late.failure()["error"], "code-unavailable");
+    let guessed = Opening::Link(SlotToken::new([7; 16])).encode();
+    assert!(heard(dial(), &guessed).is_empty());
+    // One that was true is taken once.
+    wire.all().cut();
+    wire.wait_connections(2);
+    there.run(["send", &code, "again"]).expect(0);
+    host.until("text", "");
+    let replayed = openings.lock().unwrap()[1][..OPENING].to_vec();
+    assert!(matches!(Opening::parse(&replayed), Ok(Some(Opening::Link(_)))));
+    assert!(heard(dial(), &replayed).is_empty());
+}
+
+#[test]
+fn strangers_on_all_places_keep_nobody_out() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, mut peer, wire, _, code) = channel(&here, &there);
+    let port: u16 = code[..4].parse().unwrap();
+    wire.refuse();
+    wire.all().cut();
+    for side in [&mut host, &mut peer] {
+        side.until("status", "reconnecting");
+    }
+    // They say half of a message 0 each, and hold on.
+    let crowd: Vec<_> = (0..64)
+        .map(|stranger| {
+            let mut socket = dial_from(20 + stranger, port).unwrap();
+            let _ = socket.write_all(&Opening::Link(SlotToken::new([1; 16])).encode()[..12]);
+            socket
+        })
+        .collect();
+    wire.accept();
+    peer.until("status", "reconnected");
+    there.run(["send", &code, "here"]).expect(0);
+    assert_eq!(host.until("text", "")["body"], "here");
+    drop(crowd);
+}
+
+#[test]
+fn a_message_0_that_is_answered_by_somebody_else_gets_no_more() {
+    let (here, there) = (Machine::new(), Machine::new());
+    let (mut host, mut peer, wire, openings, code) = channel(&here, &there);
+    // Whoever stands in the way sends the joiner's own token back to it, and anything after.
+    wire.all().set(Fault::Stall(Way::ToServer, 0));
+    let mirror = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    wire.lead_to(mirror.local_addr().unwrap());
+    wire.all().lift(Fault::Stall(Way::ToServer, 0));
+    wire.all().cut();
+    let (mut dialled, _) = mirror.accept().unwrap();
+    let mut token = [0; OPENING];
+    dialled.read_exact(&mut token).unwrap();
+    dialled.write_all(&token).unwrap();
+    let mut rest = Vec::new();
+    let _ = dialled.read_to_end(&mut rest);
+    assert!(rest.is_empty(), "{rest:?}");
+    drop(mirror);
+    wire.lead_to((Ipv4Addr::LOCALHOST, code[..4].parse::<u16>().unwrap()));
+    there.run(["send", &code, "here"]).expect(0);
+    assert_eq!(host.until("text", "")["body"], "here");
+    peer.until("delivered", "");
+    assert!(openings.lock().unwrap().len() >= 3);
+}

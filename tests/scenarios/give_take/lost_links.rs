@@ -1,0 +1,218 @@
+//! Connections that are lost under a transfer, which goes on over the next: everything arrives once,
+//! and both sides say what happened.
+
+use crate::harness::content::{digest_at, names, pour};
+use crate::harness::relay::Relay;
+use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::{Ended, Machine, Running};
+use rustix::process::Signal;
+use std::fs::File;
+use std::net::Ipv4Addr;
+
+/// A file that is given, and the code by which it is taken over a wire.
+struct Given {
+    here: Machine,
+    giver: Running,
+    wire: Wire,
+    code: String,
+    digest: String,
+}
+
+/// Gives a file of this size directly, and puts a wire before its port.
+fn given(size: u64) -> Given {
+    let here = Machine::new();
+    pour(File::create(here.path("file")).unwrap(), size);
+    let digest = digest_at(here.path("file"));
+    let mut giver = here.start(["give", "file"]);
+    let code = giver.code();
+    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+    let code = format!("{code}@127.0.0.1:{}", wire.port());
+    Given { here, giver, wire, code, digest }
+}
+
+impl Given {
+    /// Takes it: both sides end well, and it is there as it was. Returns both sides' lines.
+    #[track_caller]
+    fn taken(self) -> [Ended; 2] {
+        let there = Machine::new();
+        let taker = there.start(["take", &self.code, "-o", "."]).end().expect(0);
+        let giver = self.giver.end().expect(0);
+        assert_eq!(names(there.dir()), ["file"]);
+        assert_eq!(digest_at(there.path("file")), self.digest);
+        drop(self.here);
+        [giver, taker]
+    }
+}
+
+/// The words of a side's events.
+fn events(side: &Ended) -> Vec<String> {
+    side.all("status").iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_transfer_goes_on_after_each_of_ten_cuts() {
+    const SIZE: u64 = 64 << 20;
+    let given = given(SIZE);
+    for connection in 0..10 {
+        // Each at another place in a record.
+        let at = SIZE / 12 + 7_919 * connection as u64;
+        given.wire.only(connection).set(Fault::Cut(Way::ToClient, at));
+    }
+    let ended = given.taken();
+    // Each was back before anybody had to be told.
+    for side in &ended {
+        let events = events(side);
+        assert_eq!(events.last().map(String::as_str), Some("closed"), "{events:?}");
+    }
+}
+
+#[test]
+fn a_reset_or_half_closed_connection_is_made_again() {
+    const SIZE: u64 = 8 << 20;
+    for fault in [
+        Fault::Reset(Way::ToClient, SIZE / 2),
+        Fault::HalfClose(Way::ToClient, SIZE / 2),
+        Fault::HalfClose(Way::ToServer, 1_000),
+        Fault::Cut(Way::ToServer, 1_500),
+    ] {
+        let given = given(SIZE);
+        given.wire.only(0).set(fault);
+        given.taken();
+    }
+}
+
+#[test]
+fn a_connection_that_is_dead_in_one_direction_is_replaced() {
+    for way in [Way::ToClient, Way::ToServer] {
+        let given = given(16 << 20);
+        given.wire.only(0).set(Fault::Lose(way, 2_000));
+        let wire = &given.wire;
+        assert_eq!(wire.connections(), 0);
+        let [giver, taker] = given.taken();
+        let said = [events(&giver), events(&taker)].concat();
+        assert!(said.iter().any(|event| event == "stalled"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_changed_record_ends_its_connection_and_not_the_transfer() {
+    for way in [Way::ToClient, Way::ToServer] {
+        let given = given(4 << 20);
+        given.wire.only(0).set(Fault::Flip(way, if way == Way::ToClient { 1 << 20 } else { 900 }));
+        let [giver, taker] = given.taken();
+        let deceived = if way == Way::ToClient { taker } else { giver };
+        let tampered: Vec<_> = deceived
+            .all("status")
+            .into_iter()
+            .filter(|line| line["event"] == "tampered")
+            .map(|line| line["path"].clone())
+            .collect();
+        assert_eq!(tampered, ["loopback"]);
+    }
+}
+
+#[test]
+fn eight_changed_connections_in_a_row_are_tampering() {
+    let given = given(4 << 20);
+    // The first records of each are changed, so that nothing ever comes of one.
+    given.wire.only(0).set(Fault::Flip(Way::ToClient, 1 << 20));
+    for connection in 1..9 {
+        given.wire.only(connection).set(Fault::Flip(Way::ToClient, 300));
+    }
+    let there = Machine::new();
+    let taker = there.start(["take", &given.code, "-o", "."]).end();
+    let exit = taker.status.code();
+    if exit == Some(0) {
+        // What was changed was a handshake, which is no link.
+        assert_eq!(digest_at(there.path("file")), given.digest);
+        given.giver.end().expect(0);
+    } else {
+        assert_eq!((exit, &taker.failure()["error"]), (Some(7), &"tampered".into()));
+        assert!(names(there.dir()).is_empty());
+        given.giver.signal(Signal::INT);
+    }
+}
+
+#[test]
+fn a_lost_side_is_looked_for_until_the_user_ends_it() {
+    let given = given(64 << 20);
+    given.wire.only(0).set(Fault::Cut(Way::ToClient, 1 << 20));
+    let there = Machine::new();
+    let mut taker = there.start(["take", &given.code, "-o", "."]);
+    given.wire.only(0).wait_bytes(Way::ToClient, 1 << 19);
+    given.wire.refuse();
+    let mut giver = given.giver;
+    for side in [&mut giver, &mut taker] {
+        side.until("status", "reconnecting");
+    }
+    for side in [giver, taker] {
+        side.signal(Signal::INT);
+        assert_eq!(side.end().expect(130).failure()["error"], "interrupted");
+    }
+    assert!(names(there.dir()).is_empty());
+}
+
+#[test]
+fn a_transfer_goes_on_when_the_way_is_back() {
+    let given = given(64 << 20);
+    given.wire.only(0).set(Fault::Cut(Way::ToClient, 1 << 20));
+    let there = Machine::new();
+    let mut taker = there.start(["take", &given.code, "-o", "."]);
+    given.wire.only(0).wait_bytes(Way::ToClient, 1 << 19);
+    given.wire.refuse();
+    let mut giver = given.giver;
+    for side in [&mut giver, &mut taker] {
+        side.until("status", "reconnecting");
+    }
+    given.wire.accept();
+    for side in [&mut giver, &mut taker] {
+        assert_eq!(side.until("status", "reconnected")["path"], "loopback");
+    }
+    giver.end().expect(0);
+    taker.end().expect(0);
+    assert_eq!(digest_at(there.path("file")), given.digest);
+}
+
+#[test]
+fn through_a_relay_both_sides_find_each_other_again() {
+    const SIZE: u64 = 32 << 20;
+    for of_giver in [false, true] {
+        let relay = Relay::start();
+        let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+        let (broken, sound) = (wire.url(), relay.url());
+        let (here, there) = (Machine::new(), Machine::new());
+        pour(File::create(here.path("file")).unwrap(), SIZE);
+        let [givers, takers] = if of_giver { [&broken, &sound] } else { [&sound, &broken] };
+        let way = if of_giver { Way::ToServer } else { Way::ToClient };
+        for connection in 0..5 {
+            wire.only(connection).set(Fault::Cut(way, SIZE / 7));
+        }
+        let mut giver = here.start(["give", "file", "--relay", givers]);
+        let code = giver.code();
+        there.run(["take", &code, "-o", ".", "--relay", takers]).expect(0);
+        giver.end().expect(0);
+        assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+        assert!(wire.connections() >= 6, "{}", wire.connections());
+    }
+}
+
+#[test]
+fn a_relay_that_ends_is_found_again_behind_its_address() {
+    let first = Relay::start();
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, first.port));
+    let (here, there) = (Machine::new(), Machine::new());
+    pour(File::create(here.path("file")).unwrap(), 48 << 20);
+    let relay = ["--relay", &wire.url()];
+    let mut giver = here.start([&["give", "file"], &relay[..]].concat());
+    let code = giver.code();
+    let taker = there.start([&["take", &code, "-o", "."], &relay[..]].concat());
+    wire.only(1).wait_bytes(Way::ToClient, 1 << 20);
+    // Another, which knows nothing of this channel, comes in its place.
+    let second = Relay::start();
+    wire.lead_to((Ipv4Addr::LOCALHOST, second.port));
+    drop(first);
+    taker.end().expect(0);
+    giver.end().expect(0);
+    assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+}
