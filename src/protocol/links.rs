@@ -233,9 +233,10 @@ impl Links {
 
     /// A read on the link has waited this long for a byte.
     pub(crate) fn quiet(&mut self, id: LinkId, waited: Duration, work: bool) -> Silence {
+        let use_time = self.use_time(id);
         let Some(link) = self.get(id) else { return Silence::Fine };
         let (patience, peer_works) = match &link.state {
-            LinkState::Confirmed { .. } | LinkState::Asked { .. } => (use_time(id), false),
+            LinkState::Confirmed { .. } | LinkState::Asked { .. } => (use_time, false),
             LinkState::InUse(pulse) if pulse.peer_works => (SILENCE_FAST, true),
             LinkState::InUse(_) => (SILENCE_SLOW, false),
             LinkState::Cut { .. } => return Silence::Fine,
@@ -256,11 +257,20 @@ impl Links {
     pub(crate) fn use_due(&self) -> Option<(LinkId, Instant)> {
         let due = |(id, link): (&LinkId, &Link)| match link.state {
             LinkState::Confirmed { since } | LinkState::Asked { since } => {
-                Some((*id, since.after(use_time(*id))))
+                Some((*id, since.after(self.use_time(*id))))
             }
             LinkState::InUse(_) | LinkState::Cut { .. } => None,
         };
         self.table.iter().filter_map(due).min_by_key(|(_, due)| *due)
+    }
+
+    /// Time from a link's confirmation to its use (SPEC 6.2): long on the code's while it is alone.
+    fn use_time(&self, id: LinkId) -> Duration {
+        let waits = |link: &Link| {
+            matches!(link.state, LinkState::Confirmed { .. } | LinkState::Asked { .. })
+        };
+        let alone = || !self.table.iter().any(|(other, link)| *other != id && waits(link));
+        if id == LinkId::CODE && alone() { FIRST_RECORD_TIME } else { LINK_USE_TIME }
     }
 
     /// Takes the link on which a heartbeat is due: in time, or at once when work begins.
@@ -289,11 +299,6 @@ impl LinkState {
     const fn was_used(&self) -> bool {
         matches!(self, Self::InUse(_) | Self::Cut { used: true })
     }
-}
-
-/// Time from a link's confirmation to its use (SPEC 6.2, 6.4).
-const fn use_time(id: LinkId) -> Duration {
-    if id.0 == LinkId::CODE.0 { FIRST_RECORD_TIME } else { LINK_USE_TIME }
 }
 
 impl Pulse {
@@ -391,14 +396,29 @@ mod tests {
     fn a_link_has_its_time_to_come_into_use() {
         let mut links = Links::new();
         assert!(links.add(at(1), LinkId::CODE) && links.add(at(2), LinkId(7)));
-        assert_eq!((links.use_due(), links.beat_due(false)), (Some((LinkId(7), at(7))), None));
-        assert_eq!(links.quiet(LinkId(7), Duration::from_secs(5), false), Silence::Dead);
+        assert_eq!(links.quiet(LinkId(7), LINK_USE_TIME, false), Silence::Dead);
+        assert_eq!(
+            (links.lost(LinkId::CODE), links.use_due()),
+            (Some(false), Some((LinkId(7), at(7))))
+        );
+        assert!(links.lost(LinkId(7)) == Some(false) && links.add(at(1), LinkId::CODE));
         assert_eq!(links.quiet(LinkId::CODE, Duration::from_secs(39), false), Silence::Fine);
-        assert_eq!(links.lost(LinkId(7)), Some(false));
-        assert_eq!(links.use_due(), Some((LinkId::CODE, at(41))));
+        assert_eq!((links.use_due(), links.beat_due(false)), (Some((LinkId::CODE, at(41))), None));
         links.put_in_use(LinkId::CODE);
         assert_eq!((links.use_due(), links.beat_due(false)), (None, Some(at(26))));
         assert_eq!((links.lost(LinkId::CODE), links.lost(LinkId::CODE)), (Some(true), None));
+    }
+
+    #[test]
+    fn the_codes_link_has_its_long_time_only_while_there_is_no_other() {
+        let mut links = Links::new();
+        assert!(links.add(at(1), LinkId::CODE) && links.ask() == Some(LinkId::CODE));
+        assert_eq!(links.use_due(), Some((LinkId::CODE, at(41))));
+        assert!(links.add(at(20), LinkId(1)));
+        assert_eq!(links.use_due(), Some((LinkId::CODE, at(6))));
+        assert_eq!(links.quiet(LinkId::CODE, LINK_USE_TIME, false), Silence::Dead);
+        assert!(links.cut(LinkId::CODE) && links.ask() == Some(LinkId(1)));
+        assert_eq!(links.use_due(), Some((LinkId(1), at(25))));
     }
 
     #[test]
