@@ -190,6 +190,19 @@ fn whichever_link_is_used_first_opens_the_commitment_and_no_other() {
 }
 
 #[test]
+fn a_link_whose_time_is_over_is_not_asked_before_it_is_given_up() {
+    let mut host = conversation(Role::Host, false);
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
+    let up = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    assert_eq!((&up.cut[..], up.control.is_empty()), (&[LinkId::CODE][..], true));
+    // The machine sleeps before it takes in what it has read of the one before.
+    let wakes = NOW.after(crate::limits::LINK_USE_TIME);
+    let down = host.handle(wakes, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
+    assert_eq!((&down.cut[..], down.control.is_empty()), (&[LinkId(1)][..], true));
+}
+
+#[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
     let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });

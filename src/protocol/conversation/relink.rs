@@ -133,7 +133,6 @@ impl Conversation {
             if let Some(used) = self.links.in_use() {
                 self.cut(used, actions);
             }
-            self.ask(actions);
         }
     }
 
@@ -257,9 +256,7 @@ impl Conversation {
             self.between.greeting = None;
         }
         self.lose(self.links.in_use().is_none());
-        self.begin_use(actions)?;
-        self.ask(actions);
-        Ok(())
+        self.begin_use(actions)
     }
 
     /// A link has waited in a read for longer than it may, or has not come into use in its time.
