@@ -203,6 +203,20 @@ fn a_link_whose_time_is_over_is_not_asked_before_it_is_given_up() {
 }
 
 #[test]
+fn a_link_that_was_given_up_meanwhile_is_not_answered() {
+    let mut joiner = conversation(Role::Joiner, false);
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let asked = told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW)));
+    assert_eq!((&asked.cut[..], asked.control.is_empty()), (&[LinkId::CODE][..], true));
+    let late = NOW.after(crate::limits::LINK_USE_TIME);
+    assert_eq!(joiner.handle(late, Input::Tick).cut, [LinkId(1)]);
+    let down = joiner.handle(late, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
+    assert!(down.control.is_empty() && joiner.needs_link());
+}
+
+#[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
     let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });

@@ -211,6 +211,7 @@ impl Conversation {
         if self.links.cut(link) {
             actions.cut.push(link);
         }
+        self.between.greeting.take_if(|(greeted, _)| *greeted == link);
         self.lose(self.links.in_use().is_none());
     }
 
@@ -252,9 +253,7 @@ impl Conversation {
             self.end(outcome, actions);
             return Ok(());
         }
-        if self.between.greeting.as_ref().is_some_and(|(greeted, _)| *greeted == link) {
-            self.between.greeting = None;
-        }
+        self.between.greeting.take_if(|(greeted, _)| *greeted == link);
         self.lose(self.links.in_use().is_none());
         self.begin_use(actions)
     }
