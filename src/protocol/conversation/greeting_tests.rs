@@ -217,6 +217,23 @@ fn a_link_that_was_given_up_meanwhile_is_not_answered() {
 }
 
 #[test]
+fn a_goodbye_that_is_heard_late_has_all_the_time_for_its_answer() {
+    let mut host = conversation(Role::Host, false);
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
+    assert!(matches!(messages(&host.handle(NOW, Input::Leave))[..], [Message::Leave { .. }]));
+    let _ = host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
+    let seconds = |count| NOW.after(core::time::Duration::from_secs(count));
+    let _ = host.handle(seconds(20), Input::LinkUp { link: LinkId(1), linked: false });
+    let using = encoded(&Control::Using(greeting(1, WINDOW)), 0);
+    let heard = host.handle(seconds(20), Input::Control(LinkId(1), &using));
+    assert!(!host.phase.is_over() && heard.wake_at == Some(seconds(25)), "{:?}", heard.wake_at);
+    assert!(host.handle(seconds(24), Input::Tick).events.is_empty());
+    let ended = host.handle(seconds(25), Input::Tick);
+    assert!(matches!(ended.events[..], [Event::Over(Outcome::Done)]), "{:?}", ended.events);
+}
+
+#[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
     let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });

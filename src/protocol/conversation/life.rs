@@ -53,24 +53,29 @@ impl Conversation {
     fn go(&mut self, actions: &mut Actions) {
         let Phase::Leaving { goodbye, peer_left } = self.phase else { return };
         let busy = self.has_unfinished() || !self.theirs.is_empty();
-        let (number, since) = match goodbye {
+        let goodbye = match goodbye {
             None if busy || !self.messages.all_acknowledged() => return,
             None => {
                 let number = self.messages.next_number();
                 self.messages.send(Message::Leave { reason: Reason::Done });
-                (number, self.now)
+                Goodbye { number, heard: false, since: self.now }
             }
             // Something of the peer's has crossed our goodbye: it is finished first.
-            Some(Goodbye { number, .. }) if !self.theirs.is_empty() => (number, self.now),
-            Some(Goodbye { number, .. }) => {
-                let heard = self.messages.has(number) && peer_left;
-                if heard || self.is_due(Timer::GoodbyeUnanswered) {
-                    self.end(Outcome::Done, actions);
+            Some(goodbye) if !self.theirs.is_empty() => Goodbye { since: self.now, ..goodbye },
+            Some(goodbye) => {
+                let heard = self.messages.has(goodbye.number);
+                let waited = heard == goodbye.heard;
+                if (heard && peer_left) || (waited && self.is_due(Timer::GoodbyeUnanswered)) {
+                    return self.end(Outcome::Done, actions);
                 }
-                return;
+                if waited {
+                    return;
+                }
+                // However long it took to be heard, its answer has all of its time.
+                Goodbye { heard, since: self.now, ..goodbye }
             }
         };
-        self.phase = Phase::Leaving { goodbye: Some(Goodbye { number, since }), peer_left };
+        self.phase = Phase::Leaving { goodbye: Some(goodbye), peer_left };
     }
 
     /// Time that the channel still lasts if nothing is said.

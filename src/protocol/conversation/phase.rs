@@ -32,7 +32,9 @@ pub(super) enum Phase {
 pub(super) struct Goodbye {
     /// Its message number.
     pub(super) number: u64,
-    /// The moment since which nothing but the peer's answer is missing.
+    /// The peer has acknowledged it.
+    pub(super) heard: bool,
+    /// The moment since which nothing but that, and then the peer's answer, is missing.
     pub(super) since: Instant,
 }
 
@@ -101,7 +103,7 @@ impl Phase {
 mod tests {
     use super::*;
 
-    const GOODBYE: Goodbye = Goodbye { number: 3, since: Instant::from_millis(5) };
+    const GOODBYE: Goodbye = Goodbye { number: 3, heard: false, since: Instant::from_millis(5) };
 
     #[test]
     fn a_side_that_is_asked_to_leave_before_it_is_greeted_leaves_once_it_is() {

@@ -103,7 +103,7 @@ impl Conversation {
             Timer::GoodbyeUnanswered => {
                 self.phase.goodbye().map(|goodbye| {
                     // A link that lost it is made again.
-                    let heard = !self.setup.resuming || self.messages.has(goodbye.number);
+                    let heard = !self.setup.resuming || goodbye.heard;
                     let patience = if heard { LEAVE_PATIENCE } else { LINK_PATIENCE };
                     goodbye.since.after(patience)
                 })
