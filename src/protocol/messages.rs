@@ -50,8 +50,9 @@ pub(crate) struct Messages {
     ready: VecDeque<Message>,
     /// Texts and secrets among them, which also wait for the window.
     waiting: VecDeque<Message>,
-    /// Names of those that no link has whole.
+    /// Names of those that no link has whole, and of those that the link in use has not.
     unsaid: BTreeSet<Key>,
+    unrepeated: BTreeSet<Key>,
     /// Body bytes sent, and how many the peer allows, since the beginning.
     sent: u64,
     allowed: u64,
@@ -74,6 +75,7 @@ impl Messages {
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             unsaid: BTreeSet::new(),
+            unrepeated: BTreeSet::new(),
             sent: 0,
             allowed: WINDOW,
             expected: 0,
@@ -104,6 +106,7 @@ impl Messages {
         if last {
             if let Some(key) = message.key {
                 self.unsaid.remove(&key);
+                self.unrepeated.remove(&key);
             }
             self.said = self.said.max(number.saturating_add(1));
             (self.place, self.offset) = (self.place.saturating_add(1), 0);
@@ -139,8 +142,9 @@ impl Messages {
     }
 
     /// A new link gets everything unacknowledged from its first piece.
-    pub(crate) const fn again(&mut self) {
+    pub(crate) fn again(&mut self) {
         (self.place, self.offset) = (0, 0);
+        self.unrepeated = self.unacknowledged.iter().filter_map(|message| message.key).collect();
     }
 
     /// True while a text, secret or offer of ours waits for a link or for the window: the peer
@@ -149,9 +153,19 @@ impl Messages {
         self.unsaid.contains(&Key::Item(item))
     }
 
-    /// True while the acceptance of the peer's offer waits for a link.
-    pub(crate) fn is_acceptance_unsaid(&self, item: ItemId) -> bool {
-        self.unsaid.contains(&Key::Accept(item))
+    /// True while a text, secret or offer of ours waits for the link in use: state of it that goes
+    /// there now would mean nothing to the peer.
+    pub(crate) fn is_on_its_way(&self, item: ItemId) -> bool {
+        self.waits(Key::Item(item))
+    }
+
+    /// As [`Messages::is_on_its_way`], for the acceptance of the peer's offer.
+    pub(crate) fn is_acceptance_on_its_way(&self, item: ItemId) -> bool {
+        self.waits(Key::Accept(item))
+    }
+
+    fn waits(&self, key: Key) -> bool {
+        self.unsaid.contains(&key) || self.unrepeated.contains(&key)
     }
 
     /// Takes back what no link has begun of our item; true if that is all there is of it, so that
@@ -193,7 +207,10 @@ impl Messages {
         }
         let is_news = self.first() < next;
         while self.first() < next {
-            self.unacknowledged.pop_front();
+            let message = self.unacknowledged.pop_front();
+            if let Some(key) = message.and_then(|message| message.key) {
+                self.unrepeated.remove(&key);
+            }
             match self.place.checked_sub(1) {
                 Some(place) => self.place = place,
                 // A link before this one has brought it.

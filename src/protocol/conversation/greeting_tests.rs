@@ -233,6 +233,65 @@ fn a_goodbye_that_is_heard_late_has_all_the_time_for_its_answer() {
     assert!(matches!(ended.events[..], [Event::Over(Outcome::Done)]), "{:?}", ended.events);
 }
 
+/// A link of this index takes the place of the one before, which has lost all.
+fn relinked(host: &mut Conversation, before: LinkId, next: u64) -> Vec<Control> {
+    let _ = host.handle(NOW, Input::LinkDown(before, LinkEnd::Closed));
+    let link = LinkId(before.0 + 1);
+    let _ = host.handle(NOW, Input::LinkUp { link, linked: false });
+    let used = told(host, link, &Control::Using(greeting(next, WINDOW)));
+    controls(&settled(host, used))
+}
+
+#[test]
+fn a_count_is_said_again_on_a_new_link_and_after_its_offer() {
+    let mut host = conversation(Role::Host, false);
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
+    let transfer = host.next_item();
+    let items = vec![Item {
+        name: PeerText::new("logs".into()),
+        kind: ItemKind::Folder,
+        size: None,
+        exact: None,
+    }];
+    let offer =
+        Offer { item: transfer, items, bytes: 0, entries: 0, counted: false, allocated: None };
+    let _ = host.handle(NOW, Input::Offer(offer));
+    let count = Input::Counted { transfer, bytes: 7, entries: 2, counted: true };
+    assert!(matches!(controls(&host.handle(NOW, count))[..], [Control::Counted { .. }]));
+    let place = |said: &[Control], what: fn(&Control) -> bool| said.iter().position(what);
+    for next in [0, 1] {
+        let said = relinked(&mut host, LinkId(next), u64::from(next));
+        let offered = place(&said, |control| matches!(control, Control::Fragment { .. }));
+        let counted = place(&said, |control| matches!(control, Control::Counted { bytes: 7, .. }));
+        assert!(counted.is_some() && offered < counted, "{said:?}");
+    }
+}
+
+#[test]
+fn credit_is_said_after_its_acceptance_on_every_link() {
+    let mut host = conversation(Role::Host, false);
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
+    let items = vec![Item {
+        name: PeerText::new("logs".into()),
+        kind: ItemKind::Folder,
+        size: None,
+        exact: None,
+    }];
+    let item = ItemId(1);
+    let offer = Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None };
+    let bytes = encoded(&Message::Offer(offer), 0).to_vec().into();
+    let _ = told(&mut host, LinkId::CODE, &Control::Fragment { number: 0, last: true, bytes });
+    let _ = host.handle(NOW, Input::Accept(item));
+    for next in [0, 1] {
+        let said = relinked(&mut host, LinkId(next), u64::from(next));
+        let accepted = said.iter().position(|c| matches!(c, Control::Fragment { .. }));
+        let credit = said.iter().position(|c| matches!(c, Control::Credit { .. }));
+        assert!(credit.is_some() && accepted < credit, "{said:?}");
+    }
+}
+
 #[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);

@@ -20,6 +20,16 @@ impl Held {
         self.theirs.iter().position(|event| about(event) == Some(item))
     }
 
+    /// True if something of ours is not sent.
+    pub(super) fn holds(&self, item: ItemId) -> bool {
+        self.ours.iter().any(|message| concerns(message, item))
+    }
+
+    /// Drops something of ours.
+    pub(super) fn take_back(&mut self, item: ItemId) {
+        self.ours.retain(|message| !concerns(message, item));
+    }
+
     /// Drops all that is the peer's, and says what that was.
     pub(super) fn forget_theirs(&mut self) -> BTreeSet<ItemId> {
         core::mem::take(&mut self.theirs).iter().filter_map(about).collect()
@@ -33,6 +43,14 @@ const fn about(event: &Event) -> Option<ItemId> {
             Some(*item)
         }
         _ => None,
+    }
+}
+
+fn concerns(message: &Message, what: ItemId) -> bool {
+    match message {
+        Message::Text { item, .. } | Message::Secret { item, .. } => *item == what,
+        Message::Offer(offer) => offer.item == what,
+        _ => false,
     }
 }
 

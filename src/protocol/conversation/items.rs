@@ -231,7 +231,7 @@ impl Conversation {
             actions.events.push(Event::Failed(item, reason));
         } else if self.ours.remove(&item).is_some() {
             if let Some(held) = &mut self.unverified {
-                held.ours.retain(|message| !concerns(message, item));
+                held.take_back(item);
             }
             if !self.messages.withdraw(item) {
                 self.messages.send(Message::Cancel { item, reason });
@@ -256,10 +256,7 @@ impl Conversation {
     /// True if something of ours has not been sent to the peer, so that its words about it are a
     /// guess at the number: they could take what `--verify` holds back.
     pub(super) fn unsaid(&self, item: ItemId) -> bool {
-        let held = self
-            .unverified
-            .as_ref()
-            .is_some_and(|held| held.ours.iter().any(|message| concerns(message, item)));
+        let held = self.unverified.as_ref().is_some_and(|held| held.holds(item));
         held || self.messages.is_unsaid(item)
     }
 
@@ -341,13 +338,5 @@ impl Conversation {
                 IncomingNews::Whole(whole) => Event::Whole(item, whole),
             });
         }
-    }
-}
-
-fn concerns(message: &Message, what: ItemId) -> bool {
-    match message {
-        Message::Text { item, .. } | Message::Secret { item, .. } => *item == what,
-        Message::Offer(offer) => offer.item == what,
-        _ => false,
     }
 }

@@ -13,12 +13,22 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub(super) struct Changed {
     /// The number of the message expected next, or the window.
     pub(super) received: bool,
-    /// Transfers of ours that were counted further: bytes, entries, and whether that is all.
-    pub(super) counted: BTreeMap<ItemId, (u64, u32, bool)>,
+    /// Counts of our transfers.
+    pub(super) counted: BTreeMap<ItemId, Count>,
     /// Transfers of the peer's for which there may be more credit.
     pub(super) credit: BTreeSet<ItemId>,
     /// True if the last record for the link was state.
     said: bool,
+}
+
+/// Counted so far of a transfer of ours.
+pub(super) struct Count {
+    pub(super) bytes: u64,
+    pub(super) entries: u32,
+    /// That is all.
+    pub(super) all: bool,
+    /// The link in use has it.
+    pub(super) said: bool,
 }
 
 impl Conversation {
@@ -77,13 +87,15 @@ impl Conversation {
         self.state
             .counted
             .retain(|transfer, _| self.ours.contains_key(transfer) || queued(transfer));
-        let transfer = *self
-            .state
-            .counted
-            .keys()
-            .find(|transfer| self.ours.contains_key(transfer) && !self.unsaid(**transfer))?;
-        let (bytes, entries, counted) = self.state.counted.remove(&transfer)?;
-        Some(Control::Counted { transfer, bytes, entries, counted })
+        let sayable = |(transfer, count): &(&ItemId, &mut Count)| {
+            let held = self.unverified.as_ref().is_some_and(|held| held.holds(**transfer));
+            let known = self.ours.contains_key(transfer) && !held;
+            !count.said && known && !self.messages.is_on_its_way(**transfer)
+        };
+        let (transfer, count) = self.state.counted.iter_mut().find(sayable)?;
+        count.said = true;
+        let (transfer, bytes, entries) = (*transfer, count.bytes, count.entries);
+        Some(Control::Counted { transfer, bytes, entries, counted: count.all })
     }
 
     /// Credit for a transfer of the peer's, which means nothing before its acceptance and is held
@@ -91,7 +103,7 @@ impl Conversation {
     fn next_credit(&mut self) -> Option<Control> {
         self.state.credit.retain(|transfer| self.theirs.contains_key(transfer));
         let sayable = |item: &&ItemId| {
-            self.unverified.is_none() && !self.messages.is_acceptance_unsaid(**item)
+            self.unverified.is_none() && !self.messages.is_acceptance_on_its_way(**item)
         };
         while let Some(item) = self.state.credit.iter().find(sayable).copied() {
             self.state.credit.remove(&item);

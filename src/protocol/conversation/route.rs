@@ -1,5 +1,6 @@
 //! From each input to the part that it concerns.
 
+use super::outbound::Count;
 use super::{
     Actions, Conversation, Event, Input, LinkEnd, Outcome, OwnItem, PeerItem, Role, Words,
 };
@@ -79,7 +80,8 @@ impl Conversation {
                     false
                 };
                 if counted || !unsaid {
-                    self.state.counted.insert(transfer, (bytes, entries, counted));
+                    let count = Count { bytes, entries, all: counted, said: false };
+                    self.state.counted.insert(transfer, count);
                 }
             }
             Input::Part(item, entries) => self.our_part(item, entries, actions),
@@ -290,6 +292,7 @@ impl Conversation {
         }
         // Everything said before there was a link, and all that the old one may have lost.
         self.messages.again();
+        self.state.counted.values_mut().for_each(|count| count.said = false);
         for (item, theirs) in &mut self.theirs {
             if let PeerItem::Transfer(transfer) = theirs {
                 transfer.say_again();
