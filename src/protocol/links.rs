@@ -136,6 +136,11 @@ impl Links {
         matches!(state, Some(LinkState::Confirmed { .. } | LinkState::Asked { .. }))
     }
 
+    /// True if a host waits for `using` on a link.
+    pub(crate) fn is_asked(&self, id: LinkId) -> bool {
+        self.room(id).is_some_and(|link| matches!(link.state, LinkState::Asked { .. }))
+    }
+
     /// True if something that a link brings counts: it is in use, or was until it was cut.
     pub(crate) fn counts(&self, id: LinkId) -> bool {
         self.room(id).is_some_and(|link| link.state.was_used())

@@ -4,6 +4,7 @@ use super::*;
 use crate::limits::{TTL, WINDOW};
 use crate::links::LinkId;
 use crate::messages::Body;
+use crate::violation::Violation;
 use crate::wire::{Control, Greeting, Item, ItemKind, Message, PeerText, Reason, Want, encoded};
 use alloc::vec::Vec;
 use std::vec;
@@ -290,6 +291,29 @@ fn credit_is_said_after_its_acceptance_on_every_link() {
         let credit = said.iter().position(|c| matches!(c, Control::Credit { .. }));
         assert!(credit.is_some() && accepted < credit, "{said:?}");
     }
+}
+
+#[test]
+fn a_greeting_comes_once_and_a_joiners_only_in_answer() {
+    let mut host = conversation(Role::Host, false);
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
+    // Its `use` waits until the link before is gone.
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let unasked = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
+    let over = Outcome::Violated(Violation::NotItsGreeting);
+    assert!(matches!(unasked.events[..], [Event::Over(outcome)] if outcome == over));
+
+    let mut joiner = conversation(Role::Joiner, false);
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    // Its `using` waits for the same.
+    let once = told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW)));
+    assert!(once.control.is_empty() && !joiner.phase.is_over());
+    let twice = told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW)));
+    let over = Outcome::Violated(Violation::SecondGreeting);
+    assert!(matches!(twice.events[..], [Event::Over(outcome)] if outcome == over));
 }
 
 #[test]

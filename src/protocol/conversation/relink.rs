@@ -170,12 +170,16 @@ impl Conversation {
         greeting: Greeting,
         actions: &mut Actions,
     ) -> Result<(), Violation> {
-        if self.links.in_use() == Some(link) {
+        let greeted = self.between.greeting.as_ref().map(|(greeted, _)| *greeted);
+        if self.links.in_use() == Some(link) || greeted == Some(link) {
             return Err(Violation::SecondGreeting);
         }
         if !self.links.awaits_greeting(link) {
             // It is being closed.
             return Ok(());
+        }
+        if self.role == Role::Host && !self.links.is_asked(link) {
+            return Err(Violation::NotItsGreeting);
         }
         actions.cut.extend(self.links.cut_others(link));
         self.lose(self.links.in_use().is_none());
