@@ -317,6 +317,25 @@ fn a_greeting_comes_once_and_a_joiners_only_in_answer() {
 }
 
 #[test]
+fn nothing_is_told_after_the_end_that_a_greeting_brings() {
+    let mut host = Conversation::new(
+        NOW,
+        commitment(Role::Host),
+        Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true, resuming: true },
+    );
+    let item = host.next_item();
+    let _ = host.handle(NOW, Input::Body(item, Body::text(item, "text".into()).unwrap()));
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let quiet = host.handle(NOW, Input::Quiet(LinkId::CODE, crate::limits::STALLED));
+    assert!(matches!(quiet.events[..], [Event::Stalled]));
+    let _ = host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let same = Greeting { want: Some(Want::Give), ..greeting(0, WINDOW) };
+    let over = told(&mut host, LinkId(1), &Control::Using(same));
+    assert!(matches!(over.events[..], [Event::Over(Outcome::SameRole)]), "{:?}", over.events);
+}
+
+#[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
     let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });

@@ -200,6 +200,9 @@ impl Conversation {
             self.hand(link, &Control::Using(answer), actions);
         }
         self.greeted(&greeting, actions)?;
+        if self.phase.is_over() {
+            return Ok(());
+        }
         self.between.lost = None;
         if core::mem::take(&mut self.between.told) {
             actions.events.push(Event::Reconnected(link));
