@@ -336,6 +336,15 @@ fn nothing_is_told_after_the_end_that_a_greeting_brings() {
 }
 
 #[test]
+fn a_joiner_takes_a_link_that_the_host_alone_needs() {
+    let mut joiner = conversation(Role::Joiner, false);
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
+    let up = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: true });
+    assert!(up.cut.is_empty());
+}
+
+#[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
     let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });

@@ -34,7 +34,7 @@ pub enum Input<'a> {
     LinkUp {
         /// Its index, which no other has had.
         link: LinkId,
-        /// The peer, a joiner, has said that it still has a working one.
+        /// The joiner has said that it still has a working one.
         linked: bool,
     },
     /// A link ended: nothing more will be read from it, and all that was has been told.

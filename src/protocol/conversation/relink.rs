@@ -122,8 +122,9 @@ impl Conversation {
     }
 
     pub(super) fn link_up(&mut self, link: LinkId, linked: bool, actions: &mut Actions) {
-        let wanted =
-            link == LinkId::CODE || (self.setup.resuming && !(linked && self.links.works()));
+        // The host alone judges: a joiner may see one as working on which the host hears nothing.
+        let needless = self.role == Role::Host && linked && self.links.works();
+        let wanted = link == LinkId::CODE || (self.setup.resuming && !needless);
         if !wanted || !self.links.add(self.now, link) {
             actions.cut.push(link);
             return;
