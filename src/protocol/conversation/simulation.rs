@@ -1,5 +1,6 @@
 //! Two conversations on a pretend network with a pretend clock: whole channels in microseconds.
 
+mod storm;
 mod tests;
 
 use super::greeting_tests::commitment;

@@ -1,0 +1,153 @@
+//! Storms of one gust, under a calm sky: a link lost at one moment, and made again at another.
+
+use super::*;
+use crate::limits::TAMPERED_LINKS;
+
+const CODE: LinkId = LinkId::CODE;
+
+impl Storm {
+    fn over(&self) -> [Option<Outcome>; 2] {
+        [0, 1].map(|side| self.parties[side].over)
+    }
+
+    /// Link and way of all that is left at a side.
+    fn up(&self, side: usize) -> Vec<LinkId> {
+        let up =
+            |(link, wire): (&LinkId, &Wire)| (wire.ends[side].stand == Stand::Up).then_some(*link);
+        self.wires.iter().filter_map(up).collect()
+    }
+
+    fn lost_at_once(&mut self, link: LinkId) {
+        self.lose(link, Loss::Noticed([0, 0]));
+        self.run(0);
+    }
+
+    /// A giver that gives a text and a file, and leaves once both are delivered.
+    fn gives(&mut self) {
+        self.text(0, 5);
+        self.offer(0, &[100_000], 1, false);
+        self.tell(0, Input::Leave);
+    }
+}
+
+#[test]
+fn each_of_the_last_records_of_a_gift_may_be_lost_with_its_link() {
+    let give = [Want::Give, Want::Take];
+    let sent = {
+        let mut storm = Storm::tidy(give);
+        storm.gives();
+        storm.run(60_000);
+        assert_eq!(storm.over(), [Some(Outcome::Done); 2]);
+        storm.sent
+    };
+    for (side, back) in (0..2).flat_map(|side| (0..8).map(move |back| (side, back))) {
+        for after in [300, 10_000, 25_000, 35_000] {
+            let mut storm = Storm::tidy(give);
+            storm.doomed = Some((side, sent[side] - back));
+            storm.gives();
+            while storm.doomed.is_some() && storm.step(storm.now.after(millis(60_000))) {}
+            storm.run(after);
+            let gone = storm.over();
+            if gone.iter().all(Option::is_none) {
+                storm.made([true, true]);
+            }
+            storm.run(40_000 - after.min(30_000));
+            let what = std::format!("the record {back} before the last of {side}, {after} ms");
+            let (kept, delivered) = storm.model.stand_of(0);
+            match storm.over() {
+                [Some(Outcome::Done), Some(Outcome::Done)] => assert!(delivered, "{what}"),
+                [Some(Outcome::Done), Some(Outcome::Unheard)] => {
+                    assert!(delivered && after > 30_000, "{what}");
+                }
+                // Nobody can tell the giver any more.
+                [None, Some(Outcome::Unheard)] => {
+                    assert!(kept && !delivered && after > 30_000, "{what}");
+                }
+                over => panic!("{what}: {over:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_eighth_tampered_link_in_a_row_ends_it_and_progress_between_them_saves_it() {
+    for progress in [false, true] {
+        let mut storm = Storm::tidy([Want::Both, Want::Both]);
+        storm.text(0, 1);
+        storm.lost_at_once(CODE);
+        for number in 1..=TAMPERED_LINKS {
+            assert_eq!(storm.over(), [None, None]);
+            storm.text(0, 1);
+            let link = storm.made([true, true]);
+            // The greeting arrives, and once a heartbeat and a text behind it.
+            storm.end(1, link).tampered = Some(if progress && number == 4 { 3 } else { 1 });
+            storm.run(1_000);
+            assert_eq!(storm.up(1), []);
+        }
+        assert_eq!(storm.over()[1], (!progress).then_some(Outcome::Tampered));
+    }
+}
+
+#[test]
+fn an_idle_channel_without_a_link_lasts_for_its_time() {
+    let mut storm = Storm::tidy([Want::Both, Want::Both]);
+    storm.lost_at_once(CODE);
+    storm.run(590_000);
+    assert_eq!(storm.over(), [None, None]);
+    assert!(storm.parties.iter().all(|party| party.conversation.needs_link()));
+    storm.made([true, true]);
+    storm.text(0, 3);
+    storm.run(1_000);
+    assert_eq!(storm.model.stand_of(0), (true, true));
+}
+
+#[test]
+fn a_user_hears_of_a_missing_link_after_a_second_and_of_the_next_only_then() {
+    for (outage, told) in [(900, &[][..]), (1_100, &["reconnecting", "reconnected"][..])] {
+        let mut storm = Storm::tidy([Want::Both, Want::Both]);
+        storm.lost_at_once(CODE);
+        storm.run(outage);
+        storm.made([true, true]);
+        storm.run(60);
+        storm.text(1, 3);
+        storm.run(1_000);
+        assert_eq!([0, 1].map(|side| storm.parties[side].told.clone()), [told, told]);
+    }
+}
+
+#[test]
+fn half_a_link_costs_its_five_seconds_and_the_next_is_used() {
+    let mut storm = Storm::tidy([Want::Both, Want::Both]);
+    storm.lost_at_once(CODE);
+    let half = storm.made([true, false]);
+    storm.run(2_000);
+    let next = storm.made([true, true]);
+    storm.text(1, 3);
+    storm.run(2_900);
+    assert_eq!((storm.up(0), storm.parties[0].conversation.is_linked()), (vec![half, next], false));
+    storm.run(1_000);
+    assert_eq!((storm.up(0), storm.up(1)), (vec![next], vec![next]));
+    assert_eq!(storm.model.stand_of(1), (true, true));
+    // The other half of one costs a joiner nothing.
+    let other = storm.made([false, true]);
+    storm.run(4_900);
+    assert_eq!(storm.up(1), [next, other]);
+    storm.run(1_000);
+    assert_eq!((storm.up(1), storm.over()), (vec![next], [None, None]));
+}
+
+#[test]
+fn a_link_that_is_dead_in_one_direction_is_replaced_when_it_is_missed() {
+    for side in 0..2 {
+        let mut storm = Storm::tidy([Want::Both, Want::Both]);
+        storm.lose(CODE, Loss::Deaf(side));
+        storm.text(0, 3);
+        storm.text(1, 3);
+        storm.run(6_000);
+        assert!(storm.parties.iter().any(|party| party.conversation.needs_link()));
+        let next = storm.made([true, true]);
+        storm.run(500);
+        assert_eq!((storm.up(0), storm.up(1)), (vec![next], vec![next]));
+        assert_eq!([storm.model.stand_of(0), storm.model.stand_of(1)], [(true, true); 2]);
+    }
+}

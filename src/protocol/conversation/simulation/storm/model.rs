@@ -1,0 +1,214 @@
+//! The model: what holds of two conversations, whatever becomes of their links.
+
+use super::*;
+use crate::ranges::Ranges;
+
+/// A side's item, as both sides know it.
+#[derive(Default)]
+pub(super) struct Own {
+    text: bool,
+    /// Its bytes, once they are known.
+    bytes: Option<u64>,
+    withdrawn: bool,
+    /// Its result as its sender heard it: true if it is delivered.
+    pub(super) result: Option<bool>,
+    /// The receiver has heard of it, has refused it, has it where it belongs.
+    heard: bool,
+    refused: bool,
+    kept: bool,
+    /// Positions that the receiver has read, and those that are written.
+    read: Ranges,
+    written: Ranges,
+}
+
+/// A link's way at one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Confirmed,
+    Asked,
+    Used,
+    /// Was in use, and is cut: something may still be read from it.
+    Cut,
+    /// Cut before it was in use, or down.
+    Gone,
+}
+
+#[derive(Default)]
+pub(super) struct Model {
+    items: [BTreeMap<ItemId, Own>; 2],
+    links: [BTreeMap<LinkId, Way>; 2],
+    missing: [bool; 2],
+    tampered: [u32; 2],
+    /// The first to end.
+    first: Option<usize>,
+}
+
+impl Model {
+    pub(super) fn count(&self, side: usize) -> u32 {
+        self.items[side].len() as u32
+    }
+
+    /// All of a side's items are where they belong; all of them are known to be.
+    pub(super) fn stand_of(&self, side: usize) -> (bool, bool) {
+        let items = &self.items[side];
+        let delivered = items.values().all(|own| own.result == Some(true));
+        (items.values().all(|own| own.kept), delivered)
+    }
+
+    pub(super) fn has_heard_of(&self, side: usize, item: ItemId) -> bool {
+        self.items[1 - side].get(&item).is_some_and(|own| own.heard)
+    }
+
+    pub(super) fn begins(&mut self, side: usize, item: ItemId, bytes: Option<u64>, text: bool) {
+        self.items[side].insert(item, Own { text, bytes, ..Own::default() });
+    }
+
+    pub(super) fn is_long(&mut self, side: usize, item: ItemId, bytes: u64) {
+        self.own(side, item).bytes = Some(bytes);
+    }
+
+    fn own(&mut self, side: usize, item: ItemId) -> &mut Own {
+        self.items[side].get_mut(&item).unwrap()
+    }
+
+    pub(super) fn up(&mut self, side: usize, link: LinkId) {
+        assert!(self.links[side].insert(link, Way::Confirmed).is_none(), "an index twice");
+    }
+
+    pub(super) fn cuts(&mut self, side: usize, link: LinkId) {
+        let way = self.links[side].get_mut(&link).unwrap();
+        *way = if *way == Way::Used { Way::Cut } else { Way::Gone };
+    }
+
+    pub(super) fn down(&mut self, side: usize, link: LinkId, how: LinkEnd) {
+        self.links[side].insert(link, Way::Gone);
+        self.tampered[side] += u32::from(how == LinkEnd::Tampered);
+    }
+
+    /// Nothing but a greeting is said on a link that is not in use, and no greeting before all is
+    /// read from the one before.
+    pub(super) fn says(&mut self, side: usize, link: LinkId, control: &Control) {
+        let free = !self.links[side].values().any(|way| matches!(way, Way::Used | Way::Cut));
+        let asked = self.links[side].values().any(|way| *way == Way::Asked);
+        let way = self.links[side].get_mut(&link).unwrap();
+        match (control, *way) {
+            (Control::Use(_), Way::Confirmed) if side == 0 && free && !asked => *way = Way::Asked,
+            (Control::Using(_), Way::Asked) if side == 1 && free => *way = Way::Used,
+            (Control::Use(_) | Control::Using(_), _)
+            | (_, Way::Confirmed | Way::Asked | Way::Cut | Way::Gone) => {
+                panic!("{side} says {control:?} on {link:?} that is {way:?}")
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn reads(&mut self, side: usize, link: LinkId, control: &Control) {
+        let way = self.links[side].get_mut(&link).unwrap();
+        match (control, *way) {
+            (Control::Use(_), Way::Confirmed) => *way = Way::Asked,
+            (Control::Using(_), Way::Asked) => *way = Way::Used,
+            _ => {}
+        }
+    }
+
+    pub(super) fn grants(&self, side: usize, link: LinkId) {
+        assert_eq!(self.links[side][&link], Way::Used, "a grant on a link not in use");
+    }
+
+    /// No byte that was read comes again: every record is read whole here, or not at all.
+    pub(super) fn arrives(&mut self, side: usize, link: LinkId, item: ItemId, range: &Range<u64>) {
+        assert_ne!(self.links[side][&link], Way::Confirmed, "a chunk on a link not in use");
+        let own = self.own(1 - side, item);
+        let new = own.read.missing(range.clone()).count();
+        assert_eq!(new, range.end - range.start, "{range:?} of {item:?} comes twice");
+        own.read.insert(range.clone());
+    }
+
+    pub(super) fn wrote(&mut self, side: usize, item: ItemId, range: Range<u64>) {
+        self.own(1 - side, item).written.insert(range);
+    }
+
+    /// The program of a side answers.
+    pub(super) fn answers(&mut self, side: usize, input: &Input<'_>) {
+        match input {
+            Input::Kept(item) | Input::Held(item) | Input::Committed(item, _) => {
+                self.own(1 - side, *item).kept = true;
+            }
+            Input::Refuse(item, _) => self.own(1 - side, *item).refused = true,
+            Input::Passed(item, range) => {
+                self.own(1 - side, *item).written.insert(range.clone());
+            }
+            Input::Cancel(item, _) => {
+                if let Some(own) = self.items[side].get_mut(item) {
+                    own.withdrawn = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn hears(&mut self, side: usize, event: &Event) {
+        match event {
+            Event::Text(item, text) => {
+                let later = |(of, own): (&ItemId, &Own)| own.text && own.heard && of >= item;
+                assert!(!self.items[1 - side].iter().any(later), "{item:?} out of order");
+                let own = self.own(1 - side, *item);
+                assert_eq!(own.bytes, Some(text.raw().len() as u64));
+                own.heard = true;
+            }
+            Event::Offered(offer) => {
+                let own = self.own(1 - side, offer.item);
+                assert!(!core::mem::replace(&mut own.heard, true), "offered twice");
+            }
+            Event::Written { transfer, done, frontier } => {
+                let own = self.own(side, *transfer);
+                assert!(*done <= own.written.count(), "called written before it was");
+                assert!(own.written.covers(&(0..*frontier)));
+            }
+            Event::Whole(item, whole) => {
+                let own = self.own(1 - side, *item);
+                assert_eq!(own.bytes, Some(whole.bytes()));
+                assert!(own.written.covers(&(0..whole.bytes())));
+            }
+            Event::Delivered(item, _) => {
+                let own = self.own(side, *item);
+                assert!(own.kept, "{item:?} called delivered before it was");
+                assert!(own.result.replace(true).is_none(), "a second result");
+            }
+            Event::Failed(item, reason) => {
+                let own = self.own(side, *item);
+                // Another reason is the end of the conversation, which comes next.
+                let asked = matches!(reason, Reason::Declined | Reason::Disk | Reason::Interrupted);
+                assert!(own.refused || own.withdrawn || !asked, "failed for no reason");
+                assert!(own.result.replace(false).is_none(), "a second result");
+            }
+            Event::Reconnecting => {
+                assert!(!core::mem::replace(&mut self.missing[side], true), "told twice");
+            }
+            Event::Reconnected(_) => assert!(core::mem::take(&mut self.missing[side])),
+            Event::Over(outcome) => {
+                let first = *self.first.get_or_insert(side);
+                let answered = self.items[side].values().all(|own| own.result.is_some());
+                match outcome {
+                    Outcome::Done => assert!(answered, "done with something open"),
+                    Outcome::Tampered => assert!(self.tampered[side] >= 8),
+                    Outcome::Unheard | Outcome::NeverHeard => {}
+                    Outcome::Expired | Outcome::PeerLeft(Reason::Expired) => {
+                        assert_ne!(first, side, "expired before the other side ended");
+                    }
+                    _ => panic!("ended as {outcome:?}"),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Both sides are done: everything has come to what it was meant to.
+    pub(super) fn is_done(&self) {
+        for (item, own) in self.items.iter().flatten() {
+            let meant = !own.refused && !own.withdrawn;
+            assert!(own.result == Some(true) || !meant, "{item:?} ended as {:?}", own.result);
+            assert!(own.heard || !meant, "{item:?} was not heard of");
+        }
+    }
+}
