@@ -11,6 +11,7 @@ use crate::wire::{
     Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason,
 };
 use alloc::{boxed::Box, vec::Vec};
+use core::ops::Range;
 
 impl Conversation {
     /// A message of the peer's is whole.
@@ -281,6 +282,28 @@ impl Conversation {
         let first = transfer.part(u32::try_from(entries.len()).unwrap_or(u32::MAX), bytes, stream);
         let said = transfer.said(item, first, entries);
         self.messages.send(said);
+        self.our_transfer(item, actions, |_| ());
+    }
+
+    /// No bytes come of a range of our transfer. Once all was said to be there, what has to be sent
+    /// again and cannot be had takes the transfer with it (SPEC 7.5).
+    pub(super) fn our_gap(
+        &mut self,
+        item: ItemId,
+        range: Range<u64>,
+        why: Option<Reason>,
+        actions: &mut Actions,
+    ) {
+        let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
+        if transfer.end_said() {
+            if transfer.owes(&range) {
+                self.cancel(item, why.unwrap_or(Reason::SourceChanged), actions);
+            }
+            return;
+        }
+        if transfer.gap(range.clone()) {
+            self.messages.send(Message::Gap { item, start: range.start, end: range.end, why });
+        }
         self.our_transfer(item, actions, |_| ());
     }
 

@@ -99,22 +99,7 @@ impl Conversation {
                 self.links.served(link);
                 self.grant_all(actions);
             }
-            Input::Gap(item, range, why) => {
-                let said = if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) {
-                    transfer.gap(range.clone())
-                } else {
-                    false
-                };
-                if said {
-                    self.messages.send(Message::Gap {
-                        item,
-                        start: range.start,
-                        end: range.end,
-                        why,
-                    });
-                }
-                self.our_transfer(item, actions, |_| ());
-            }
+            Input::Gap(item, range, why) => self.our_gap(item, range, why, actions),
             Input::Checked(item, differences) => {
                 let end = if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) {
                     transfer.end()

@@ -181,6 +181,16 @@ impl Outgoing {
         true
     }
 
+    /// True if something of a range is not known to be written, nor said to be in a gap.
+    pub(crate) fn owes(&self, range: &Range<u64>) -> bool {
+        let length = range.end.saturating_sub(range.start);
+        self.out
+            .values()
+            .map(|out| &out.ranges)
+            .chain([&self.again])
+            .any(|owed| owed.missing(range.clone()).count() < length)
+    }
+
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
     pub(crate) fn grants(&mut self, link: LinkId, room: usize) -> Vec<Range<u64>> {

@@ -151,3 +151,27 @@ fn a_link_that_is_dead_in_one_direction_is_replaced_when_it_is_missed() {
         assert_eq!([storm.model.stand_of(0), storm.model.stand_of(1)], [(true, true); 2]);
     }
 }
+
+#[test]
+fn a_source_that_is_gone_when_it_has_to_be_sent_again_fails_alone() {
+    let mut storm = Storm::tidy([Want::Both, Want::Both]);
+    let item = storm.offer(0, &[200_000], 1, false);
+    // It is granted, read, and said to be all. None of it arrives.
+    while storm.wires[&CODE].ends[0].grants.is_empty() {
+        assert!(storm.step(storm.now.after(millis(1_000))));
+    }
+    storm.lose(CODE, Loss::Deaf(0));
+    storm.run(50);
+    storm.parties[0].sources.get_mut(&item).unwrap().holes =
+        vec![(0..200_000, Some(Reason::SourceChanged))];
+    storm.lost_at_once(CODE);
+    storm.made([true, true]);
+    storm.run(2_000);
+    assert!(!storm.parties[0].conversation.has_unfinished());
+    let text = storm.text(1, 3);
+    storm.run(1_000);
+    assert_eq!(
+        (storm.over(), storm.model.stand_of(1), text),
+        ([None, None], (true, true), ItemId(1))
+    );
+}
