@@ -1,5 +1,5 @@
-//! A conversation that is told anything: control and the program's answers in any order. It ends
-//! once, and says nothing after.
+//! A conversation that is told anything: control, the program's answers, and links that come and go,
+//! in any order. It ends once, and says nothing after, and speaks on no link that it was not given.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -36,7 +36,13 @@ fuzz_target!(|bytes: &[u8]| {
     let mut conversation = Conversation::new(
         Instant::from_millis(now),
         commitment,
-        Setup { want, ttl: TTL, verify: first & 2 != 0, faithful: first & 4 != 0, resuming: false },
+        Setup {
+            want,
+            ttl: TTL,
+            verify: first & 2 != 0,
+            faithful: first & 4 != 0,
+            resuming: first & 8 != 0,
+        },
     );
     let want = if want == Want::Take { Want::Give } else { Want::Take };
     let theirs = Greeting { next: 0, window: 1 << 24, want: Some(want), ttl: Some(60), nonce };

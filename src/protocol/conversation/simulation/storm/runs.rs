@@ -50,8 +50,14 @@ impl Plan {
         storm.run(wait);
         storm.calm = true;
         storm.outage = storm.now;
-        // Whoever sleeps then wakes in this time.
+        // Whoever sleeps then wakes in this time, and what is dead is missed.
         storm.run(20_000 + self.seed % 3 * 20_000);
+        let linked = |party: &Party| party.over.is_some() || party.conversation.is_linked();
+        for _ in 0..60 {
+            if !storm.parties.iter().all(linked) {
+                storm.run(1_000);
+            }
+        }
         if self.early.is_none() {
             for side in [0, 1] {
                 if self.seed >> side & 3 != 0 && storm.parties[side].over.is_none() {
