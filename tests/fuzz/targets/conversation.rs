@@ -5,22 +5,23 @@
 use libfuzzer_sys::fuzz_target;
 use pinhole_protocol::conversation::{Conversation, Event, Input, LinkEnd, Role, Setup};
 use pinhole_protocol::keys::Commitment;
-use pinhole_protocol::limits::TTL;
+use pinhole_protocol::limits::{LINKS, TTL};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::{
     Control, Differences, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want, read,
 };
+use std::collections::BTreeSet;
 
-/// A step is a byte that says what, one that says of which item or how long, and for control its
-/// bytes.
-fn step<'a>(bytes: &mut &'a [u8]) -> Option<(u8, u8, &'a [u8])> {
+/// A step is a byte that says what and on which link, one that says of which item or how long, and
+/// for control its bytes.
+fn step<'a>(bytes: &mut &'a [u8]) -> Option<(u8, u32, u8, &'a [u8])> {
     let (head, rest) = bytes.split_first_chunk::<2>()?;
     let length = if head[0] % 16 < 8 { usize::from(head[1]).min(rest.len()) } else { 0 };
     let (body, rest) = rest.split_at(length);
     *bytes = rest;
-    Some((head[0] % 16, head[1], body))
+    Some((head[0] % 16, u32::from(head[0] >> 4), head[1], body))
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -51,9 +52,17 @@ fuzz_target!(|bytes: &[u8]| {
     let mut number = 0;
     let mut over = false;
     let mut whole = 0;
+    // Links that may be spoken on, and the index of the next.
+    let mut up = BTreeSet::new();
+    let mut next_link = 1_u32;
     let mut tell = |conversation: &mut Conversation, now: u64, input: Input<'_>| {
         // The link takes all that it is handed. What was over before has nothing more to say.
         let (now, ended) = (Instant::from_millis(now), over);
+        match &input {
+            Input::LinkUp { link, .. } if !over => assert!(up.insert(*link)),
+            Input::LinkDown(link, _) if !over => _ = up.remove(link),
+            _ => {}
+        }
         let mut next = vec![conversation.handle(now, input)];
         while let Some(actions) = next.pop() {
             assert!(!ended || actions.control.is_empty());
@@ -70,17 +79,20 @@ fuzz_target!(|bytes: &[u8]| {
             whole +=
                 actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
             for (link, body) in &actions.control {
-                assert!(read::<Control>(body).is_some());
+                assert!(read::<Control>(body).is_some() && up.contains(link));
                 next.push(conversation.handle(now, Input::Taken(*link)));
             }
+            actions.cut.iter().for_each(|link| assert!(up.remove(link)));
+            assert!(up.len() <= LINKS);
         }
     };
     tell(&mut conversation, now, Input::LinkUp { link: LinkId::CODE, linked: false });
     if first & 4 == 0 {
         tell(&mut conversation, now, Input::Control(LinkId::CODE, &greeting));
     }
-    while let Some((what, which, body)) = step(&mut bytes) {
+    while let Some((what, back, which, body)) = step(&mut bytes) {
         let item = ItemId(1 + u32::from(which % 4));
+        let link = LinkId(next_link.saturating_sub(1 + back));
         match what {
             // A message with the number that is expected, which no mutation would find.
             0..4 => {
@@ -90,10 +102,10 @@ fuzz_target!(|bytes: &[u8]| {
                 tell(
                     &mut conversation,
                     now,
-                    Input::Control(LinkId::CODE, &minicbor::to_vec(&control).unwrap()),
+                    Input::Control(link, &minicbor::to_vec(&control).unwrap()),
                 );
             }
-            4..8 => tell(&mut conversation, now, Input::Control(LinkId::CODE, body)),
+            4..8 => tell(&mut conversation, now, Input::Control(link, body)),
             8 => tell(&mut conversation, now, Input::Accept(item)),
             9 => tell(&mut conversation, now, Input::Registered(item)),
             10 => tell(
@@ -140,14 +152,21 @@ fuzz_target!(|bytes: &[u8]| {
                 4 => tell(&mut conversation, now, Input::Checked(item, Differences::default())),
                 _ => tell(&mut conversation, now, Input::Total(item, u64::from(which))),
             },
-            _ => match which % 3 {
-                0 => tell(&mut conversation, now, Input::LinkDown(LinkId::CODE, LinkEnd::Closed)),
+            _ => match which % 6 {
+                0 => tell(&mut conversation, now, Input::LinkDown(link, LinkEnd::Closed)),
                 1 => tell(&mut conversation, now, Input::Abort(Reason::Interrupted)),
-                _ => tell(
+                2 => tell(
                     &mut conversation,
                     now,
-                    Input::Quiet(LinkId::CODE, std::time::Duration::from_secs(which.into())),
+                    Input::Quiet(link, std::time::Duration::from_secs(which.into())),
                 ),
+                3 => {
+                    let link = LinkId(next_link);
+                    next_link += 1;
+                    tell(&mut conversation, now, Input::LinkUp { link, linked: which & 8 != 0 });
+                }
+                4 => tell(&mut conversation, now, Input::Control(link, &greeting)),
+                _ => tell(&mut conversation, now, Input::LinkDown(link, LinkEnd::Tampered)),
             },
         }
     }
