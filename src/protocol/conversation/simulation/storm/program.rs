@@ -1,0 +1,59 @@
+//! The program around a conversation: it wants everything, but for some, and answers when it can.
+
+use super::*;
+
+impl Storm {
+    /// An answer of the program's.
+    pub(super) fn answers(&mut self, side: usize, most: u64, input: Input<'static>) {
+        let wait = self.while_of(most);
+        self.at(wait, Happening::Answers(side, input));
+    }
+
+    pub(super) fn hears(&mut self, side: usize, event: Event) {
+        self.model.hears(side, &event);
+        match event {
+            Event::Text(item, _) => match self.while_of(12) {
+                1 => self.answers(side, 300, Input::Refuse(item, Reason::Declined)),
+                2 => {
+                    self.answers(side, 100, Input::Held(item));
+                    self.at(3_000, Happening::Answers(side, Input::Collected(item)));
+                }
+                _ => self.answers(side, 50, Input::Kept(item)),
+            },
+            Event::Offered(offer) if self.one_in(12) => {
+                self.answers(side, 500, Input::Refuse(offer.item, Reason::Declined));
+            }
+            Event::Offered(offer) => self.answers(side, 500, Input::Accept(offer.item)),
+            Event::Accepted(item) => self.streams(side, item),
+            Event::PartWanted(item) => {
+                let source = self.parties[side].sources.get_mut(&item).unwrap();
+                let total = source.total;
+                if let Some(part) = source.parts.pop_front() {
+                    self.answers(side, 20, Input::Part(item, part));
+                } else if let Some(total) = total {
+                    self.answers(side, 20, Input::Total(item, total));
+                }
+            }
+            Event::AllRead(item) => {
+                self.answers(side, 200, Input::Checked(item, Differences::default()));
+            }
+            Event::Register(part) => self.answers(side, 20, Input::Registered(part.item)),
+            Event::Whole(item, _) => {
+                self.answers(side, 2_000, Input::Committed(item, Differences::default()));
+            }
+            Event::Gap { transfer, range, .. } => {
+                self.answers(side, 20, Input::Passed(transfer, range));
+            }
+            Event::Delivered(item, _) | Event::Failed(item, _) => {
+                self.parties[side].sources.remove(&item);
+            }
+            Event::Stalled => self.parties[side].told.push("stalled"),
+            Event::Flowing => self.parties[side].told.push("flowing"),
+            Event::Reconnecting => self.parties[side].told.push("reconnecting"),
+            Event::Reconnected(_) => self.parties[side].told.push("reconnected"),
+            Event::Tampered(_) => self.parties[side].told.push("tampered"),
+            Event::Over(outcome) => self.parties[side].over = Some(outcome),
+            _ => {}
+        }
+    }
+}
