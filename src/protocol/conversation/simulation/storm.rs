@@ -83,7 +83,7 @@ struct Source {
     parts: VecDeque<Vec<Entry>>,
     /// Bytes in all; `None` for a stream that has not ended.
     total: Option<u64>,
-    /// Steps in which a stream grows once it is wanted, one a second.
+    /// Steps in which a stream grows once it is wanted, a few a second.
     steps: Vec<u64>,
     holes: Vec<(Range<u64>, Option<Reason>)>,
 }

@@ -9,7 +9,7 @@ pub(super) enum Act {
     Text(usize, usize),
     /// Files of these sizes, in parts of this many, with or without holes.
     Offer(usize, Vec<u64>, usize, bool),
-    /// A stream that grows in these steps, one a second.
+    /// A stream that grows in these steps, a few a second.
     Stream(usize, Vec<u64>),
     /// Withdraws one of its own, the nth last.
     Cancel(usize, u32),
@@ -71,7 +71,7 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: Option<usize>) -> Vec<(u64, Act)
                     Act::Offer(from, sizes, 1 + below(4) as usize, below(3) == 0)
                 }
                 9 => {
-                    let steps = (0..1 + below(4)).map(|_| below(300_000)).collect::<Vec<_>>();
+                    let steps = (0..1 + below(30)).map(|_| below(40_000)).collect::<Vec<_>>();
                     Act::Stream(from, steps)
                 }
                 10 => Act::Cancel(side, below(4) as u32),
@@ -214,7 +214,7 @@ impl Storm {
         )
     }
 
-    /// Offers a stream that grows in these steps, one a second.
+    /// Offers a stream that grows in these steps, a few a second.
     pub(super) fn stream(&mut self, side: usize, steps: &[u64]) -> ItemId {
         let parts = VecDeque::from([std::vec![Entry::of_item(0, EntryKind::File)]]);
         let source = Source { parts, total: None, steps: steps.to_vec(), holes: Vec::new() };
@@ -230,7 +230,7 @@ impl Storm {
         let Some(steps) = source.map(|source| core::mem::take(&mut source.steps)) else { return };
         let (mut wait, mut position) = (0, 0);
         for step in steps {
-            wait += 1_000;
+            wait += 150;
             position += step;
             self.at(wait, Happening::Answers(side, Input::Available(item, position)));
         }
