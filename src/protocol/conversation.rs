@@ -23,7 +23,7 @@ mod timers;
 mod verify_tests;
 
 pub use crate::role::Role;
-pub use interface::{Actions, Event, Grant, Input, LinkEnd, Outcome, PeerSecret, Setup};
+pub use interface::{Actions, Event, Grant, Input, LinkEnd, LinkNews, Outcome, PeerSecret, Setup};
 
 use crate::keys::{Commitment, Verifier};
 use crate::links::Links;

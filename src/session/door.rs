@@ -85,8 +85,8 @@ impl Door {
         }
     }
 
-    /// Waits for a joiner until `stop` says why not any longer. Returns the way by which it can come
-    /// again, too.
+    /// Waits for a joiner until `stop` says why not any longer. Returns the way to meet it again,
+    /// too.
     pub(super) async fn meet(
         self,
         judge: Judge,

@@ -23,7 +23,7 @@ use crate::events::Event;
 use crate::failure::Failure;
 use crate::transport::Joined;
 use crate::transport::again::Way;
-use pinhole_protocol::conversation::{self, Actions, Input, Outcome};
+use pinhole_protocol::conversation::{Actions, Event as Told, Input, Outcome};
 use pinhole_protocol::wire::{Reason, Want};
 use std::collections::VecDeque;
 
@@ -212,8 +212,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Hands a report of the conversation to the part that it concerns.
-    fn reported(&mut self, event: conversation::Event) -> Effects {
-        use conversation::Event as Told;
+    fn reported(&mut self, event: Told) -> Effects {
         let full = self.voice.control().is_full();
         let Self { outgoing, incoming, person, handling, ending, .. } = self;
         match event {
@@ -244,11 +243,7 @@ impl<'a> Driver<'a> {
             Told::Failed(id, reason) => outgoing.failed(id, reason, ending.side()),
             // Only the side that asked is protected by the words, whoever else compares them.
             Told::PeerVerified => Effects::none(),
-            Told::Stalled => Effects::none().event(Event::Stalled),
-            Told::Flowing => Effects::none().event(Event::Reconnected(None)),
-            Told::Reconnecting => Effects::none().event(Event::Reconnecting),
-            Told::Reconnected(link) => self.links.reconnected(link),
-            Told::Tampered(link) => self.links.tampered(link),
+            Told::Link(news) => self.links.told(news),
             Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
             Told::PeerLeft(reason) => handling.peer_left(reason),
             Told::Over(outcome) => ending.over(outcome),
@@ -259,10 +254,8 @@ impl<'a> Driver<'a> {
     fn connected(&mut self, peer: Want) -> Effects {
         self.incoming.connected(peer);
         self.errands.attach(self.voice.control());
-        let path = self.core.link().and_then(|link| self.links.path(link));
-        path.map_or_else(Effects::none, |path| Effects::none().event(Event::Connected(path)))
-            .and(self.person.connected(self.core.words()))
-            .and(self.outgoing.connected())
+        let connected = self.links.connected(self.core.link());
+        connected.and(self.person.connected(self.core.words())).and(self.outgoing.connected())
     }
 
     /// Lets the handler at work finish when the peer has left: what it does with a text that it has

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Kind};
 use crate::transport::Joined;
 use crate::transport::again::{Made, Maker, Need, Way};
 use crate::transport::bulk::{Link, News, Tables};
-use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd};
+use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd, LinkNews};
 use pinhole_protocol::handshake::{Established, LinkKeys, Peer};
 use pinhole_protocol::keys::Commitment;
 use pinhole_protocol::limits::LINKS;
@@ -128,20 +128,26 @@ impl<T: Threads> Links<T> {
         self.tables.clone()
     }
 
-    /// The path of a link.
-    pub(super) fn path(&self, link: LinkId) -> Option<Path> {
+    /// There is a channel, over this link.
+    pub(super) fn connected(&self, link: Option<LinkId>) -> Effects {
+        let path = link.and_then(|link| self.path(link));
+        path.map_or_else(Effects::none, |path| Effects::none().event(Event::Connected(path)))
+    }
+
+    /// Tells the user how the links are.
+    pub(super) fn told(&self, news: LinkNews) -> Effects {
+        let event = match news {
+            LinkNews::Stalled => Some(Event::Stalled),
+            LinkNews::Flowing => Some(Event::Reconnected(None)),
+            LinkNews::Reconnecting => Some(Event::Reconnecting),
+            LinkNews::Reconnected(link) => Some(Event::Reconnected(self.path(link))),
+            LinkNews::Tampered(link) => self.path(link).map(Event::Tampered),
+        };
+        event.map_or_else(Effects::none, |event| Effects::none().event(event))
+    }
+
+    fn path(&self, link: LinkId) -> Option<Path> {
         self.links.get(&link).map(|one| one.path)
-    }
-
-    /// There is a link again.
-    pub(super) fn reconnected(&self, link: LinkId) -> Effects {
-        Effects::none().event(Event::Reconnected(self.path(link)))
-    }
-
-    /// A link has ended by something that was changed on it.
-    pub(super) fn tampered(&self, link: LinkId) -> Effects {
-        let path = self.path(link);
-        path.map_or_else(Effects::none, |path| Effects::none().event(Event::Tampered(path)))
     }
 
     /// The links that are there from the start are up.

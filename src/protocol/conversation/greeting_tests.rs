@@ -327,7 +327,7 @@ fn nothing_is_told_after_the_end_that_a_greeting_brings() {
     let _ = host.handle(NOW, Input::Body(item, Body::text(item, "text".into()).unwrap()));
     let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
     let quiet = host.handle(NOW, Input::Quiet(LinkId::CODE, crate::limits::STALLED));
-    assert!(matches!(quiet.events[..], [Event::Stalled]));
+    assert!(matches!(quiet.events[..], [Event::Link(LinkNews::Stalled)]));
     let _ = host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
     let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
     let same = Greeting { want: Some(Want::Give), ..greeting(0, WINDOW) };

@@ -216,22 +216,29 @@ pub enum Event {
     Cancelled(ItemId, Reason),
     /// The person at the peer has compared the verification words.
     PeerVerified,
-    /// No byte for 5 s although there is work.
-    Stalled,
-    /// Bytes again.
-    Flowing,
-    /// For a second there has been no link, and another is sought.
-    Reconnecting,
-    /// This one is in use instead, after [`Event::Reconnecting`].
-    Reconnected(LinkId),
-    /// A link has ended because a record did not open: somebody on its way may have changed it.
-    Tampered(LinkId),
+    /// A link is lost, sought or there again.
+    Link(LinkNews),
     /// The channel ends in this time unless something is said.
     Expiring(Duration),
     /// The peer said goodbye.
     PeerLeft(Reason),
     /// The conversation is over; nothing comes after this.
     Over(Outcome),
+}
+
+/// News of links that the user is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkNews {
+    /// No byte for 5 s although there is work.
+    Stalled,
+    /// Bytes again.
+    Flowing,
+    /// For a second there has been no link, and another is sought.
+    Reconnecting,
+    /// This one is in use instead, after [`LinkNews::Reconnecting`].
+    Reconnected(LinkId),
+    /// A link has ended because a record did not open: somebody on its way may have changed it.
+    Tampered(LinkId),
 }
 
 /// The bytes of a peer's secret. No `Debug` of them exists.

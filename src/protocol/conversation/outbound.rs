@@ -25,7 +25,7 @@ pub(super) struct Changed {
 pub(super) struct Count {
     pub(super) bytes: u64,
     pub(super) entries: u32,
-    /// That is all.
+    /// Nothing more is to be counted.
     pub(super) all: bool,
     /// The link in use has it.
     pub(super) said: bool,

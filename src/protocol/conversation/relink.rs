@@ -1,7 +1,7 @@
 //! Links that come and go (SPEC 6): which is put into use, which are closed for it, and how long a
 //! side waits without one.
 
-use super::{Actions, Conversation, Event, LinkEnd, Outcome, Role, Words};
+use super::{Actions, Conversation, Event, LinkEnd, LinkNews, Outcome, Role, Words};
 use crate::limits::{
     FIRST_RECORD_TIME, LEAVE_PATIENCE, LINK_MISSED, LINK_PATIENCE, TAMPERED_LINKS,
 };
@@ -206,9 +206,9 @@ impl Conversation {
         }
         self.between.lost = None;
         if core::mem::take(&mut self.between.told) {
-            actions.events.push(Event::Reconnected(link));
+            actions.events.push(Event::Link(LinkNews::Reconnected(link)));
         } else if self.between.stalled {
-            actions.events.push(Event::Flowing);
+            actions.events.push(Event::Link(LinkNews::Flowing));
         }
         self.between.stalled = false;
         Ok(())
@@ -249,7 +249,7 @@ impl Conversation {
                 self.end(Outcome::Tampered, actions);
                 return Ok(());
             }
-            actions.events.push(Event::Tampered(link));
+            actions.events.push(Event::Link(LinkNews::Tampered(link)));
         }
         if !self.setup.resuming {
             let outcome = match end {
@@ -289,14 +289,14 @@ impl Conversation {
     pub(super) fn flows(&mut self, link: LinkId, actions: &mut Actions) {
         if self.links.heard(link) {
             self.between.stalled = false;
-            actions.events.push(Event::Flowing);
+            actions.events.push(Event::Link(LinkNews::Flowing));
         }
     }
 
     /// The user is told that there is no link.
     pub(super) fn tell_missing(&mut self, actions: &mut Actions) {
         self.between.told = true;
-        actions.events.push(Event::Reconnecting);
+        actions.events.push(Event::Link(LinkNews::Reconnecting));
     }
 
     /// The end for a side that has been without a link for long and needs one for nothing more than

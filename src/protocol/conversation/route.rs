@@ -2,7 +2,7 @@
 
 use super::outbound::Count;
 use super::{
-    Actions, Conversation, Event, Input, LinkEnd, Outcome, OwnItem, PeerItem, Role, Words,
+    Actions, Conversation, Event, Input, LinkEnd, LinkNews, Outcome, OwnItem, PeerItem, Role, Words,
 };
 use crate::keys::OtherNonce;
 use crate::links::{LinkId, Silence};
@@ -49,7 +49,7 @@ impl Conversation {
                 Silence::Fine => {}
                 Silence::Stalled => {
                     self.told_of_silence();
-                    actions.events.push(Event::Stalled);
+                    actions.events.push(Event::Link(LinkNews::Stalled));
                 }
                 Silence::Dead => self.give_link_up(link, actions),
             },

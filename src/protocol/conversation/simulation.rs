@@ -228,11 +228,11 @@ impl Pair {
                 side.failed.push((item, reason));
                 None
             }
-            Event::Stalled => {
+            Event::Link(LinkNews::Stalled) => {
                 side.told.push("stalled");
                 None
             }
-            Event::Flowing => {
+            Event::Link(LinkNews::Flowing) => {
                 side.told.push("flowing");
                 None
             }

@@ -182,10 +182,12 @@ impl Model {
                 assert!(own.refused || own.withdrawn || !asked, "failed for no reason");
                 assert!(own.result.replace(false).is_none(), "a second result");
             }
-            Event::Reconnecting => {
+            Event::Link(LinkNews::Reconnecting) => {
                 assert!(!core::mem::replace(&mut self.missing[side], true), "told twice");
             }
-            Event::Reconnected(_) => assert!(core::mem::take(&mut self.missing[side])),
+            Event::Link(LinkNews::Reconnected(_)) => {
+                assert!(core::mem::take(&mut self.missing[side]))
+            }
             Event::Over(outcome) => {
                 let first = *self.first.get_or_insert(side);
                 let answered = self.items[side].values().all(|own| own.result.is_some());

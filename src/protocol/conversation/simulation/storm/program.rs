@@ -47,11 +47,11 @@ impl Storm {
             Event::Delivered(item, _) | Event::Failed(item, _) => {
                 self.parties[side].sources.remove(&item);
             }
-            Event::Stalled => self.parties[side].told.push("stalled"),
-            Event::Flowing => self.parties[side].told.push("flowing"),
-            Event::Reconnecting => self.parties[side].told.push("reconnecting"),
-            Event::Reconnected(_) => self.parties[side].told.push("reconnected"),
-            Event::Tampered(_) => self.parties[side].told.push("tampered"),
+            Event::Link(LinkNews::Stalled) => self.parties[side].told.push("stalled"),
+            Event::Link(LinkNews::Flowing) => self.parties[side].told.push("flowing"),
+            Event::Link(LinkNews::Reconnecting) => self.parties[side].told.push("reconnecting"),
+            Event::Link(LinkNews::Reconnected(_)) => self.parties[side].told.push("reconnected"),
+            Event::Link(LinkNews::Tampered(_)) => self.parties[side].told.push("tampered"),
             Event::Over(outcome) => self.parties[side].over = Some(outcome),
             _ => {}
         }
