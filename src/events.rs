@@ -46,8 +46,8 @@ pub enum Event {
     Stalled,
     /// The link is lost and another is being sought.
     Reconnecting,
-    /// There is a link again, by this path; bytes again on the one there was, or on a waiting host's
-    /// connection to its relay, if none is named.
+    /// There is a link again, by this path. Without one, the old link brings something again, or a
+    /// waiting host's connection to its relay is back.
     Reconnected(Option<Path>),
     /// A link by this path has ended because something on it was changed; another is being sought.
     Tampered(Path),

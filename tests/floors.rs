@@ -369,7 +369,7 @@ fn an_arrow_that_runs_up_or_round_is_found() {
     );
     let up = found(&[right, ("right", "use crate::{top::one::{One}};")]);
     assert_eq!(up, "right -> top runs up:\n    right names top/one");
-    // What a parent passes on from one of its files is that file's.
+    // A name that a parent passes on from one of its files is that file's.
     let one = [("top", "use one::One;"), ("top/one", "use super::two::Two;")];
     let passed = found(&[&[("top/two", "use super::One;")], &one[..]].concat());
     assert!(passed.contains("top/one -> top/two runs round"), "{passed}");

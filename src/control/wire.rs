@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 /// The version of what is said here; another is answered with a failure and nothing else.
 pub(super) const VERSION: u8 = 3;
-/// How long a command may take to say what it wants, and to take an answer.
+/// The time of a command to say what it wants, and to take an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest line either way, in bytes: a line of EVENTS.md that names a thousand items, spelt in
 /// escapes, and then quoted.

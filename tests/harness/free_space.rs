@@ -10,7 +10,7 @@ const KEPT: u64 = 5;
 const FOR_TESTS: u64 = 256 << 20;
 
 /// Ends the test at once, with what is free and what is needed, if the disk of `place` is nearly
-/// full: the program would refuse everything there, and whoever waits for it would wait for nothing.
+/// full: the program would refuse everything there, and be waited for in vain.
 #[track_caller]
 pub fn check(place: &Path) {
     static LACK: OnceLock<Option<String>> = OnceLock::new();

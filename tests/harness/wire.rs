@@ -99,7 +99,7 @@ enum End {
     Reset,
 }
 
-/// What becomes of bytes that are about to leave the wire.
+/// The fate of bytes that are about to leave the wire.
 struct Verdict {
     /// So many of them leave it.
     leave: usize,

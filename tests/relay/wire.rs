@@ -147,7 +147,7 @@ fn each_fault_is_at_its_byte() {
                 wire.only(number).set(fault);
                 let pair = pair(&wire, &server);
                 let [from, to] = ends.map(|end| &pair[end]);
-                // Who sends may hear of the end first.
+                // The sender may hear of the end first.
                 let sent = |mut from: &TcpStream| from.write_all(&bytes).is_ok();
                 std::thread::scope(|threads| {
                     let sending = threads.spawn(|| sent(from));

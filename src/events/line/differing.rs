@@ -8,23 +8,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What differs of a transfer, or of one item in it.
+/// Differences of a transfer, or of one item in it.
 #[derive(Default, Deserialize, Serialize, JsonSchema)]
 pub struct Differing {
-    /// What has another name at its receiver: the first 100, as long as their names are at most 8
-    /// KiB.
+    /// Entries with another name at the receiver: the first 100, as long as their names are at most
+    /// 8 KiB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     renamed: Vec<Renamed>,
-    /// How many more have.
+    /// The number of others.
     #[serde(skip_serializing_if = "Option::is_none")]
     renamed_more: Option<u32>,
-    /// What was to come and is not there, or not whole, likewise.
+    /// Entries that should have come and are not there, or not whole, likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     missing: Vec<Gone>,
-    /// How much more is missing.
+    /// The number of others that are missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_more: Option<u32>,
-    /// How much was left out by a rule of its sender or its receiver.
+    /// The number of those left out by a rule of its sender or its receiver.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<u32>,
     /// The first of that by name, unless it is to stay unnamed.

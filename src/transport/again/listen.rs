@@ -29,8 +29,8 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
                 if strangers.make_room(source) {
                     let (side, shown) = (Arc::clone(&side), shown.clone());
                     strangers.push(source, tasks.spawn(async move {
-                        if let Ok(Some(socket)) = timeout(HANDSHAKE_TIME, admit(socket, &side)).await
-                        {
+                        let met = timeout(HANDSHAKE_TIME, admit(socket, &side)).await;
+                        if let Ok(Some(socket)) = met {
                             let _ = shown.send(socket).await;
                         }
                     }));

@@ -1,5 +1,5 @@
-//! A conversation that is told anything: control, the program's answers, and links that come and go,
-//! in any order. It ends once, and says nothing after, and speaks on no link that it was not given.
+//! A conversation that is told anything: control, the program's answers, and links that come and
+//! go, in any order. It ends once, and says nothing after, and speaks on no link that it was not given.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

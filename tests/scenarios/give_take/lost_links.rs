@@ -1,5 +1,5 @@
-//! Connections that are lost under a transfer, which goes on over the next: everything arrives once,
-//! and both sides say what happened.
+//! Connections that are lost under a transfer, which goes on over the next: everything arrives
+//! once, and both sides say what happened.
 
 use crate::harness::content::{digest_at, names, pour};
 use crate::harness::relay::Relay;
@@ -124,7 +124,7 @@ fn eight_changed_connections_in_a_row_are_tampering() {
     let taker = there.start(["take", &given.code, "-o", "."]).end();
     let exit = taker.status.code();
     if exit == Some(0) {
-        // What was changed was a handshake, which is no link.
+        // A handshake was changed, which is no link.
         assert_eq!(digest_at(there.path("file")), given.digest);
         given.giver.end().expect(0);
     } else {

@@ -7,8 +7,8 @@ use crate::platform::file::Facts;
 use pinhole_protocol::wire::{EntryKind, PERMISSIONS, PeerName};
 use std::sync::Arc;
 
-/// A thing that the walk has found; [`super::Walk::entry`] and [`super::Walk::source`] give the rest until the
-/// next step.
+/// A thing that the walk has found; [`super::Walk::entry`] and [`super::Walk::source`] give the rest
+/// until the next step.
 pub struct Found {
     pub kind: EntryKind,
     pub stamp: Stamp,

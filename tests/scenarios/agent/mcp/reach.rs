@@ -120,11 +120,8 @@ fn a_secret_is_written_nowhere_outside_what_was_allowed_and_to_nothing_that_runs
     ];
     // The working directory is where the agent works, and what stands there is run, built and
     // obeyed.
-    let here_too = [
-        "sub/file",
-        "./CLAUDE.md",
-        here.dir().join("Makefile").to_str().unwrap().to_owned().leak(),
-    ];
+    let makefile = here.dir().join("Makefile");
+    let here_too = ["sub/file", "./CLAUDE.md", makefile.to_str().unwrap()];
     for outside in outside.iter().chain(&here_too) {
         for arguments in [
             json!({"secret_to_env_file": format!("{outside}:API_KEY")}),
