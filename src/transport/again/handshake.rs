@@ -161,3 +161,91 @@ impl Side {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pinhole_protocol::code::Code;
+    use pinhole_protocol::handshake::{Joiner, Judge, Verdict};
+    use tokio::time::advance;
+
+    /// Both sides of a conversation.
+    fn sides() -> [Side; 2] {
+        let (nameplate, password) = Code::parse("9417-walrus-clipboard-mango").unwrap().split();
+        let judge = Judge::new(password, nameplate);
+        let (nameplate, password) = Code::parse("9417-walrus-clipboard-mango").unwrap().split();
+        let (pending, message1) = judge.begin(&mut OsRng);
+        let frame = |bytes: &[u8]| Frame::parse(bytes).unwrap().unwrap().0;
+        let confirmed = Joiner::new(password, nameplate).confirm(&frame(&message1), &mut OsRng);
+        let Ok((tagged, message2)) = confirmed else { panic!() };
+        let Verdict::Confirmed { confirmation, established } =
+            judge.judge(pending, &frame(&message2))
+        else {
+            panic!()
+        };
+        let Ok(joined) = tagged.finish(&frame(&confirmation)) else { panic!() };
+        let (_, need) = watch::channel(Need { link: true, linked: true });
+        [(Role::Host, established.resume), (Role::Joiner, joined.resume)]
+            .map(|(role, resume)| Side::new(role, resume, need.clone()))
+    }
+
+    /// One end of a pair of queues.
+    struct Queue {
+        out: tokio::sync::mpsc::UnboundedSender<Vec<u8>>,
+        back: tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>,
+    }
+
+    impl Frames for Queue {
+        async fn send(&mut self, message: Vec<u8>) -> Option<()> {
+            self.out.send(message).ok()
+        }
+        async fn receive(&mut self) -> Option<Frame> {
+            Some(Frame::parse(&self.back.recv().await?).ok()??.0)
+        }
+    }
+
+    fn queues() -> [Queue; 2] {
+        let (one, other) =
+            (tokio::sync::mpsc::unbounded_channel(), tokio::sync::mpsc::unbounded_channel());
+        [Queue { out: one.0, back: other.1 }, Queue { out: other.0, back: one.1 }]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn both_sides_make_links_that_the_host_counts_up() {
+        let [host, joiner] = sides();
+        for expected in 1..4 {
+            let [mut near, mut far] = queues();
+            let (ours, theirs) =
+                tokio::join!(host.handshake(&mut near), joiner.handshake(&mut far));
+            let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
+            assert_eq!((ours.index, ours.linked, theirs.index), (expected, true, expected));
+        }
+        // An index that a link has had is none again.
+        host.next.store(2, Ordering::Relaxed);
+        let [mut near, mut far] = queues();
+        let there = async {
+            let made = joiner.handshake(&mut far).await;
+            drop(far);
+            made
+        };
+        let (ours, theirs) = tokio::join!(host.handshake(&mut near), there);
+        assert!(ours.is_none() && theirs.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_token_is_taken_once_and_not_by_its_own_side() {
+        let [host, joiner] = sides();
+        let token = joiner.token();
+        assert!(!joiner.take(token) && host.take(token) && !host.take(token));
+        assert!(joiner.take(host.token()) && !host.take(SlotToken::new([7; 16])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn twenty_tags_are_looked_at_in_a_second() {
+        let [host, _] = sides();
+        let looked = || (0..30).filter(|_| host.may_judge()).count();
+        assert_eq!((looked(), looked()), (20, 0));
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(looked(), 20);
+    }
+}

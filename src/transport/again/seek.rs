@@ -87,3 +87,67 @@ pub(super) async fn meet(side: Arc<Side>, access: Access) -> Option<Made> {
     let socket = meeting.into_stream().ok()?;
     Some(Made { index, linked, socket, path: Path::Relay, keys })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::time::{Instant, advance};
+
+    /// Tries that fail, counted.
+    fn failing() -> (Arc<AtomicUsize>, impl Fn() -> std::future::Ready<Option<Made>> + Send) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let attempt = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(None)
+        };
+        (count, attempt)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_tried_unless_a_link_is_needed_and_then_at_once() {
+        let (told, need) = watch::channel(Need::default());
+        let (made, _links) = mpsc::channel(1);
+        let (count, attempt) = failing();
+        let seeking = tokio::spawn(seek(need, made, attempt));
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+        told.send_replace(Need { link: true, linked: false });
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        told.send_replace(Need::default());
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        // The next loss is another: it is not waited for as long as the last was.
+        told.send_replace(Need { link: true, linked: false });
+        sleep(FIRST_PAUSE + Duration::from_millis(1)).await;
+        assert!(count.load(Ordering::Relaxed) >= 3);
+        // Whoever needed it has gone.
+        drop(told);
+        assert!(seeking.await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_to_five_seconds() {
+        let (_told, need) = watch::channel(Need { link: true, linked: false });
+        let (made, _links) = mpsc::channel(1);
+        let (count, attempt) = failing();
+        let _seeking = tokio::spawn(seek(need, made, attempt));
+        let began = Instant::now();
+        let mut longest = Duration::ZERO;
+        let mut last = began;
+        let mut seen = 0;
+        while began.elapsed() < Duration::from_secs(60) {
+            advance(Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
+            let now = count.load(Ordering::Relaxed);
+            if now > seen {
+                longest = longest.max(last.elapsed());
+                (seen, last) = (now, Instant::now());
+            }
+        }
+        assert!((16..=40).contains(&seen), "{seen}");
+        assert!(longest <= LONGEST_PAUSE + Duration::from_millis(60), "{longest:?}");
+    }
+}
