@@ -147,8 +147,9 @@ impl Incoming {
         entry: u32,
     ) -> Result<Option<(Pending, Arc<File>)>, Refusal> {
         let idle = underway.pending.get(&entry).is_some_and(|pending| pending.writers == 0);
+        // The layout forgets what is written, perhaps while another still writes some of it twice.
         let span = underway.layout.span(entry);
-        if !idle || !span.is_some_and(|span| underway.covers(&span)) {
+        if !idle || !span.is_none_or(|span| underway.covers(&span)) {
             return Ok(None);
         }
         let lost =
