@@ -189,6 +189,19 @@ impl<T: Threads> Links<T> {
         grants: Vec<Grant>,
         cut: &[LinkId],
     ) -> Effects {
+        let down = |effects: Effects, id| match self.links.get(&id) {
+            Some(one) if !one.down => {
+                one.threads.cut();
+                effects
+            }
+            _ => effects.input(Input::LinkDown(id, LinkEnd::Closed)),
+        };
+        let lost = self.hand(control, grants).into_iter();
+        lost.chain(cut.iter().copied()).fold(Effects::none(), down)
+    }
+
+    /// Hands control and grants to their links. Returns those whose writers have ended.
+    fn hand(&self, control: Vec<(LinkId, Zeroizing<Vec<u8>>)>, grants: Vec<Grant>) -> Vec<LinkId> {
         let mut lost = Vec::new();
         let mut told = |id: LinkId, tell: &mut dyn FnMut(&T) -> bool| {
             if !self.links.get(&id).is_some_and(|one| tell(&one.threads)) && !lost.contains(&id) {
@@ -202,14 +215,7 @@ impl<T: Threads> Links<T> {
         for Grant { link, transfer, range } in grants {
             told(link, &mut |threads| threads.grant(transfer, range.clone()));
         }
-        let down = |effects: Effects, id| match self.links.get(&id) {
-            Some(one) if !one.down => {
-                one.threads.cut();
-                effects
-            }
-            _ => effects.input(Input::LinkDown(id, LinkEnd::Closed)),
-        };
-        lost.into_iter().chain(cut.iter().copied()).fold(Effects::none(), down)
+        lost
     }
 
     /// A link has news that no other part has to know more of.
@@ -275,8 +281,9 @@ impl<T: Threads> Links<T> {
             }
             let Some((id, news)) = self.news.recv().await else { break };
             core.feed(self.last_news(id, news).inputs);
-            while let Some(Actions { control, grants, cut, .. }) = core.next() {
-                core.feed(self.tell(control, grants, &cut).inputs);
+            while let Some(Actions { control, grants, .. }) = core.next() {
+                // A link that is closed already is not cut: what it was told before still leaves.
+                let _ = self.hand(control, grants);
             }
         }
     }
