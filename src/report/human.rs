@@ -146,7 +146,9 @@ impl<W: Write + Send + 'static> Human<W> {
                 style.paint(Ink::Bold, words)
             )),
             Event::Stalled => say("Nothing is coming through; still trying …"),
-            Event::Reconnecting => say("The connection is lost; looking for another …"),
+            Event::Reconnecting => {
+                say("The connection is lost; trying to get it back (Ctrl-C gives up) …")
+            }
             Event::Reconnected(None) => say("Connected again."),
             Event::Reconnected(Some(path)) => {
                 say(&format!("Connected again ({}); it goes on.", words::path(*path)))
