@@ -12,6 +12,7 @@ pub use session::{About, ChannelName, State, WantWord, Words};
 
 use crate::failure::{Advice, Failure, Kind};
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
@@ -288,8 +289,10 @@ pub struct Arrived {
     pub set_aside: Option<SetAside>,
 }
 
-/// Why something is in a private directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why something is in a private directory; its words are those of EVENTS.md.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub enum SetAside {
     /// Behind a fence, programs act on a folder, or on something in it.
     Acts,

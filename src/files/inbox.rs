@@ -23,7 +23,6 @@ mod trial;
 pub use env_file::EnvFile;
 pub(crate) use env_file::unfit;
 pub use incoming::Incoming;
-
 pub use output::Output;
 pub use plan::{Plan, Planned};
 pub use receiving::{Receiving, Written};

@@ -1,5 +1,6 @@
-//! An output that never blocks the session: it keeps what its reader has not taken yet. An agent's
-//! monitor may read nothing for hours, while the peer goes on and other commands want answers.
+//! An output that holds the session up for half a second at most: it keeps what its reader has not
+//! taken yet. An agent's monitor may read nothing for hours, while the peer goes on and other
+//! commands want answers.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

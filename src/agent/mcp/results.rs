@@ -119,7 +119,7 @@ pub(super) struct Opened {
     pub(super) call: Calling,
 }
 
-/// True once the other side is there.
+/// Connected, or still waiting for the other side.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Met {
@@ -156,7 +156,7 @@ pub(super) enum Fate {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Sent {
     pub(super) state: Fate,
-    /// Its state: queued, delivered, pending.
+    /// Its events so far: queued, delivered, pending.
     pub(super) events: Vec<EventLine>,
     /// The next step.
     #[serde(skip_serializing_if = "Option::is_none")]

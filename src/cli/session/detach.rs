@@ -24,6 +24,7 @@ use crate::session::Report;
 use crate::session::interrupt::{self, interrupted};
 use crate::stdio::Sink;
 use pinhole_protocol::secret::SecretVec;
+use serde::de::IgnoredAny;
 use std::io::{self, IsTerminal};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -139,6 +140,9 @@ struct Started {
 
 impl Started {
     fn line(&mut self, line: &str, report: &mut Report) {
+        if serde_json::from_str::<IgnoredAny>(line).is_err() {
+            return;
+        }
         // One of a later version may be of a type that this one does not know.
         match serde_json::from_str::<Line>(line).ok().map(|line| line.body) {
             Some(Body::Session(open)) => self.session = Some(open.session),

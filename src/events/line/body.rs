@@ -1,9 +1,10 @@
-//! The lines themselves, as EVENTS.md fixes them: a change here is a change of the promise. The
-//! core's own types are not serialisable, so that no change in them reaches a reader by accident.
-//! The doc comment of a field here is its description in the schema.
+//! The lines themselves, as EVENTS.md fixes them: a change here is a change of the promise, and so
+//! is one of the types that they take from [`crate::events`]. The core's own types are not
+//! serialisable, so that no change in them reaches a reader by accident. The doc comment of a field
+//! here is its description in the schema.
 
 use super::differing::Differing;
-use crate::events::{Path, State, WantWord, known};
+use crate::events::{Path, SetAside, State, WantWord, known};
 use crate::failure::{Advice, Exit};
 use crate::role::Role;
 use pinhole_protocol::wire::Want;
@@ -168,7 +169,7 @@ pub enum Body {
         /// Its number, once the other side is there.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u32>,
-        /// Its kind.
+        /// Its name, or a few words for it.
         what: String,
         /// Its bytes.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,7 +213,7 @@ pub enum Body {
     Error {
         /// A fixed word: `pinhole capabilities` lists them all.
         error: Cow<'static, str>,
-        /// The whole story, for reading.
+        /// A sentence about it, for reading.
         detail: String,
         /// There if `detail`, or `next`, quotes what the other side wrote.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -312,19 +313,6 @@ pub struct File {
     pub set_aside: Option<SetAside>,
     #[serde(flatten)]
     pub differing: Differing,
-}
-
-/// Why something is in a private directory.
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum SetAside {
-    /// Behind a fence, programs act on a folder, or on something in it.
-    Acts,
-    /// Programs act on whatever lies where it would go.
-    Place,
-    /// Behind a fence, a folder could not be moved from where it would go, whatever is in it.
-    Device,
 }
 
 /// An event of the channel, its `event`.

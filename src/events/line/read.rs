@@ -3,9 +3,7 @@
 use super::body::{self, Body, Line, Status};
 use super::differing::{Differing, bytes};
 use super::time::moment;
-use crate::events::{
-    Acting, Arrived, Channel, Event, Join, Offered, Reach, SentItem, SetAside, Stored,
-};
+use crate::events::{Acting, Arrived, Channel, Event, Join, Offered, Reach, SentItem, Stored};
 use crate::failure::sentences::reason;
 use crate::failure::{Advice, Failure, Kind};
 use crate::platform::name;
@@ -182,11 +180,7 @@ fn arrived(id: ItemId, file: body::File) -> Arrived {
         replaced: file.replaced.unwrap_or(0),
         differences: file.differing.differences(),
         acts: Acting::read(file.acts, file.acts_more.unwrap_or(0)),
-        set_aside: file.set_aside.map(|why| match why {
-            body::SetAside::Acts => SetAside::Acts,
-            body::SetAside::Place => SetAside::Place,
-            body::SetAside::Device => SetAside::Device,
-        }),
+        set_aside: file.set_aside,
     }
 }
 

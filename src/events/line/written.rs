@@ -4,9 +4,7 @@ use super::above_zero;
 use super::body::{self, Ask, Body, FileKind, Item, Join, Open, Peer, Status, Trust, Value};
 use super::differing::{self, Differing};
 use super::time::timestamp;
-use crate::events::{
-    About, Arrived, Channel, Check, Event, Reach, SentItem, SetAside, Stored, Way, Words,
-};
+use crate::events::{About, Arrived, Channel, Check, Event, Reach, SentItem, Stored, Way, Words};
 use crate::failure::sentences::{Side, sentence, word};
 use crate::failure::{Advice, Run, ended};
 use crate::platform::name;
@@ -172,11 +170,7 @@ fn arrived(file: &Arrived) -> body::File {
         replaced: above_zero(file.replaced),
         acts: file.acts.names().to_vec(),
         acts_more: above_zero(file.acts.more()),
-        set_aside: file.set_aside.map(|why| match why {
-            SetAside::Acts => body::SetAside::Acts,
-            SetAside::Place => body::SetAside::Place,
-            SetAside::Device => body::SetAside::Device,
-        }),
+        set_aside: file.set_aside,
         differing: Differing::of(&file.differences),
     }
 }

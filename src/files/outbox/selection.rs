@@ -8,7 +8,7 @@ use super::first_end::Content;
 use super::outgoing::{Available, Outgoing, STDIN};
 use super::rules::Rules;
 use super::{Options, held};
-use crate::failure::{Detail, Failure, Kind};
+use crate::failure::{Failure, Kind};
 use looking::{Look, Looking, as_they_are};
 use pinhole_protocol::limits;
 use pinhole_protocol::wire::{Item, ItemId, ItemKind, Offer, PeerText};
@@ -73,12 +73,11 @@ impl Selection {
     ) -> Result<Self, Failure> {
         let rules = Rules::new(options)?;
         if paths.is_empty() {
-            return Err(
-                usage(Kind::NothingToGive, "no file or folder was named").next("name at least one")
-            );
+            return Err(Failure::new(Kind::NothingToGive, "no file or folder was named")
+                .next("name at least one"));
         }
         if paths.len() > limits::ITEMS {
-            return Err(usage(
+            return Err(Failure::new(
                 Kind::TooManyItems,
                 format!(
                     "{} paths were named, but one offer holds at most {}",
@@ -101,7 +100,7 @@ impl Selection {
                     }
                     bytes = bytes.saturating_add(thing.offered_bytes());
                     if bytes > limits::MESSAGE {
-                        return Err(usage(
+                        return Err(Failure::new(
                             Kind::TooManyItems,
                             format!(
                                 "the names of the {} paths are too long for one offer",
@@ -114,7 +113,7 @@ impl Selection {
                     read.push(content);
                 }
                 Look::Stream(..) if paths.len() > 1 => {
-                    return Err(usage(
+                    return Err(Failure::new(
                         Kind::StreamAlone,
                         format!("{path:?} has no known end, so it is sent alone"),
                     )
@@ -215,9 +214,8 @@ impl Selection {
                 chosen.len(),
                 limits::PATH_ITEMS
             );
-            return Err(
-                usage(Kind::TooManyItems, detail).next("put them into one folder and send that")
-            );
+            return Err(Failure::new(Kind::TooManyItems, detail)
+                .next("put them into one folder and send that"));
         }
         let things = as_they_are(chosen, std::mem::take(&mut *held(read)), rules);
         let holes = things.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes));
@@ -297,7 +295,7 @@ impl Selection {
             }
             What::Stream { name, input } => {
                 let input = held(input).take().ok_or_else(|| {
-                    usage(
+                    Failure::new(
                         Kind::StreamSpent,
                         format!("{} was read once and cannot be sent again", self.describe()),
                     )
@@ -342,10 +340,6 @@ impl Drop for Selection {
 fn the_count(counted: &Mutex<[Arc<Counted>; 2]>, faithful: bool) -> Arc<Counted> {
     let [plain, full] = &*held(counted);
     Arc::clone(if faithful { full } else { plain })
-}
-
-fn usage(kind: Kind, detail: impl Into<Detail>) -> Failure {
-    Failure::new(kind, detail)
 }
 
 /// A name with its unprintable characters escaped.

@@ -8,9 +8,8 @@ use super::file::{Facts, FileId, How, Kind, STEP};
 use super::identity::Identity;
 use cap_std::fs::Dir;
 #[cfg(target_os = "linux")]
-use rustix::fs::{
-    Access, AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, StatxFlags, Timespec, Timestamps,
-};
+use rustix::fs::StatxFlags;
+use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -116,6 +116,15 @@ impl Differences {
         &self.first
     }
 
+    /// The reason of the first of them that is missing.
+    #[must_use]
+    pub fn first_missing(&self) -> Option<Reason> {
+        self.first.iter().find_map(|one| match one.fate {
+            Fate::Missing(reason) => Some(reason),
+            _ => None,
+        })
+    }
+
     /// Entries that are stored under another name.
     #[must_use]
     pub const fn renamed(&self) -> u32 {

@@ -264,15 +264,10 @@ impl Incoming {
         if !nothing && (self.faithful || !missing) {
             return Ok(());
         }
-        let reason = |all: &Differences| {
-            all.first().iter().find_map(|one| {
-                if let Fate::Missing(reason) = one.fate { Some(reason) } else { None }
-            })
-        };
         let reason = ours
             .iter()
-            .find_map(reason)
-            .or_else(|| reason(theirs))
+            .find_map(Differences::first_missing)
+            .or_else(|| theirs.first_missing())
             .unwrap_or(Reason::SourceChanged);
         Err(match reason {
             Reason::Exists => Refusal::disk(&self.what, &Cause::Taken.into()),

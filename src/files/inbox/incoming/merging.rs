@@ -318,9 +318,6 @@ impl Joined {
 
 /// The first reason for which something is missing.
 pub(super) fn first_missing(differences: &Differences) -> Option<Reason> {
-    let named = differences
-        .first()
-        .iter()
-        .find_map(|one| if let Fate::Missing(reason) = one.fate { Some(reason) } else { None });
-    named.or_else(|| (differences.missing() > 0).then_some(Reason::Disk))
+    let unnamed = || (differences.missing() > 0).then_some(Reason::Disk);
+    differences.first_missing().or_else(unnamed)
 }

@@ -1,6 +1,6 @@
 //! A look at each thing that was named, before there is a code and for an offer.
 
-use super::{Input, usage};
+use super::Input;
 use crate::failure::{Failure, Kind};
 use crate::files::outbox::chosen::{Chosen, Offered, readable};
 use crate::files::outbox::file_systems::FileSystems;
@@ -91,7 +91,7 @@ impl<'a> Looking<'a> {
                 ));
             }
             _ => {
-                return Err(usage(
+                return Err(Failure::new(
                     Kind::NotSendable,
                     format!("{path:?} is a device or a socket, which cannot be sent"),
                 )
@@ -100,8 +100,11 @@ impl<'a> Looking<'a> {
         };
         let resolved = path.canonicalize().map_err(refuse)?;
         let Some(own_name) = resolved.file_name() else {
-            return Err(usage(Kind::NotSendable, "'/' is the whole machine, which cannot be sent")
-                .next("name a folder in it"));
+            return Err(Failure::new(
+                Kind::NotSendable,
+                "'/' is the whole machine, which cannot be sent",
+            )
+            .next("name a folder in it"));
         };
         let name = given_name.unwrap_or_else(|| own_name.to_os_string());
         let opened = readable(&resolved, folder).map_err(refuse)?;
@@ -109,7 +112,7 @@ impl<'a> Looking<'a> {
         let size = facts.size();
         let content = if !folder && self.systems.lie(&facts, || Some(&opened)) {
             if !self.has_room() {
-                return Err(usage(Kind::TooManyItems, format!("{path:?} and {TOO_MUCH}"))
+                return Err(Failure::new(Kind::TooManyItems, format!("{path:?} and {TOO_MUCH}"))
                     .next("name fewer of them, or their folder"));
             }
             match self.read(opened, path) {
@@ -200,7 +203,7 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
             } else {
                 "is not there"
             };
-            usage(Kind::NoSuchFile, format!("{path:?} {detail}"))
+            Failure::new(Kind::NoSuchFile, format!("{path:?} {detail}"))
                 .next("check the spelling of the path")
         }
         _ => Failure::new(
