@@ -130,9 +130,9 @@ impl Ending {
             }
             Outcome::PeerLeft(reason) => failure_from(reason, Side::There),
             Outcome::Unheard => {
-                let detail = "everything is here, whole, but the connection broke before the other \
-                              side could be told: it may not know";
-                Failure::new(Kind::PeerLost, detail).next("tell the other side that it has arrived")
+                let detail = "what has come is here, whole, but the connection was lost before the \
+                              last word: the other side may not know, or may have had more to send";
+                Failure::new(Kind::PeerLost, detail).next("ask the other side")
             }
             Outcome::LinkLost => {
                 let detail =

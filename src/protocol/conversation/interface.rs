@@ -261,7 +261,8 @@ pub enum Outcome {
     Aborted(Reason),
     /// The last link is lost, and no other can be made.
     LinkLost,
-    /// Everything that the peer had is here, and there was no link to say so.
+    /// All that has come is here, and there was no link for the last words: the peer may not know,
+    /// or may have had more.
     Unheard,
     /// A confirmed peer never sent a valid record.
     NeverHeard,

@@ -305,8 +305,9 @@ impl Conversation {
         let nothing_open = self.finished && !self.has_unfinished() && self.theirs.is_empty();
         match self.setup.want {
             _ if self.nothing_owed() => Some(Outcome::Done),
-            Want::Give if nothing_open => Some(Outcome::Done),
-            Want::Take if nothing_open && self.messages.all_acknowledged() => Some(Outcome::Done),
+            // It has said all that it came to give.
+            Want::Give if nothing_open && self.phase.is_leaving() => Some(Outcome::Done),
+            // The giver has not said `leave`, so there may have been more.
             Want::Take if nothing_open => Some(Outcome::Unheard),
             _ => None,
         }

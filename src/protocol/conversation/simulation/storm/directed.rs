@@ -70,6 +70,24 @@ fn each_of_the_last_records_of_a_gift_may_be_lost_with_its_link() {
 }
 
 #[test]
+fn whoever_may_be_owed_more_does_not_end_well_without_a_link() {
+    for says_goodbye in [false, true] {
+        let mut storm = Storm::tidy([Want::Give, Want::Take]);
+        storm.text(0, 5);
+        storm.run(1_000);
+        if says_goodbye {
+            storm.tell(0, Input::Leave);
+        }
+        let link = storm.up(0)[0];
+        storm.lost_at_once(link);
+        storm.run(40_000);
+        // The giver has more to say, or not; the taker cannot know.
+        let giver = says_goodbye.then_some(Outcome::Done);
+        assert_eq!(storm.over(), [giver, Some(Outcome::Unheard)], "{says_goodbye}");
+    }
+}
+
+#[test]
 fn the_eighth_tampered_link_in_a_row_ends_it_and_progress_between_them_saves_it() {
     for progress in [false, true] {
         let mut storm = Storm::tidy([Want::Both, Want::Both]);
