@@ -72,6 +72,7 @@ impl Host {
                 HostEnd::Joined(joined) => return Ok((*joined, way)),
                 // Whoever comes now hears at once that nobody waits under this code any more.
                 HostEnd::Burned => {
+                    drop(way);
                     self.guesses += 1;
                     tell(report, &Event::HandshakeFailed { guesses: self.guesses });
                     if !self.again(plan, report, halt).await? {
@@ -83,6 +84,7 @@ impl Host {
                     }
                 }
                 HostEnd::Lost(failure) => {
+                    drop(way);
                     if !self.may_ask(plan) {
                         return Err(failure);
                     }

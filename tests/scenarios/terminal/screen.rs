@@ -139,6 +139,9 @@ fn after_a_wrong_code_a_new_one_is_offered() {
     );
     giver.see("Make a new code? [Y/n]");
     assert!(giver.screen().contains("this code is dead"), "{}", giver.screen());
+    // Meanwhile nobody waits under the old one.
+    let late = there.run(["take", &first]).expect(3).failure();
+    assert!(late["detail"].as_str().unwrap().starts_with("nobody is waiting"), "{late}");
     giver.keys("\r");
     let second = giver.code_after(&first);
     there.run(["take", &second, "-o", "."]).expect(0);
