@@ -13,7 +13,8 @@ pub enum Role {
 
 impl Role {
     /// The peer's role.
-    pub(crate) const fn other(self) -> Self {
+    #[must_use]
+    pub const fn other(self) -> Self {
         match self {
             Self::Host => Self::Joiner,
             Self::Joiner => Self::Host,

@@ -104,7 +104,7 @@ impl Links {
 
     /// Starts the threads of a later link.
     pub(super) fn made(&mut self, made: Made) -> Effects {
-        let Made { index, linked, socket, path, keys: LinkKeys { sealer, opener, .. } } = made;
+        let Made { index, socket, path, keys: LinkKeys { sealer, opener, peer } } = made;
         let link = LinkId(index);
         let keys = (sealer, opener);
         // A connection that cannot be used is as one that was never made.
@@ -112,7 +112,7 @@ impl Links {
             return Effects::none();
         };
         self.links.insert(link, One::new(threads, path));
-        Effects::none().input(Input::LinkUp { link, linked })
+        Effects::none().input(Input::LinkUp { link, linked: peer.linked })
     }
 }
 
@@ -265,6 +265,9 @@ impl<T: Threads> Links<T> {
         if let Some(maker) = self.maker.take() {
             maker.stop().await;
         }
+        // One that is made by now is of no use any more.
+        self.made.close();
+        while self.made.try_recv().is_ok() {}
         tokio::select! {
             _ = timeout(LAST_WORDS, self.last_words(core)) => {}
             () = interrupt.wait() => {}

@@ -12,6 +12,7 @@ use handshake::Side;
 use pinhole_protocol::handshake::LinkKeys;
 use pinhole_protocol::keys::ResumeSecret;
 use pinhole_protocol::role::Role;
+use seek::{Dialling, Meeting};
 use socket2::Socket;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -40,8 +41,6 @@ pub struct Need {
 pub struct Made {
     /// Its index, by the host's count.
     pub index: u32,
-    /// The peer, a joiner, has said that it still has one that works.
-    pub linked: bool,
     /// The stream, with nothing of a record read from it yet.
     pub socket: Socket,
     /// Its path.
@@ -65,15 +64,10 @@ impl Maker {
         let side = Arc::new(Side::new(role, resume, needed.clone()));
         let task = match way {
             Way::Listener(listener) => tokio::spawn(listen::listen(listener, side, made)),
-            Way::Dialled(host) => {
-                let host = Arc::new(host);
-                tokio::spawn(seek::seek(needed, made, move || {
-                    seek::dial(Arc::clone(&side), Arc::clone(&host))
-                }))
+            Way::Dialled(host) => tokio::spawn(seek::seek(needed, made, Dialling { side, host })),
+            Way::Relay(access) => {
+                tokio::spawn(seek::seek(needed, made, Meeting { side, access: *access }))
             }
-            Way::Relay(access) => tokio::spawn(seek::seek(needed, made, move || {
-                seek::meet(Arc::clone(&side), (*access).clone())
-            })),
         };
         Self { task, need }
     }

@@ -14,6 +14,8 @@ use crate::platform::network::keep_unsent_low;
 use crate::transport::addresses::path;
 use crate::transport::{Joined, UNSENT};
 use pinhole_protocol::handshake::{Established, Frame};
+use pinhole_protocol::limits::HANDSHAKE_HEADER;
+use pinhole_protocol::rendezvous::{OPENING, Opening};
 use socket2::Socket;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -35,9 +37,25 @@ pub(in crate::transport) fn prepared(socket: TcpStream) -> io::Result<(Socket, P
     Ok((socket.into_std()?.into(), path))
 }
 
+/// Reads a message 0. `None` if the connection ends, or it is not one of ours.
+pub(in crate::transport) async fn read_opening(socket: &mut TcpStream) -> Option<Opening> {
+    let mut arrived = Vec::with_capacity(OPENING);
+    loop {
+        if let Some(opening) = Opening::parse(&arrived).ok()? {
+            return Some(opening);
+        }
+        let mut bytes = [0; OPENING];
+        let read = socket.read(bytes.get_mut(arrived.len()..)?).await.ok()?;
+        if read == 0 {
+            return None;
+        }
+        arrived.extend_from_slice(bytes.get(..read)?);
+    }
+}
+
 /// Reads one handshake message. Nothing beyond it is read, since records may follow.
 pub(in crate::transport) async fn read_frame(socket: &mut TcpStream) -> io::Result<Frame> {
-    let mut bytes = vec![0; HEADER];
+    let mut bytes = vec![0; HANDSHAKE_HEADER];
     socket.read_exact(&mut bytes).await?;
     let bad = |_| io::Error::from(io::ErrorKind::InvalidData);
     // A header that no message has ends it here, before anything is read or allocated for a body.
@@ -45,16 +63,13 @@ pub(in crate::transport) async fn read_frame(socket: &mut TcpStream) -> io::Resu
         return Ok(frame);
     }
     let length = bytes.last_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
-    bytes.resize(HEADER + length, 0);
-    socket.read_exact(bytes.get_mut(HEADER..).unwrap_or_default()).await?;
+    bytes.resize(HANDSHAKE_HEADER + length, 0);
+    socket.read_exact(bytes.get_mut(HANDSHAKE_HEADER..).unwrap_or_default()).await?;
     Frame::parse(&bytes)
         .map_err(bad)?
         .map(|(frame, _)| frame)
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
-
-/// Kind and length of a handshake message (SPEC 3.1).
-const HEADER: usize = 3;
 
 /// Sends one last message and ends this direction, so that it arrives before the connection's end.
 async fn say_and_close(socket: &mut TcpStream, frame: &[u8]) {

@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-/// Tokens of the peer that are remembered. It shows one a connection, so a peer that shows more in
-/// a channel's life wants no link.
+/// Tokens of the peer that are remembered. It shows one a connection: a peer that shows more in a
+/// channel's life is not trying to make a link.
 const TOKENS: usize = 1 << 16;
 
 /// Something that carries handshake messages.
@@ -54,8 +54,6 @@ impl Frames for Meeting {
 /// A handshake that both sides have confirmed.
 pub(super) struct Confirmed {
     pub(super) index: u32,
-    /// The peer, a joiner, has said that it still has a link that works.
-    pub(super) linked: bool,
     pub(super) keys: LinkKeys,
 }
 
@@ -92,14 +90,6 @@ impl Side {
         }
     }
 
-    /// The peer's role.
-    const fn peer(&self) -> Role {
-        match self.role {
-            Role::Host => Role::Joiner,
-            Role::Joiner => Role::Host,
-        }
-    }
-
     /// A fresh token of this side's for a direct connection.
     pub(super) fn token(&self) -> SlotToken {
         self.resume.direct(self.role, &mut OsRng)
@@ -108,7 +98,9 @@ impl Side {
     /// Takes the peer's token of a direct connection; false if it is not true, or was taken.
     pub(super) fn take(&self, token: SlotToken) -> bool {
         let mut taken = lock(&self.taken);
-        self.resume.is_direct(self.peer(), token) && taken.len() < TOKENS && taken.insert(token)
+        self.resume.is_direct(self.role.other(), token)
+            && taken.len() < TOKENS
+            && taken.insert(token)
     }
 
     /// Shakes hands; `None` if that gives no link.
@@ -129,7 +121,7 @@ impl Side {
         }
         let (keys, message3) = pending.judge(&message2).ok()?;
         frames.send(message3).await?;
-        Some(Confirmed { index, linked: keys.peer.linked, keys })
+        Some(Confirmed { index, keys })
     }
 
     async fn join(&self, frames: &mut impl Frames) -> Option<Confirmed> {
@@ -144,7 +136,7 @@ impl Side {
         let message3 = timeout(HANDSHAKE_TIME, frames.receive()).await.ok()??;
         let keys = tagged.finish(&message3).ok()?;
         // Of two with one index that crossed, the second is none.
-        lock(&self.had).insert(index).then_some(Confirmed { index, linked: false, keys })
+        lock(&self.had).insert(index).then_some(Confirmed { index, keys })
     }
 
     /// True if another tag may be looked at in this second.
@@ -218,7 +210,8 @@ mod tests {
             let (ours, theirs) =
                 tokio::join!(host.handshake(&mut near), joiner.handshake(&mut far));
             let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
-            assert_eq!((ours.index, ours.linked, theirs.index), (expected, true, expected));
+            assert_eq!((ours.index, theirs.index), (expected, expected));
+            assert!(ours.keys.peer.linked && !theirs.keys.peer.linked);
         }
         // An index that a link has had is none again.
         host.next.store(2, Ordering::Relaxed);

@@ -3,13 +3,13 @@
 
 use super::Made;
 use super::handshake::{Confirmed, Side};
-use crate::transport::direct::{Listener, Pending, prepared};
+use crate::transport::direct::{Listener, Pending, prepared, read_opening};
 use pinhole_protocol::handshake::REFUSED;
-use pinhole_protocol::limits::{HANDSHAKE_TIME, LINKS};
-use pinhole_protocol::rendezvous::{OPENING, Opening};
+use pinhole_protocol::limits::{HANDSHAKE_TIME, LINK_MESSAGE_TIME, LINKS};
+use pinhole_protocol::rendezvous::Opening;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -29,7 +29,7 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
                 if strangers.make_room(source) {
                     let (side, shown) = (Arc::clone(&side), shown.clone());
                     strangers.push(source, tasks.spawn(async move {
-                        let met = timeout(HANDSHAKE_TIME, admit(socket, &side)).await;
+                        let met = timeout(LINK_MESSAGE_TIME, admit(socket, &side)).await;
                         if let Ok(Some(socket)) = met {
                             let _ = shown.send(socket).await;
                         }
@@ -57,7 +57,7 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
 
 /// Reads message 0, and answers a true one with this side's.
 async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
-    match knock(&mut socket).await? {
+    match read_opening(&mut socket).await? {
         Opening::Link(token) if side.take(token) => {
             socket.set_nodelay(true).ok()?;
             socket.write_all(&Opening::Link(side.token()).encode()).await.ok()?;
@@ -65,7 +65,7 @@ async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
         }
         Opening::Link(_) => None,
         Opening::Code => {
-            // Its code is used: said, or the joiner would take it for a crowd and come again.
+            // The code is used. A joiner that is not told would come again for 15 s.
             socket.write_all(&REFUSED).await.ok()?;
             let _ = socket.shutdown().await;
             None
@@ -73,25 +73,9 @@ async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
     }
 }
 
-/// Reads a message 0. Nothing is said before it is whole.
-pub(super) async fn knock(socket: &mut TcpStream) -> Option<Opening> {
-    let mut arrived = Vec::with_capacity(OPENING);
-    loop {
-        if let Some(opening) = Opening::parse(&arrived).ok()? {
-            return Some(opening);
-        }
-        let mut bytes = [0; OPENING];
-        let read = socket.read(bytes.get_mut(arrived.len()..)?).await.ok()?;
-        if read == 0 {
-            return None;
-        }
-        arrived.extend_from_slice(bytes.get(..read)?);
-    }
-}
-
 /// Shakes hands with a peer that has shown its token.
 pub(super) async fn shake(mut socket: TcpStream, side: &Side) -> Option<Made> {
-    let Confirmed { index, linked, keys } = side.handshake(&mut socket).await?;
+    let Confirmed { index, keys } = side.handshake(&mut socket).await?;
     let (socket, path) = prepared(socket).ok()?;
-    Some(Made { index, linked, socket, path, keys })
+    Some(Made { index, socket, path, keys })
 }

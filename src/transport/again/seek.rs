@@ -1,17 +1,19 @@
 //! Looking for the other side of a conversation while a link is needed (SPEC 6.1).
 
 use super::handshake::{Confirmed, Side};
-use super::listen::{knock, shake};
+use super::listen::shake;
 use super::{Made, Need};
 use crate::events::Path;
-use crate::transport::direct::{Dialled, dial as connect};
-use crate::transport::relay::{Access, Meeting};
-use pinhole_protocol::limits::{LINK_MESSAGE_TIME, LINK_USE_TIME};
+use crate::transport::direct::{Dialled, dial as connect, read_opening};
+use crate::transport::relay::{self, Access};
+use pinhole_protocol::limits::LINK_MESSAGE_TIME;
 use pinhole_protocol::rendezvous::Opening;
 use rand_core::{OsRng, RngCore};
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
@@ -19,35 +21,59 @@ use tokio::time::{sleep, timeout};
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The time in which a link is in use where all is well; after it another is tried beside it.
+const USE_TIME: Duration = Duration::from_secs(1);
 /// The place of a conversation's links at a relay: one link at a time is sought.
 const PLACE: u8 = 0;
 
-/// Makes links by `attempt` whenever one is needed, with pauses that grow, until nobody wants any.
-pub(super) async fn seek<F: Future<Output = Option<Made>> + Send>(
-    mut need: watch::Receiver<Need>,
-    made: mpsc::Sender<Made>,
-    attempt: impl Fn() -> F + Send,
-) {
+/// A way to the other side, tried until it leads there.
+pub(super) trait Try: Send {
+    /// A connection on which both sides have met.
+    type Met: Send;
+    /// Tries to meet the other side. It may be given up at any moment.
+    fn meet(&self) -> impl Future<Output = Option<Self::Met>> + Send;
+    /// Shakes hands there. Once begun it is not given up: the other side may have confirmed.
+    fn shake(&self, met: Self::Met) -> impl Future<Output = Option<Made>> + Send;
+}
+
+/// Makes links by this way whenever one is needed, with pauses that grow, until nobody wants any.
+pub(super) async fn seek(mut need: watch::Receiver<Need>, made: mpsc::Sender<Made>, way: impl Try) {
     while need.wait_for(|need| need.link).await.is_ok() {
         let mut pause = FIRST_PAUSE;
-        let mut none_needed = need.clone();
-        let tries = async {
-            loop {
-                if let Some(link) = attempt().await {
+        loop {
+            let met = tokio::select! {
+                met = way.meet() => met,
+                none = need.wait_for(|need| !need.link) => match none {
+                    Ok(_) => break,
+                    Err(_) => return,
+                },
+            };
+            let link = match met {
+                Some(met) => way.shake(met).await,
+                None => None,
+            };
+            let wait = match link {
+                // It is in use soon, or another is made beside it.
+                Some(link) => {
                     if made.send(link).await.is_err() {
                         return;
                     }
-                    // It comes into use in this time, or another is needed.
-                    sleep(LINK_USE_TIME).await;
                     pause = FIRST_PAUSE;
+                    USE_TIME
                 }
-                sleep(jittered(pause)).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                None => {
+                    let wait = jittered(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    wait
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                none = need.wait_for(|need| !need.link) => match none {
+                    Ok(_) => break,
+                    Err(_) => return,
+                },
             }
-        };
-        tokio::select! {
-            () = tries => return,
-            met = none_needed.wait_for(|need| !need.link) => if met.is_err() { return },
         }
     }
 }
@@ -59,33 +85,66 @@ fn jittered(pause: Duration) -> Duration {
     half + half.mul_f64(f64::from(OsRng.next_u32()) / f64::from(u32::MAX))
 }
 
-/// Dials the host at all of its addresses, one after another.
-pub(super) async fn dial(side: Arc<Side>, host: Arc<Dialled>) -> Option<Made> {
-    for address in host.addresses().await {
-        let opening = Opening::Link(side.token());
-        let met = timeout(LINK_MESSAGE_TIME, async {
+/// Dials the host.
+pub(super) struct Dialling {
+    pub(super) side: Arc<Side>,
+    pub(super) host: Dialled,
+}
+
+impl Try for Dialling {
+    type Met = TcpStream;
+
+    async fn meet(&self) -> Option<TcpStream> {
+        if let Some(socket) = self.dial(self.host.address).await {
+            return Some(socket);
+        }
+        // Its name may lead elsewhere by now.
+        for address in timeout(LINK_MESSAGE_TIME, self.host.looked_up()).await.ok()? {
+            if let Some(socket) = self.dial(address).await {
+                return Some(socket);
+            }
+        }
+        None
+    }
+
+    async fn shake(&self, met: TcpStream) -> Option<Made> {
+        shake(met, &self.side).await
+    }
+}
+
+impl Dialling {
+    /// Dials an address, and shows and sees a token there.
+    async fn dial(&self, address: SocketAddr) -> Option<TcpStream> {
+        let opening = Opening::Link(self.side.token());
+        let dialled = async {
             let mut socket = connect(address, opening).await.ok()?;
-            match knock(&mut socket).await? {
-                Opening::Link(token) => side.take(token).then_some(socket),
+            match read_opening(&mut socket).await? {
+                Opening::Link(token) => self.side.take(token).then_some(socket),
                 Opening::Code => None,
             }
-        });
-        if let Ok(Some(socket)) = met.await
-            && let Some(link) = shake(socket, &side).await
-        {
-            return Some(link);
-        }
+        };
+        timeout(LINK_MESSAGE_TIME, dialled).await.ok()?
     }
-    None
 }
 
 /// Waits for the other side at a relay.
-pub(super) async fn meet(side: Arc<Side>, access: Access) -> Option<Made> {
-    let slot = side.resume.slot(PLACE);
-    let mut meeting = Meeting::wait(&access, slot, side.role).await.ok()??;
-    let Confirmed { index, linked, keys } = side.handshake(&mut meeting).await?;
-    let socket = meeting.into_stream().ok()?;
-    Some(Made { index, linked, socket, path: Path::Relay, keys })
+pub(super) struct Meeting {
+    pub(super) side: Arc<Side>,
+    pub(super) access: Access,
+}
+
+impl Try for Meeting {
+    type Met = relay::Meeting;
+
+    async fn meet(&self) -> Option<relay::Meeting> {
+        relay::Meeting::wait(&self.access, self.side.resume.slot(PLACE), self.side.role).await
+    }
+
+    async fn shake(&self, mut met: relay::Meeting) -> Option<Made> {
+        let Confirmed { index, keys } = self.side.handshake(&mut met).await?;
+        let socket = met.into_stream()?;
+        Some(Made { index, socket, path: Path::Relay, keys })
+    }
 }
 
 #[cfg(test)]
@@ -95,22 +154,27 @@ mod tests {
     use tokio::time::{Instant, advance};
 
     /// Tries that fail, counted.
-    fn failing() -> (Arc<AtomicUsize>, impl Fn() -> std::future::Ready<Option<Made>> + Send) {
-        let count = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&count);
-        let attempt = move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-            std::future::ready(None)
-        };
-        (count, attempt)
+    #[derive(Clone, Default)]
+    struct Failing(Arc<AtomicUsize>);
+
+    impl Try for Failing {
+        type Met = ();
+
+        async fn meet(&self) -> Option<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            None
+        }
+        async fn shake(&self, (): ()) -> Option<Made> {
+            None
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_tried_unless_a_link_is_needed_and_then_at_once() {
         let (told, need) = watch::channel(Need::default());
         let (made, _links) = mpsc::channel(1);
-        let (count, attempt) = failing();
-        let seeking = tokio::spawn(seek(need, made, attempt));
+        let Failing(count) = &Failing::default();
+        let seeking = tokio::spawn(seek(need, made, Failing(Arc::clone(count))));
         sleep(Duration::from_secs(60)).await;
         assert_eq!(count.load(Ordering::Relaxed), 0);
         told.send_replace(Need { link: true, linked: false });
@@ -132,8 +196,8 @@ mod tests {
     async fn pauses_grow_to_five_seconds() {
         let (_told, need) = watch::channel(Need { link: true, linked: false });
         let (made, _links) = mpsc::channel(1);
-        let (count, attempt) = failing();
-        let _seeking = tokio::spawn(seek(need, made, attempt));
+        let Failing(count) = &Failing::default();
+        let _seeking = tokio::spawn(seek(need, made, Failing(Arc::clone(count))));
         let began = Instant::now();
         let mut longest = Duration::ZERO;
         let mut last = began;

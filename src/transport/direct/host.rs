@@ -1,14 +1,14 @@
 //! The host's side: listening, up to 16 handshakes pending, and one judge.
 
 use super::pending::Pending;
-use super::{confirmed, read_frame, say_and_close};
+use super::{confirmed, read_frame, read_opening, say_and_close};
 use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::forbidden;
 use crate::transport::HostEnd;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
 use pinhole_protocol::limits::HANDSHAKE_TIME;
-use pinhole_protocol::rendezvous::{OPENING, Opening};
+use pinhole_protocol::rendezvous::Opening;
 use pinhole_protocol::source::Source;
 use rand_core::{OsRng, RngCore};
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -229,23 +229,8 @@ async fn handshake(
     judge: &SharedJudge,
     met: &mpsc::UnboundedSender<End>,
 ) -> io::Result<()> {
-    let mut arrived = Vec::with_capacity(OPENING);
-    let opening = loop {
-        match Opening::parse(&arrived) {
-            Ok(Some(opening)) => break opening,
-            Ok(None) => {}
-            // Not one of ours: closed without a word.
-            Err(_) => return Ok(()),
-        }
-        let mut bytes = [0; OPENING];
-        let wanted = bytes.get_mut(arrived.len()..).unwrap_or_default();
-        let read = socket.read(wanted).await?;
-        arrived.extend_from_slice(wanted.get(..read).unwrap_or_default());
-        if read == 0 {
-            return Ok(());
-        }
-    };
-    if opening != Opening::Code {
+    // One that is not ours is closed without a word.
+    if read_opening(&mut socket).await != Some(Opening::Code) {
         return Ok(());
     }
     let begun = lock(judge).as_ref().map(|judge| judge.begin(&mut OsRng));

@@ -38,25 +38,19 @@ pub struct Candidates {
 /// The host that was met, as it is dialled again for a later link (SPEC 6).
 pub struct Dialled {
     /// The address at which it answered.
-    address: SocketAddr,
+    pub(in crate::transport) address: SocketAddr,
     /// Its name, which may have another address by now.
     name: Option<(String, Network)>,
 }
 
 impl Dialled {
-    /// The addresses at which it may be, the one that answered first.
-    pub(in crate::transport) async fn addresses(&self) -> Vec<SocketAddr> {
-        let mut addresses = vec![self.address];
-        if let Some((name, network)) = &self.name {
-            let found = tokio::net::lookup_host((name.as_str(), self.address.port())).await;
-            addresses.extend(
-                found
-                    .into_iter()
-                    .flatten()
-                    .filter(|address| network.allows(address.ip()) && *address != self.address),
-            );
-        }
-        addresses
+    /// Its other addresses, if it has a name.
+    pub(in crate::transport) async fn looked_up(&self) -> Vec<SocketAddr> {
+        let Some((name, network)) = &self.name else { return Vec::new() };
+        let found = tokio::net::lookup_host((name.as_str(), self.address.port())).await;
+        let is_other =
+            |address: &SocketAddr| network.allows(address.ip()) && *address != self.address;
+        found.into_iter().flatten().filter(is_other).collect()
     }
 }
 

@@ -3,7 +3,6 @@
 use super::host::whole;
 use super::socket::{Heard, Socket};
 use super::{Access, link};
-use crate::failure::Failure;
 use pinhole_protocol::handshake::Frame;
 use pinhole_protocol::rendezvous::{FromRelay, SlotToken, Verb};
 use pinhole_protocol::role::Role;
@@ -12,21 +11,19 @@ use pinhole_protocol::role::Role;
 pub(in crate::transport) struct Meeting(Socket);
 
 impl Meeting {
-    /// Waits at a relay's slot until the other end comes. `None` if the relay ends that.
-    ///
-    /// # Errors
-    /// If the relay cannot be reached, or refuses.
+    /// Waits at a relay's slot until the other end comes. `None` if the relay cannot be reached, or
+    /// ends that.
     pub(in crate::transport) async fn wait(
         access: &Access,
         slot: SlotToken,
         role: Role,
-    ) -> Result<Option<Self>, Failure> {
-        let mut socket = Socket::open(access, &Verb::Link(slot, role)).await?;
+    ) -> Option<Self> {
+        let mut socket = Socket::open(access, &Verb::Link(slot, role)).await.ok()?;
         loop {
             match socket.hear().await {
-                Heard::Control(FromRelay::Paired) => return Ok(Some(Self(socket))),
+                Heard::Control(FromRelay::Paired) => return Some(Self(socket)),
                 Heard::Control(_) => {}
-                Heard::Frame(_) | Heard::Ended(_) => return Ok(None),
+                Heard::Frame(_) | Heard::Ended(_) => return None,
             }
         }
     }
@@ -47,11 +44,9 @@ impl Meeting {
         }
     }
 
-    /// The near end of the link, once its handshake is confirmed.
-    ///
-    /// # Errors
-    /// The operating system's, if it cannot be had.
-    pub(in crate::transport) fn into_stream(self) -> Result<socket2::Socket, Failure> {
-        link::start(self.0)
+    /// The near end of the link, once its handshake is confirmed. `None` if the system has no
+    /// sockets for it.
+    pub(in crate::transport) fn into_stream(self) -> Option<socket2::Socket> {
+        link::start(self.0).ok()
     }
 }
