@@ -119,6 +119,12 @@ impl ResumeSecret {
         self.direct_of(sender, random).bytes().ct_eq(&bytes).into()
     }
 
+    /// The key of all proofs of what `sender` sends in the conversation (SPEC 7.10).
+    #[must_use]
+    pub fn proof(&self, sender: Role) -> SecretBytes<32> {
+        expand(&self.secret, &[b"proof", &[sender as u8]])
+    }
+
     pub(crate) fn direct_of(&self, sender: Role, random: [u8; 8]) -> SlotToken {
         let proof = expand::<8>(&self.secret, &[b"slot direct", &[sender as u8], &random]);
         let mut bytes = [0; 16];

@@ -6,12 +6,14 @@ use core::time::Duration;
 pub const VERSIONS: &[u16] = &[1];
 
 /// Abilities of this code beyond version 1, a bit each (SPEC 3.2).
-pub const CAPABILITIES: u64 = FAITHFUL | RESUMING;
+pub const CAPABILITIES: u64 = FAITHFUL | RESUMING | PROVING;
 /// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and
 /// 7.8).
 pub const FAITHFUL: u64 = 1;
 /// Links that are made again when one is lost (SPEC 6).
 pub const RESUMING: u64 = 2;
+/// Proofs of what the other side has from another day (SPEC 7.10).
+pub const PROVING: u64 = 4;
 
 /// Bytes before the body of a handshake message: `u8` kind, `u16` length (SPEC 3.1).
 pub const HANDSHAKE_HEADER: usize = 3;
@@ -108,6 +110,15 @@ pub const RANGES: usize = 64;
 /// bytes between two, make 2,048 of a whole credit; more are single bytes, scattered to fill
 /// memory.
 pub const PIECES: usize = 64 * RANGES;
+/// Positions that one hash proves, from a multiple of it to the next (SPEC 7.10): a tenth of a
+/// second of a fast disk, and little to send again.
+pub const SEGMENT: u64 = 16 << 20;
+/// Bytes of the hash of a segment.
+pub const HASH: usize = 32;
+/// Ranges of one question (SPEC 7.10).
+pub const ASKED_RANGES: usize = 1_000;
+/// Segments of one question, and so hashes of one answer: 64 GiB.
+pub const ASKED_SEGMENTS: usize = 4_096;
 
 /// Links of one conversation at a time (SPEC 6).
 pub const LINKS: usize = 8;

@@ -65,6 +65,14 @@ impl Ranges {
         missing
     }
 
+    /// The first range of positions from `from` on and below `until` that is not in the set.
+    #[must_use]
+    pub fn first_missing(&self, from: u64, until: u64) -> Option<Range<u64>> {
+        let before = self.0.range(..=from).next_back().map_or(from, |(_, end)| (*end).max(from));
+        let next = self.0.range(before..).next().map_or(until, |(start, _)| (*start).min(until));
+        (before < next).then_some(before..next)
+    }
+
     /// The first position that is not in the set.
     #[must_use]
     pub fn frontier(&self) -> u64 {
@@ -152,6 +160,10 @@ mod tests {
                 prop_assert_eq!(
                     ranges.iter_from(start, 2).collect::<Vec<_>>(),
                     ranges.iter(99).filter(|r| r.start >= start).take(2).collect::<Vec<_>>()
+                );
+                prop_assert_eq!(
+                    ranges.first_missing(start, 50),
+                    ranges.missing(start..50).iter(1).next()
                 );
                 let spans: Vec<_> = ranges.iter(usize::MAX).collect();
                 let missing: Vec<u64> = ranges.missing(5..50).iter(usize::MAX).flatten().collect();

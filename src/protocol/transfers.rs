@@ -7,6 +7,7 @@
 mod incoming;
 mod outgoing;
 mod paths;
+mod proving;
 
 use crate::violation::Violation;
 use crate::wire::{Differences, Reason};

@@ -58,6 +58,8 @@ violations! {
     RegisteredUnsent = "registered a part that was never sent",
     WroteUnsent = "wrote what was never sent",
     ManyPieces = "wrote a transfer in too many pieces",
+    AskedOutOfTurn = "asked for a proof out of turn",
+    ProvedUnasked = "proved what it was not asked for",
     // Refuses one transfer: an entry of it is none that a file can be made of (SPEC 7.7).
     EntryContradicts = "sent an entry that contradicts itself",
     EntrySize = "sent an entry of an impossible size",

@@ -20,6 +20,7 @@ pub use offer::{Entry, EntryKind, Item, ItemKind, Offer, PERMISSIONS, Part, Plac
 pub use paths::{PathEntry, PathKind, PathPart};
 pub use reason::Reason;
 
+use crate::limits::HASH;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 use core::num::NonZeroU32;
@@ -59,6 +60,9 @@ fn known<'b, C, T: Decode<'b, C>>(
         }
     })
 }
+
+/// A keyed BLAKE3 of a segment (SPEC 7.10).
+pub type Hash = [u8; HASH];
 
 /// The number that a sender gives to a text, a secret or a transfer. Each side counts its own from
 /// 1; "your item" and "my item" are told apart by the kind of message that names it.

@@ -25,8 +25,8 @@ pub(super) struct Core {
 impl Core {
     /// The conversation on these terms that begins now, and rests for `ttl` at most.
     pub(super) fn new(commitment: Commitment, terms: Terms, ttl: Duration) -> Self {
-        let Terms { want, verify, faithful, resuming, .. } = terms;
-        let setup = Setup { want, ttl, verify, faithful, resuming };
+        let Terms { want, verify, faithful, resuming, proving, .. } = terms;
+        let setup = Setup { want, ttl, verify, faithful, resuming, proving };
         let conversation = Conversation::new(clock::now(), commitment, setup);
         Self { conversation, terms, queue: VecDeque::new(), wake_at: None }
     }

@@ -52,7 +52,7 @@ impl<'a> Driver<'a> {
         report: &'a mut Report,
         control: &Control,
     ) -> Result<Self, Failure> {
-        let (links, commitment, peer) = Links::start(met)?;
+        let (links, commitment, proofs, peer) = Links::start(met)?;
         let tables = links.tables();
         let voice = Voice::new(report, control, plan.screen.clone());
         let terms = Terms::new(plan, peer, control.is_unread());
@@ -64,7 +64,7 @@ impl<'a> Driver<'a> {
             person: Person::new(plan.screen.clone(), plan.fence.clone()),
             handling: Handling::new(plan.handler.clone(), voice.facts()),
             ending: Ending::new(terms, plan.wares.len()),
-            workers: Workers::new(),
+            workers: Workers::new(proofs),
             errands: Errands::new(plan.want),
             voice,
         })
@@ -167,6 +167,8 @@ impl<'a> Driver<'a> {
             Happened::Opened(id, source) => outgoing.opened(id, source),
             Happened::Available(id, bytes) => Effects::none().input(Input::Available(id, bytes)),
             Happened::Part(id, next) => outgoing.part(id, next),
+            Happened::Proof(id, hashes) => Effects::none().input(Input::Proof(id, hashes)),
+            Happened::Proved(id, proved) => outgoing.proved(id, proved),
             Happened::Unread(id, failure) => outgoing.unread(id, &failure),
             Happened::Checked(id, checked) => outgoing.checked(id, checked),
             Happened::Goodbye => outgoing.say_goodbye(),
@@ -224,6 +226,7 @@ impl<'a> Driver<'a> {
                 incoming.counted(transfer, bytes, entries, counted)
             }
             Told::Register(part) => incoming.register(part),
+            Told::Proof { .. } => Effects::none(),
             Told::Gap { transfer, range, why } => incoming.gap(transfer, range, why),
             Told::Progress(id, done) => incoming.progress(id, done),
             Told::Unfit(id, reason, what) => incoming.unfit(id, reason, what.as_str()),
@@ -235,6 +238,7 @@ impl<'a> Driver<'a> {
             }
             Told::Accepted(id) => outgoing.accepted(id),
             Told::PartWanted(id) => outgoing.next_part(id),
+            Told::Prove(id, segments) => outgoing.prove(id, segments),
             Told::AllRead(id) => outgoing.all_read(id),
             Told::Written { transfer, done, frontier } => {
                 outgoing.written(transfer, done, frontier)

@@ -15,7 +15,7 @@ use crate::transport::again::Made;
 use crate::transport::bulk::News;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::secret::SecretVec;
-use pinhole_protocol::wire::{Differences, ItemId, Offer, PeerText, Reason};
+use pinhole_protocol::wire::{Differences, Hash, ItemId, Offer, PeerText, Reason};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -70,6 +70,10 @@ pub(super) enum Happened {
     Available(ItemId, u64),
     /// The next part of a transfer is there.
     Part(ItemId, Result<Next, SourceFailure>),
+    /// The next segments of a transfer are hashed.
+    Proof(ItemId, Vec<Hash>),
+    /// All segments of a transfer that were asked for are hashed, or cannot be read.
+    Proved(ItemId, Result<(), SourceFailure>),
     /// A link could not read a source of a transfer.
     Unread(ItemId, SourceFailure),
     /// The sources of a transfer were looked at once more.

@@ -7,6 +7,7 @@ use super::happened::Happened;
 use super::interrupt::Interrupt;
 use crate::events::{Event, Path};
 use crate::failure::{Failure, Kind};
+use crate::files::proof::ProofKeys;
 use crate::transport::Joined;
 use crate::transport::again::{Made, Maker, Need, Way};
 use crate::transport::bulk::{Link, News, Tables};
@@ -81,11 +82,13 @@ struct One<T> {
 
 impl Links {
     /// Starts the threads of the first link, which came by this way. Returns the commitment of its
-    /// handshake, and the peer.
+    /// handshake, the keys of proofs, and the peer.
     ///
     /// # Errors
     /// If the connection or a thread cannot be had.
-    pub(super) fn start((joined, way): (Joined, Way)) -> Result<(Self, Commitment, Peer), Failure> {
+    pub(super) fn start(
+        (joined, way): (Joined, Way),
+    ) -> Result<(Self, Commitment, ProofKeys, Peer), Failure> {
         let Joined { socket, path, established } = joined;
         let Established { sealer, opener, resume, commitment, peer } = established;
         let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
@@ -96,10 +99,11 @@ impl Links {
             Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
         })?;
         let resuming = peer.is_resuming();
+        let proofs = ProofKeys::new(&resume, commitment.role());
         let maker = resuming.then(|| Maker::start(commitment.role(), resume, way, maker));
         let links = BTreeMap::from([(LinkId::CODE, One::new(threads, path))]);
         let links = Self { links, tables, told, news, made, maker };
-        Ok((links, commitment, peer))
+        Ok((links, commitment, proofs, peer))
     }
 
     /// Starts the threads of a later link.

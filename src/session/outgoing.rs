@@ -20,6 +20,7 @@ use pinhole_protocol::conversation::Input;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::wire::{Differences, Entry, EntryKind, ItemId, Offer, Reason, Want};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -322,6 +323,16 @@ impl Outgoing {
     /// All is read: takes the last look at the sources before the end is said.
     pub(super) fn all_read(&self, id: ItemId) -> Effects {
         self.with_source(id, |source| Work::Check(id, source))
+    }
+
+    /// The receiver has segments of a transfer from another day, if they are the same here.
+    pub(super) fn prove(&self, id: ItemId, segments: Vec<Range<u64>>) -> Effects {
+        self.with_source(id, |source| Work::Prove(id, source, segments))
+    }
+
+    /// They are hashed, or a source is not to be had.
+    pub(super) fn proved(&mut self, id: ItemId, proved: Result<(), SourceFailure>) -> Effects {
+        proved.map_or_else(|failure| self.unread(id, &failure), |()| Effects::none())
     }
 
     /// The sources were looked at once more.

@@ -17,6 +17,8 @@ pub(super) struct Terms {
     pub(super) faithful: bool,
     /// True if both sides make a lost link again (SPEC 3.2).
     pub(super) resuming: bool,
+    /// True if both sides prove what the other has from another day (SPEC 3.2).
+    pub(super) proving: bool,
     /// True if nobody reads what the session prints: its lines wait for other commands.
     pub(super) unread: bool,
     /// True if a program answers the peer's texts.
@@ -36,6 +38,7 @@ impl Terms {
             strict: plan.strict,
             faithful: peer.is_faithful(),
             resuming: peer.is_resuming(),
+            proving: peer.is_faithful() && peer.is_proving(),
             unread,
             handled: plan.handler.is_some(),
             asking: plan.question.is_some(),
@@ -54,6 +57,7 @@ impl Terms {
             strict: false,
             faithful: true,
             resuming: false,
+            proving: true,
             unread: false,
             handled: false,
             asking: false,

@@ -9,6 +9,7 @@ use crate::events::Stored;
 use crate::files::inbox::{Inbox, Output, Plan as FilePlan, Receiving, Refusal};
 use crate::files::outbox::{Counted, Options, Outgoing as Source, Selection};
 use crate::files::outlet::Outlet;
+use crate::files::proof::ProofKeys;
 use crate::files::secret_exec::SecretExec;
 use crate::handler::{Facts, Handler};
 use crate::report::prompt::OwnTerminal;
@@ -18,6 +19,7 @@ use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::{ItemId, Offer, Part};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -45,6 +47,8 @@ pub(super) enum Work {
     Open(ItemId, Arc<Selection>, bool),
     /// Makes the next part of a transfer: [`Happened::Part`].
     Part(ItemId, Arc<Source>),
+    /// Hashes segments of a transfer: [`Happened::Proof`], then [`Happened::Proved`].
+    Prove(ItemId, Arc<Source>, Vec<Range<u64>>),
     /// Looks at the sources of a transfer once more: [`Happened::Checked`].
     Check(ItemId, Arc<Source>),
     /// Makes the place of a transfer: [`Happened::Begun`].
@@ -82,14 +86,15 @@ pub(super) struct Workers {
     /// The handler at work, or the wait until it may be started.
     handler: Option<JoinHandle<()>>,
     removals: Removals,
+    proofs: ProofKeys,
 }
 
 impl Workers {
-    /// Nothing is under way yet.
-    pub(super) fn new() -> Self {
+    /// Nothing is under way yet in a conversation that has these keys.
+    pub(super) fn new(proofs: ProofKeys) -> Self {
         let (desk, brought) = Desk::new(DESK);
         let removals = Removals::default();
-        Self { desk, brought, under_way: 0, program: None, handler: None, removals }
+        Self { desk, brought, under_way: 0, program: None, handler: None, removals, proofs }
     }
 
     /// True unless so much is under way that the peer has to wait for it.
@@ -137,6 +142,13 @@ impl Workers {
             }
             Work::Part(id, source) => {
                 self.block(move || Happened::Part(id, source.next_part()));
+            }
+            Work::Prove(id, source, segments) => {
+                let key = Arc::clone(&self.proofs.ours);
+                self.block(move || {
+                    let told = |hashes| desk.put(Happened::Proof(id, hashes));
+                    Happened::Proved(id, source.prove(&key, &segments, told))
+                });
             }
             Work::Check(id, source) => {
                 self.block(move || Happened::Checked(id, source.finish()));

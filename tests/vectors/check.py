@@ -42,8 +42,8 @@ def split_frame(data):
 
 # SPEC 3.2: hellos.
 
-# SPEC 3.2: the capabilities that the vectors' sides have, faithful and resuming; live.py has none, and is served all the same.
-CAPABILITIES = 3
+# SPEC 3.2: the capabilities that the vectors' sides have, faithful, resuming and proving; live.py has none, and is served all the same.
+CAPABILITIES = 7
 
 
 def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, index=None, reserved=b""):
@@ -141,6 +141,10 @@ def direct(resume, role, random):
     return random + expand(resume, b"slot direct" + bytes([role]) + random, 8)
 
 
+def proof_key(resume, sender):
+    return expand(resume, b"proof" + bytes([sender]))
+
+
 # The check.
 
 def handshake(context, password, given):
@@ -190,6 +194,8 @@ def check_link(case):
     found["slot_relay"] = slot(resume, int(case["place"]))
     for name, role in (("direct_host", HOST), ("direct_joiner", JOINER)):
         found[name] = direct(resume, role, bytes.fromhex(case["random"]))
+    for name, role in (("proof_host", HOST), ("proof_joiner", JOINER)):
+        found[name] = proof_key(resume, role)
     return found
 
 

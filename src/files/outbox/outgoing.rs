@@ -1,5 +1,6 @@
 //! An accepted transfer's sources, whatever they are.
 
+mod proving;
 mod stream;
 mod tree;
 
@@ -146,6 +147,15 @@ impl Outgoing {
         match &self.0 {
             Kind::Tree(tree) => tree.skipped(),
             Kind::Stream(_) => Skips::default(),
+        }
+    }
+
+    /// True once [`Outgoing::stop`] was called.
+    fn is_stopped(&self) -> bool {
+        match &self.0 {
+            Kind::Tree(tree) => tree.is_stopped(),
+            // A stream has no other day, and nothing of it is asked for.
+            Kind::Stream(_) => true,
         }
     }
 

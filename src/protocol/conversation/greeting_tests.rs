@@ -23,7 +23,7 @@ fn conversation(role: Role, verify: bool) -> Conversation {
     Conversation::new(
         NOW,
         commitment(role),
-        Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming: true },
+        Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming: true, proving: true },
     )
 }
 
@@ -321,7 +321,14 @@ fn nothing_is_told_after_the_end_that_a_greeting_brings() {
     let mut host = Conversation::new(
         NOW,
         commitment(Role::Host),
-        Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true, resuming: true },
+        Setup {
+            want: Want::Give,
+            ttl: TTL,
+            verify: false,
+            faithful: true,
+            resuming: true,
+            proving: true,
+        },
     );
     let item = host.next_item();
     let _ = host.handle(NOW, Input::Body(item, Body::text(item, "text".into()).unwrap()));

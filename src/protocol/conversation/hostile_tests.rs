@@ -27,7 +27,14 @@ impl Attacked {
         let mut host = Conversation::new(
             NOW,
             commitment(Role::Host),
-            Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming: false },
+            Setup {
+                want: Want::Both,
+                ttl: TTL,
+                verify,
+                faithful: true,
+                resuming: false,
+                proving: true,
+            },
         );
         let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
         let mut this = Self { host, number: 0 };
@@ -125,7 +132,14 @@ fn a_greeting_says_what_its_side_came_for() {
     let mut host = Conversation::new(
         NOW,
         commitment(Role::Host),
-        Setup { want: Want::Give, ttl: TTL, verify: false, faithful: true, resuming: false },
+        Setup {
+            want: Want::Give,
+            ttl: TTL,
+            verify: false,
+            faithful: true,
+            resuming: false,
+            proving: true,
+        },
     );
     let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
     let silent =

@@ -6,7 +6,7 @@ use crate::secret::SecretVec;
 use crate::time::Instant;
 use crate::transfers::Whole;
 use crate::violation::Violation;
-use crate::wire::{Differences, Entry, ItemId, Offer, Part, PeerText, Reason, Want};
+use crate::wire::{Differences, Entry, Hash, ItemId, Offer, Part, PeerText, Reason, Want};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
@@ -26,6 +26,8 @@ pub struct Setup {
     /// Both sides have said that they are resuming (SPEC 3.2): a lost link is made again, and its
     /// loss is not the end.
     pub resuming: bool,
+    /// Both sides have said that they are proving (SPEC 3.2): a transfer may go on another day.
+    pub proving: bool,
 }
 
 /// Everything that a conversation can be told.
@@ -91,6 +93,14 @@ pub enum Input<'a> {
     Held(ItemId),
     /// An item that was held is collected.
     Collected(ItemId),
+    /// These positions of a part are here from another day, if the peer proves them: ascending,
+    /// in answer to [`Event::Register`]. It is registered after the last [`Event::Proof`].
+    Have(ItemId, Vec<Range<u64>>),
+    /// These positions of the peer's transfer are proved to be here already.
+    Proved(ItemId, Vec<Range<u64>>),
+    /// Hashes of the next segments of our transfer, in answer to [`Event::Prove`], in one piece or
+    /// several; zeros for what cannot be read.
+    Proof(ItemId, Vec<Hash>),
     /// The entries of a part are ready to be written, in answer to [`Event::Register`].
     Registered(ItemId),
     /// Bytes of the peer's transfer are written.
@@ -177,6 +187,9 @@ pub enum Event {
     Accepted(ItemId),
     /// Produce the next part of our transfer: [`Input::Part`] or [`Input::Total`].
     PartWanted(ItemId),
+    /// The receiver has these segments from another day, if our transfer has the same there:
+    /// [`Input::Proof`].
+    Prove(ItemId, Vec<Range<u64>>),
     /// All of our transfer was read and sent: look at its sources once more, then
     /// [`Input::Checked`] or [`Input::Cancel`].
     AllRead(ItemId),
@@ -191,6 +204,16 @@ pub enum Event {
     },
     /// Check and prepare a part's entries, then [`Input::Registered`] or [`Input::Refuse`].
     Register(Part),
+    /// Hashes of segments of the peer's transfer, in answer to [`Input::Have`]: compare them, then
+    /// [`Input::Proved`] with those that are the same here.
+    Proof {
+        /// The peer's transfer.
+        transfer: ItemId,
+        /// Segments and what the peer's bytes there hash to.
+        proofs: Vec<(Range<u64>, Hash)>,
+        /// True if these are the last of the part, which can be registered then.
+        last: bool,
+    },
     /// No bytes come of these positions of the peer's transfer: they are zeros, or not to be had.
     /// Answer with [`Input::Passed`] or [`Input::Refuse`].
     Gap {

@@ -70,6 +70,25 @@ impl Conversation {
                     });
                 }
             }
+            Message::Have { item, .. } if !self.setup.proving || self.unsaid(*item) => {
+                return Err(Violation::AskedOutOfTurn);
+            }
+            Message::Have { item, ranges } => match self.ours.get_mut(item) {
+                Some(OwnItem::Running(transfer)) => {
+                    let segments = transfer.have(ranges)?;
+                    actions.events.push(Event::Prove(*item, segments));
+                }
+                Some(_) => return Err(Violation::AskedOutOfTurn),
+                // Withdrawn meanwhile.
+                None => {}
+            },
+            Message::Proof { item, hashes } => {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(item) {
+                    let (proofs, last) = transfer.proof(hashes)?;
+                    actions.events.push(Event::Proof { transfer: *item, proofs, last });
+                    self.ask_for_proof(*item);
+                }
+            }
             Message::End { item, entries, bytes, differences } => {
                 if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(item) {
                     transfer.end(*entries, *bytes, differences.take())?;
@@ -272,6 +291,15 @@ impl Conversation {
         held.chain(&mut self.queued).find(|offer| offer.item == item)
     }
 
+    /// Asks the next question about what is here of a transfer from another day, if there is one.
+    pub(super) fn ask_for_proof(&mut self, item: ItemId) {
+        if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item)
+            && let Some(ranges) = transfer.question()
+        {
+            self.messages.send(Message::Have { item, ranges });
+        }
+    }
+
     pub(super) fn our_part(&mut self, item: ItemId, entries: Vec<Entry>, actions: &mut Actions) {
         let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         let stream =
@@ -349,6 +377,24 @@ impl Conversation {
         for item in self.ours.iter().filter_map(running).collect::<Vec<_>>() {
             self.our_transfer(item, actions, |_| ());
         }
+    }
+
+    /// Nothing has to come of ranges of a transfer of the peer's any more.
+    pub(super) fn passed(
+        &mut self,
+        item: ItemId,
+        ranges: impl IntoIterator<Item = Range<u64>>,
+        actions: &mut Actions,
+    ) {
+        if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
+            for range in ranges {
+                if transfer.passed(range) {
+                    self.rest.renew(self.now);
+                }
+            }
+            actions.events.push(Event::Progress(item, transfer.progress()));
+        }
+        self.their_transfer(item, actions);
     }
 
     /// Tells the news that follow from a change to a transfer of the peer's.

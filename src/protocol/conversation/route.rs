@@ -129,6 +129,19 @@ impl Conversation {
                     self.collected(window);
                 }
             }
+            Input::Have(item, ranges) => {
+                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
+                    transfer.have(ranges);
+                }
+                self.ask_for_proof(item);
+            }
+            Input::Proof(item, hashes) => {
+                if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item)
+                    && transfer.proved(hashes.len())
+                {
+                    self.messages.send(Message::Proof { item, hashes: hashes.concat() });
+                }
+            }
             Input::Registered(item) => {
                 if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.registered();
@@ -148,15 +161,8 @@ impl Conversation {
                 }
                 self.their_transfer(item, actions);
             }
-            Input::Passed(item, range) => {
-                if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    if transfer.passed(range) {
-                        self.rest.renew(self.now);
-                    }
-                    actions.events.push(Event::Progress(item, transfer.progress()));
-                }
-                self.their_transfer(item, actions);
-            }
+            Input::Passed(item, range) => self.passed(item, [range], actions),
+            Input::Proved(item, ranges) => self.passed(item, ranges, actions),
             Input::Verified => self.verified_here(actions),
             Input::Leave => self.phase = self.phase.on_leave(),
             Input::Abort(reason) => self.abort(reason, actions),

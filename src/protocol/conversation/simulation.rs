@@ -68,8 +68,14 @@ struct Side {
 
 impl Side {
     fn new(role: Role, want: Want, change: impl FnOnce(&mut Setup)) -> Self {
-        let mut setup =
-            Setup { want, ttl: crate::limits::TTL, verify: false, faithful: true, resuming: false };
+        let mut setup = Setup {
+            want,
+            ttl: crate::limits::TTL,
+            verify: false,
+            faithful: true,
+            resuming: false,
+            proving: true,
+        };
         change(&mut setup);
         Self {
             conversation: Conversation::new(Instant::from_millis(0), commitment(role), setup),

@@ -23,7 +23,14 @@ impl Comparing {
         let mut joiner = Conversation::new(
             NOW,
             commitment(Role::Joiner),
-            Setup { want: Want::Both, ttl: TTL, verify: true, faithful: true, resuming: false },
+            Setup {
+                want: Want::Both,
+                ttl: TTL,
+                verify: true,
+                faithful: true,
+                resuming: false,
+                proving: true,
+            },
         );
         let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
         let connected = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));

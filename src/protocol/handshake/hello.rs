@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::share::ShareFault;
-use crate::limits::{FAITHFUL, RESUMING, VERSIONS};
+use crate::limits::{FAITHFUL, PROVING, RESUMING, VERSIONS};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -96,6 +96,12 @@ impl Peer {
     #[must_use]
     pub const fn is_resuming(&self) -> bool {
         self.capabilities & RESUMING != 0
+    }
+
+    /// True if it proves what the other side has from another day (SPEC 7.10).
+    #[must_use]
+    pub const fn is_proving(&self) -> bool {
+        self.capabilities & PROVING != 0
     }
 }
 

@@ -1,12 +1,13 @@
 //! One transfer on its way in.
 
 use super::paths::Numbered;
+use super::proving::Asking;
 use super::{Fault, Whole};
 use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
 use crate::ranges::Ranges;
 use crate::violation::Violation;
 use crate::wire::{
-    Control, Differences, Entry, EntryKind, ItemId, Offer, Part, PathPart, Reason, Span,
+    Control, Differences, Entry, EntryKind, Hash, ItemId, Offer, Part, PathPart, Reason, Span,
 };
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -45,6 +46,7 @@ pub(crate) struct Incoming {
     /// Ends of the registered parts that are not yet written, oldest first.
     unwritten: VecDeque<u64>,
     written: Ranges,
+    asking: Asking,
     /// The last credit: its limit, and how many parts were registered, and registered but
     /// unwritten, then.
     said: Option<(u64, (u32, usize))>,
@@ -69,6 +71,7 @@ impl Incoming {
             ready: 0,
             unwritten: VecDeque::new(),
             written: Ranges::default(),
+            asking: Asking::default(),
             said: None,
             again: None,
             total: None,
@@ -141,11 +144,36 @@ impl Incoming {
         }
     }
 
+    /// These positions of the part last given out are here from another day, if they are proved.
+    pub(crate) fn have(&mut self, ranges: Vec<Range<u64>>) {
+        let (ready, end) = (self.ready, self.end);
+        let lies_in = |range: &Range<u64>| ready <= range.start && range.end <= end;
+        self.asking.add(ranges.into_iter().filter(lies_in));
+    }
+
+    /// Takes the next question about them.
+    pub(crate) fn question(&mut self) -> Option<Vec<Span>> {
+        self.asking.question()
+    }
+
+    /// Hashes of the next segments that were asked for, and whether they are the last of the part.
+    pub(crate) fn proof(
+        &mut self,
+        hashes: &[u8],
+    ) -> Result<(Vec<(Range<u64>, Hash)>, bool), Violation> {
+        let proofs = self.asking.answer(hashes)?;
+        Ok((proofs, self.asking.is_done()))
+    }
+
     /// The part last given out is registered.
     pub(crate) fn registered(&mut self) {
         if core::mem::take(&mut self.registering) {
             self.registered = self.registered.saturating_add(1);
             self.ready = self.end;
+            // The sender hears of all that it need not send.
+            if self.written.pieces() > RANGES {
+                self.again = Some(0);
+            }
         }
     }
 
@@ -166,7 +194,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// Of a range no bytes come, and that is noted. True if it is new.
+    /// Nothing has to come of a range: no bytes do, and that is noted, or it is proved to be here.
+    /// True if it is new.
     pub(crate) fn passed(&mut self, range: Range<u64>) -> bool {
         self.insert(range)
     }

@@ -1,6 +1,7 @@
 //! One transfer on its way out.
 
 use super::paths::Paths;
+use super::proving::Asked;
 use crate::limits::{PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, RANGES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::ranges::Ranges;
@@ -60,6 +61,7 @@ pub(crate) struct Outgoing {
     /// The receiver has yet to say all that it has of what a lost link was granted.
     unsure: bool,
     written: Ranges,
+    asked: Asked,
     total: Option<u64>,
     part_wanted: bool,
     all_read: bool,
@@ -83,6 +85,7 @@ impl Outgoing {
             out: BTreeMap::new(),
             unsure: false,
             written: Ranges::default(),
+            asked: Asked::default(),
             total: None,
             part_wanted: false,
             all_read: false,
@@ -141,7 +144,7 @@ impl Outgoing {
         }
         self.limit = self.limit.max(limit);
         for span in written {
-            if span.end > self.cursor {
+            if span.end > self.cursor.max(self.asked.until) {
                 return Err(Violation::WroteUnsent);
             }
             self.written.insert(span.start..span.end);
@@ -161,6 +164,20 @@ impl Outgoing {
             self.unwritten.pop_front();
         }
         Ok(())
+    }
+
+    /// The receiver has these positions of parts that it has not registered, if they are the same
+    /// here: the segments to be hashed.
+    pub(crate) fn have(&mut self, ranges: &[Span]) -> Result<Vec<Range<u64>>, Violation> {
+        if self.paths.is_some() || self.available.is_some() {
+            return Err(Violation::AskedOutOfTurn);
+        }
+        self.asked.ask(ranges, &(self.sendable..self.end))
+    }
+
+    /// So many segments are hashed: true if they were asked for.
+    pub(crate) fn proved(&mut self, hashes: usize) -> bool {
+        self.asked.answered(hashes)
     }
 
     /// No bytes of a range will be sent, which the peer is told: it may go on behind what was
@@ -203,12 +220,17 @@ impl Outgoing {
         while out.unserved < TRANSFER_GRANTS && granted.len() < room {
             let range = match self.again.take(GRANT) {
                 Some(range) => range,
-                None if self.cursor < sendable => {
-                    let start = self.cursor;
-                    self.cursor = start.saturating_add(GRANT).min(sendable);
-                    start..self.cursor
-                }
-                None => break,
+                // Some of what follows may be there from another day.
+                None => match self.written.first_missing(self.cursor, sendable) {
+                    Some(Range { start, end }) => {
+                        self.cursor = start.saturating_add(GRANT).min(end);
+                        start..self.cursor
+                    }
+                    None => {
+                        self.cursor = self.cursor.max(sendable);
+                        break;
+                    }
+                },
             };
             out.unserved = out.unserved.saturating_add(1);
             out.ranges.insert(range.clone());
@@ -317,6 +339,40 @@ mod tests {
             again.push(range);
         }
         assert_eq!((again.len(), again[0].clone(), again[79].clone()), (80, 9..10, 799..1 << 20));
+    }
+
+    #[test]
+    fn what_is_there_from_another_day_is_not_sent() {
+        let mut transfer = transfer();
+        transfer.part(1, 10 << 20, false);
+        let written = |start: u64, end: u64| [Span { start: start << 20, end: end << 20 }];
+        assert!(transfer.have(&written(2, 11)).is_err(), "there is not as much");
+        assert!(transfer.credit(0, 0, &written(2, 4)).is_err(), "nobody has asked");
+        assert_eq!(transfer.have(&written(2, 4)).unwrap(), [2 << 20..4 << 20]);
+        assert!(transfer.have(&written(5, 6)).is_err(), "one question at a time");
+        assert!(transfer.proved(1) && !transfer.proved(1));
+        transfer.credit(16 << 20, 1, &written(2, 4)).unwrap();
+        assert!(transfer.have(&written(5, 6)).is_err(), "the part is registered");
+        let mut granted = Vec::new();
+        while let Some(range) = transfer.grants(LinkId::CODE, 1).pop() {
+            transfer.sent(LinkId::CODE);
+            granted.push(range.start >> 20);
+        }
+        assert_eq!(granted, [0, 1, 4, 5, 6, 7, 8, 9]);
+        transfer.total(10 << 20);
+        assert_eq!(transfer.news(), Some(News::AllRead));
+    }
+
+    #[test]
+    fn a_transfer_that_is_all_there_from_another_day_ends_without_a_byte() {
+        let mut transfer = transfer();
+        transfer.part(1, 10 << 20, false);
+        let all = [Span { start: 0, end: 10 << 20 }];
+        assert_eq!(transfer.have(&all).unwrap().len(), 1);
+        transfer.credit(26 << 20, 1, &all).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 9), []);
+        transfer.total(10 << 20);
+        assert_eq!(transfer.news(), Some(News::AllRead));
     }
 
     #[test]

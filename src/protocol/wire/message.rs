@@ -1,6 +1,6 @@
 //! Numbered messages (SPEC 5.1).
 
-use super::{Differences, ItemId, Offer, Part, PathPart, Reason, known};
+use super::{Differences, ItemId, Offer, Part, PathPart, Reason, Span, known};
 use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -149,5 +149,31 @@ pub enum Message {
         #[cbor(decode_with = "known")]
         #[zeroize(skip)]
         why: Option<Reason>,
+    },
+    /// Positions of your transfer that are here from another day, if you prove them (SPEC 7.10).
+    #[n(12)]
+    #[cbor(map)]
+    Have {
+        /// The other side's transfer.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// The positions, as ascending ranges.
+        #[n(1)]
+        #[zeroize(skip)]
+        ranges: Vec<Span>,
+    },
+    /// Hashes of the next segments that were asked for.
+    #[n(13)]
+    #[cbor(map)]
+    Proof {
+        /// The sender's own transfer.
+        #[n(0)]
+        #[zeroize(skip)]
+        item: ItemId,
+        /// One after another, 32 bytes each; zeros for what cannot be read.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        hashes: Vec<u8>,
     },
 }

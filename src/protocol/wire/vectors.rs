@@ -200,6 +200,16 @@ fn messages() -> Vec<Example> {
             r#"[11, {"0": 2, "1": 0, "2": 300, "3": 8}]"#,
         ),
         example(
+            "have",
+            &Message::Have { item: id, ranges: vec![Span { start: 300, end: 16_777_217 }] },
+            r#"[12, {"0": 2, "1": [[300, 16777217]]}]"#,
+        ),
+        example(
+            "proof",
+            &Message::Proof { item: id, hashes: [[0xb3; 32], [0; 32]].concat() },
+            r#"[13, {"0": 2, "1": {"bytes": "b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b30000000000000000000000000000000000000000000000000000000000000000"}}]"#,
+        ),
+        example(
             "end, with differences",
             &Message::End { item: id, entries: 3, bytes: 300, differences: Some(differences) },
             r#"[5, {"0": 2, "1": 3, "2": 300, "3": {"0": [{"0": {"bytes": "6c6f67732f610962"}, "1": [0, [{"bytes": "615f62"}]]}, {"0": {"bytes": "6c6f67732f6461792e6c6f67"}, "1": [1, [8]]}, {"0": {"bytes": "6c6f67732f747479"}, "1": [2, [20]]}], "1": 1, "2": 1, "3": 1}}]"#,

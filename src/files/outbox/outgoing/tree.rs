@@ -345,6 +345,10 @@ impl Tree {
         self.skips.so_far()
     }
 
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }

@@ -94,6 +94,8 @@ struct Party {
     wake_at: Option<Instant>,
     asleep: Instant,
     sources: BTreeMap<ItemId, Source>,
+    /// Of each of the peer's transfers: positions of the parts that came.
+    ends: BTreeMap<ItemId, u64>,
     over: Option<Outcome>,
     told: Vec<&'static str>,
 }
@@ -137,11 +139,12 @@ impl Storm {
             conversation: Conversation::new(
                 now,
                 commitment(role),
-                Setup { want, ttl: TTL, verify, faithful: true, resuming: true },
+                Setup { want, ttl: TTL, verify, faithful: true, resuming: true, proving: true },
             ),
             wake_at: None,
             asleep: now,
             sources: BTreeMap::new(),
+            ends: BTreeMap::new(),
             over: None,
             told: Vec::new(),
         };

@@ -143,6 +143,8 @@ fn cases(code: &str, number: u64) -> [Case; 2] {
         ("random", hex(&random)),
         ("direct_host", direct(Role::Host)),
         ("direct_joiner", direct(Role::Joiner)),
+        ("proof_host", hex(host.resume.proof(Role::Host).expose())),
+        ("proof_joiner", hex(host.resume.proof(Role::Joiner).expose())),
     ]);
     let (computed, _) = steps(
         &Context::link(&host.resume, index),

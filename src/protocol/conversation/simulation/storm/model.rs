@@ -19,6 +19,8 @@ pub(super) struct Own {
     /// Positions that the receiver has read, and those that are written.
     read: Ranges,
     written: Ranges,
+    /// Positions that were there from another day.
+    proved: Ranges,
 }
 
 /// A link's way at one side.
@@ -121,6 +123,7 @@ impl Model {
         let own = self.own(1 - side, item);
         let new = own.read.missing(range.clone()).count();
         assert_eq!(new, range.end - range.start, "{range:?} of {item:?} comes twice");
+        assert_eq!(own.proved.missing(range.clone()).count(), new, "{range:?} was there already");
         own.read.insert(range.clone());
     }
 
@@ -137,6 +140,13 @@ impl Model {
             Input::Refuse(item, _) => self.own(1 - side, *item).refused = true,
             Input::Passed(item, range) => {
                 self.own(1 - side, *item).written.insert(range.clone());
+            }
+            Input::Proved(item, ranges) => {
+                let own = self.own(1 - side, *item);
+                for range in ranges {
+                    own.proved.insert(range.clone());
+                    own.written.insert(range.clone());
+                }
             }
             Input::Cancel(item, _) => {
                 if let Some(own) = self.items[side].get_mut(item) {

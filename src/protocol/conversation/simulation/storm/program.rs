@@ -9,6 +9,20 @@ impl Storm {
         self.at(wait, Happening::Answers(side, input));
     }
 
+    /// Prepares a part, of which some may be here from another day.
+    fn registers(&mut self, side: usize, part: &Part) {
+        let start = self.parties[side].ends.get(&part.item).copied().unwrap_or(0);
+        let size = part.entries.iter().filter_map(|entry| entry.size).sum::<u64>();
+        self.parties[side].ends.insert(part.item, start + size);
+        let stream = part.entries.iter().any(|entry| entry.item.is_some());
+        if stream || size < 9 || !self.one_in(3) {
+            return self.answers(side, 20, Input::Registered(part.item));
+        }
+        let middle = start + 1 + self.below(size - 2);
+        let here = std::vec![start..middle, middle + 1..start + size];
+        self.answers(side, 20, Input::Have(part.item, here));
+    }
+
     pub(super) fn hears(&mut self, side: usize, event: Event) {
         self.model.hears(side, &event);
         match event {
@@ -37,7 +51,24 @@ impl Storm {
             Event::AllRead(item) => {
                 self.answers(side, 200, Input::Checked(item, Differences::default()));
             }
-            Event::Register(part) => self.answers(side, 20, Input::Registered(part.item)),
+            Event::Register(part) => self.registers(side, &part),
+            Event::Prove(item, segments) => {
+                // Some differ. The answer may come in two pieces.
+                let hashes: Vec<_> =
+                    segments.iter().map(|_| [u8::from(!self.one_in(3)); 32]).collect();
+                let (first, rest) = hashes.split_at(self.below(hashes.len() as u64) as usize);
+                for hashes in [first, rest] {
+                    self.at(3, Happening::Answers(side, Input::Proof(item, hashes.to_vec())));
+                }
+            }
+            Event::Proof { transfer, proofs, last } => {
+                let equal = proofs.into_iter().filter(|(_, hash)| *hash == [1; 32]);
+                let equal = equal.map(|(range, _)| range).collect();
+                self.at(3, Happening::Answers(side, Input::Proved(transfer, equal)));
+                if last {
+                    self.at(3, Happening::Answers(side, Input::Registered(transfer)));
+                }
+            }
             Event::Whole(item, _) => {
                 self.answers(side, 2_000, Input::Committed(item, Differences::default()));
             }
