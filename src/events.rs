@@ -102,6 +102,15 @@ pub enum Event {
     },
     /// The peer offers files or folders.
     Offer(Offered),
+    /// A transfer of the peer's goes on with what an earlier one has left here.
+    Continued {
+        /// Its number.
+        id: ItemId,
+        /// Bytes that are here.
+        here: u64,
+        /// Bytes in all, once known.
+        total: Option<u64>,
+    },
     /// The progress of a transfer: at the sender the bytes written by the receiver, at the receiver
     /// those written here.
     Progress {

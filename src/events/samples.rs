@@ -147,6 +147,8 @@ pub fn every(peer: &str) -> Vec<Event> {
         Event::Reconnected(None),
         Event::Reconnected(Some(Path::Direct)),
         Event::Tampered(Path::Relay),
+        Event::Continued { id: ItemId(2), here: 3_100_000_000, total: Some(5_100_000_000) },
+        Event::Continued { id: ItemId(2), here: 3_100_000_000, total: None },
         Event::Expiring { left: Duration::from_secs(300) },
         Event::PeerLeft(Reason::Done),
         Event::PeerLeft(Reason::NoSpace),

@@ -5,16 +5,19 @@
 //! [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps every top-level
 //! item under a hidden name, and only the proof that all is written gives the items their names.
 
+mod earlier;
 mod env_file;
 mod folder;
 mod ground;
 mod incoming;
+mod journal;
 mod named_text;
 mod naming;
 mod output;
 mod plan;
 mod receiving;
 mod refusal;
+mod rest;
 mod room;
 mod saved;
 mod store;
@@ -27,6 +30,7 @@ pub use output::Output;
 pub use plan::{Plan, Planned};
 pub use receiving::{Receiving, Written};
 pub use refusal::Refusal;
+pub use rest::Rest;
 pub use saved::{Committed, Saved};
 pub use store::store_secret_at;
 pub use trial::try_spot;
@@ -100,6 +104,8 @@ pub struct Policy {
     /// person sees what comes, or is asked. Else it gets a `_`, but for private directories, in
     /// which nobody works.
     pub acting: bool,
+    /// True if nothing of what earlier transfers have left is taken up (`--fresh`).
+    pub fresh: bool,
 }
 
 impl Default for Policy {
@@ -113,6 +119,7 @@ impl Default for Policy {
             modes: Modes::Umask,
             links: Links::Inside,
             acting: true,
+            fresh: false,
         }
     }
 }
@@ -136,6 +143,7 @@ struct Place {
     acting: bool,
     modes: Modes,
     links: Links,
+    fresh: bool,
     room: Arc<Room>,
     probe: OnceLock<Probe>,
 }
@@ -226,7 +234,7 @@ impl Inbox {
         let machine = places.and_then(|places| places.place(&folder));
         let ahead = places.map_or_else(HashSet::new, |places| places.ahead(&path));
         let places = places.cloned().map(Arc::new);
-        let Policy { conflict, acting, modes, links, .. } = policy;
+        let Policy { conflict, acting, modes, links, fresh, .. } = policy;
         Ok(Self(Arc::new(Place {
             folder,
             path,
@@ -237,6 +245,7 @@ impl Inbox {
             acting,
             modes,
             links,
+            fresh,
             room,
             probe: OnceLock::new(),
         })))

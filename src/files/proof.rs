@@ -4,16 +4,9 @@
 use pinhole_protocol::keys::ResumeSecret;
 use pinhole_protocol::role::Role;
 use pinhole_protocol::secret::SecretBytes;
-use std::ops::Range;
+use pinhole_protocol::wire::Hash;
 use std::sync::Arc;
 use zeroize::Zeroize;
-
-/// Positions that one hash is of at most, and at whose multiples they are cut. One byte that
-/// differs has no more than that sent again.
-pub const SEGMENT: u64 = 16 << 20;
-
-/// BLAKE3 of a segment's bytes.
-pub type Hash = [u8; 32];
 
 /// The key of all proofs of a conversation. Without it a hash tells nothing, not even if two
 /// conversations had the same bytes. It has no `Debug`, and is wiped when dropped.
@@ -72,38 +65,9 @@ impl Drop for Hasher {
     }
 }
 
-/// The segments of a range of positions, ascending; none if it is empty.
-pub fn segments(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    let Range { mut start, end } = range;
-    std::iter::from_fn(move || {
-        if start >= end {
-            return None;
-        }
-        // Saturation is past every end.
-        let cut = (start / SEGMENT).saturating_add(1).saturating_mul(SEGMENT);
-        let segment = start..cut.min(end);
-        start = segment.end;
-        Some(segment)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_range_is_cut_at_multiples_of_a_segment() {
-        let cut = |range| segments(range).collect::<Vec<_>>();
-        assert_eq!(cut(0..SEGMENT), [0..SEGMENT]);
-        assert_eq!(cut(5..6), [5..6]);
-        assert_eq!(
-            cut(SEGMENT - 1..2 * SEGMENT + 1),
-            [SEGMENT - 1..SEGMENT, SEGMENT..2 * SEGMENT, 2 * SEGMENT..2 * SEGMENT + 1]
-        );
-        assert!(cut(7..7).is_empty());
-        assert_eq!(cut(u64::MAX - 1..u64::MAX), [u64::MAX - 1..u64::MAX]);
-    }
 
     #[test]
     fn a_hash_depends_on_the_key_and_on_every_byte_but_not_on_how_they_are_read() {
@@ -117,23 +81,5 @@ mod tests {
         assert_eq!(hash(1, &[b"a", b"", b"bc"]), expected);
         assert_ne!(hash(2, &[b"abc"]), expected);
         assert_ne!(hash(1, &[b"abd"]), expected);
-    }
-
-    proptest! {
-        #[test]
-        fn segments_are_the_range_and_none_crosses_a_cut(
-            start in 0..u64::MAX,
-            length in 0..20 * SEGMENT,
-        ) {
-            let end = start.saturating_add(length);
-            let mut at = start;
-            for segment in segments(start..end) {
-                prop_assert_eq!(segment.start, at);
-                prop_assert!(segment.start < segment.end);
-                prop_assert_eq!(segment.start / SEGMENT, (segment.end - 1) / SEGMENT);
-                at = segment.end;
-            }
-            prop_assert_eq!(at, end.max(start));
-        }
     }
 }

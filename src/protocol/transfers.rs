@@ -14,6 +14,7 @@ use crate::wire::{Differences, Reason};
 pub(crate) use incoming::{Incoming, News as IncomingNews};
 pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
 pub(crate) use paths::Paths;
+pub use proving::segments;
 
 /// The proof that every byte of a transfer, of which its sender said the totals, is written. Only
 /// this module can make one, and the program gives a received file its final name against nothing

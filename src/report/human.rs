@@ -157,6 +157,7 @@ impl<W: Write + Send + 'static> Human<W> {
                 "Something was changed on its way ({}), so that connection was closed; trying again …",
                 words::path(*path)
             )),
+            Event::Continued { here, total, .. } => say(&words::continued(*here, *total)),
             Event::Expiring { left } => say(&format!(
                 "The channel ends in {} unless something is sent.",
                 crate::amounts::roughly(*left)

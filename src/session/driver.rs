@@ -174,6 +174,7 @@ impl<'a> Driver<'a> {
             Happened::Goodbye => outgoing.say_goodbye(),
             Happened::Begun(id, begun) => incoming.begun(id, begun),
             Happened::Registered(id, registered) => incoming.registered(id, registered),
+            Happened::Compared(id, equal) => incoming.compared(id, equal),
             Happened::Wrote(id, wrote) => incoming.wrote(id, wrote),
             Happened::Refused(id, refusal) => incoming.refused(id, refusal),
             Happened::Committed(id, committed) => incoming.committed(id, committed),
@@ -226,7 +227,7 @@ impl<'a> Driver<'a> {
                 incoming.counted(transfer, bytes, entries, counted)
             }
             Told::Register(part) => incoming.register(part),
-            Told::Proof { .. } => Effects::none(),
+            Told::Proof { transfer, proofs, last } => incoming.proof(transfer, proofs, last),
             Told::Gap { transfer, range, why } => incoming.gap(transfer, range, why),
             Told::Progress(id, done) => incoming.progress(id, done),
             Told::Unfit(id, reason, what) => incoming.unfit(id, reason, what.as_str()),
@@ -234,7 +235,7 @@ impl<'a> Driver<'a> {
             Told::Cancelled(id, reason) => {
                 person.withdraw(id);
                 handling.withdraw(id);
-                incoming.cancelled(id, reason, ending.side())
+                incoming.cancelled(id, reason, (ending.side(), ending.is_near()))
             }
             Told::Accepted(id) => outgoing.accepted(id),
             Told::PartWanted(id) => outgoing.next_part(id),

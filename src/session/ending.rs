@@ -24,12 +24,14 @@ pub(super) struct Ending {
     /// The side to blame for failures from here on.
     side: Side,
     outcome: Option<Outcome>,
+    /// True once the conversation reports that it is over, before that is acted on.
+    near: bool,
 }
 
 impl Ending {
     /// Nothing has failed yet of a session that came to send so many things.
     pub(super) const fn new(terms: Terms, wares: usize) -> Self {
-        Self { terms, owed: wares, failure: None, side: Side::There, outcome: None }
+        Self { terms, owed: wares, failure: None, side: Side::There, outcome: None, near: false }
     }
 
     /// The outcome of the conversation, once it is over.
@@ -40,6 +42,11 @@ impl Ending {
     /// The side to blame for failures from here on.
     pub(super) const fn side(&self) -> Side {
         self.side
+    }
+
+    /// True if what fails now fails with the conversation.
+    pub(super) const fn is_near(&self) -> bool {
+        self.near
     }
 
     /// Something of ours has arrived at the peer.
@@ -81,6 +88,7 @@ impl Ending {
             conversation::Event::Over(outcome) => Some(*outcome),
             _ => None,
         });
+        self.near |= over.is_some();
         // The peer's breach is said before what fails by it, or it would seem that the peer
         // complained of this side.
         if let Some(Violated(what)) = over {

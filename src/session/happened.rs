@@ -83,7 +83,9 @@ pub(super) enum Happened {
     /// The place of a transfer is made.
     Begun(ItemId, Result<Arc<Receiving>, Refusal>),
     /// The entries of a part are prepared.
-    Registered(ItemId, Result<(), Refusal>),
+    Registered(ItemId, Result<Vec<Range<u64>>, Refusal>),
+    /// Segments of a transfer were compared with what the peer has proved: those that are equal.
+    Compared(ItemId, Result<Vec<Range<u64>>, Refusal>),
     /// The output has taken positions of a transfer.
     Wrote(ItemId, Result<Range<u64>, Refusal>),
     /// A link could not write a chunk of a transfer.

@@ -20,14 +20,16 @@ use crate::escape::name;
 use crate::events::{Arrived, Event, SetAside, Way};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind, Subject};
-use crate::files::inbox::{Committed, Inbox, Plan as FilePlan, Receiving, Refusal, Saved};
+use crate::files::inbox::{Committed, Inbox, Plan as FilePlan, Receiving, Refusal, Rest, Saved};
 use crate::files::name::FileName;
 use crate::report::text_output::TextOutput;
 use crate::transport::bulk::Tables;
 use pinhole_protocol::conversation::Input;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{Differences, ItemId, Offer, Part, PeerName, PeerText, Reason, Want};
+use pinhole_protocol::wire::{
+    Differences, Hash, ItemId, Offer, Part, PeerName, PeerText, Reason, Want,
+};
 use places::Places;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -59,6 +61,7 @@ struct Theirs {
     offer: Offer,
     bytes: Option<u64>,
     receiving: Option<Arc<Receiving>>,
+    proving: Proving,
     /// Why all of it goes to a private directory, if it does.
     set_aside: Option<SetAside>,
 }
@@ -71,6 +74,19 @@ impl Theirs {
             several => format!("{} items", several.len()),
         }
     }
+}
+
+/// Comparing of what is here of a transfer from another day with what the peer proves.
+#[derive(Default)]
+struct Proving {
+    /// Pieces of work under way.
+    comparing: usize,
+    /// True once the last hash of a part has come.
+    answered: bool,
+    /// Bytes that were equal.
+    equal: u64,
+    /// True once it was said that the transfer goes on with them.
+    told: bool,
 }
 
 /// An item of the peer's that waits until there is room for its line.
@@ -233,7 +249,7 @@ impl Incoming {
             Ok(receiving) => {
                 let Some(theirs) = self.theirs.get_mut(&id) else {
                     // Withdrawn meanwhile.
-                    return Effects::none().work(Work::Discard(receiving));
+                    return Effects::none().work(Work::Discard(receiving, Rest::Kept));
                 };
                 theirs.receiving = Some(Arc::clone(&receiving));
                 self.tables.add_sink(id, receiving);
@@ -276,12 +292,63 @@ impl Incoming {
         self.receiving(id).map_or_else(Effects::none, register)
     }
 
-    /// The entries of a part are prepared, or cannot be.
-    pub(super) fn registered(&mut self, id: ItemId, registered: Result<(), Refusal>) -> Effects {
+    /// The entries of a part are prepared, and these positions of it here from another day; or they
+    /// cannot be.
+    pub(super) fn registered(
+        &mut self,
+        id: ItemId,
+        registered: Result<Vec<Range<u64>>, Refusal>,
+    ) -> Effects {
         match registered {
-            Ok(()) => Effects::none().input(Input::Registered(id)),
+            Ok(here) if self.terms.proving && !here.is_empty() => {
+                Effects::none().input(Input::Have(id, here))
+            }
+            Ok(_) => Effects::none().input(Input::Registered(id)),
             Err(refusal) => self.refused(id, refusal),
         }
+    }
+
+    /// Compares what the peer proves with what is here.
+    pub(super) fn proof(
+        &mut self,
+        id: ItemId,
+        proofs: Vec<(Range<u64>, Hash)>,
+        last: bool,
+    ) -> Effects {
+        let Some(theirs) = self.theirs.get_mut(&id) else { return Effects::none() };
+        let Some(receiving) = &theirs.receiving else { return Effects::none() };
+        theirs.proving.comparing = theirs.proving.comparing.saturating_add(1);
+        theirs.proving.answered = last;
+        Effects::none().work(Work::Compare(id, Arc::clone(receiving), proofs))
+    }
+
+    /// These positions are here and equal, or cannot be read. After the last of a part it is
+    /// registered.
+    pub(super) fn compared(
+        &mut self,
+        id: ItemId,
+        equal: Result<Vec<Range<u64>>, Refusal>,
+    ) -> Effects {
+        let equal = match equal {
+            Ok(equal) => equal,
+            Err(refusal) => return self.refused(id, refusal),
+        };
+        let Some(theirs) = self.theirs.get_mut(&id) else { return Effects::none() };
+        let total = theirs.bytes;
+        let proving = &mut theirs.proving;
+        proving.comparing = proving.comparing.saturating_sub(1);
+        proving.equal = equal.iter().fold(proving.equal, |sum, range| {
+            sum.saturating_add(range.end.saturating_sub(range.start))
+        });
+        let mut effects = Effects::none().input(Input::Proved(id, equal));
+        if proving.comparing > 0 || !std::mem::take(&mut proving.answered) {
+            return effects;
+        }
+        if proving.equal > 0 && !std::mem::replace(&mut proving.told, true) {
+            let here = proving.equal;
+            effects = effects.event(Event::Continued { id, here, total });
+        }
+        effects.input(Input::Registered(id))
     }
 
     /// Of some positions no bytes come.
@@ -329,7 +396,7 @@ impl Incoming {
             None => (None, None),
         };
         // Things without a name are removed, and waited for.
-        let discard = |receiving| Effects::none().work(Work::Discard(receiving));
+        let discard = |receiving| Effects::none().work(Work::Discard(receiving, Rest::Removed));
         let effects = receiving.map_or_else(Effects::none, discard);
         // Things left out are not where a delivery is (SPEC 5.4), and their giver may be about to
         // remove them.
@@ -348,11 +415,19 @@ impl Incoming {
 
     /// The peer withdrew something, or `side` has ended the conversation: whatever waits for it
     /// here goes with it.
-    pub(super) fn cancelled(&mut self, id: ItemId, reason: Reason, side: Side) -> Effects {
+    pub(super) fn cancelled(
+        &mut self,
+        id: ItemId,
+        reason: Reason,
+        (side, over): (Side, bool),
+    ) -> Effects {
+        let rest = rest(reason, over);
         if let Some(at) = self.put_off.iter().position(|put_off| put_off.id() == id) {
             self.put_off.remove(at);
         }
-        self.drop_theirs(id).then(Happened::Trouble(failure_from(reason, side))).and(self.enough())
+        self.drop_theirs(id, rest)
+            .then(Happened::Trouble(failure_from(reason, side)))
+            .and(self.enough())
     }
 
     /// The protocol has refused a transfer of the peer's for what is in it.
@@ -367,18 +442,18 @@ impl Incoming {
 
     /// An item of the peer's is not taken, or could not be.
     fn refuse(&mut self, id: ItemId, reason: Reason, failure: Option<Failure>) -> Effects {
-        let mut effects = self.drop_theirs(id);
+        let mut effects = self.drop_theirs(id, rest(reason, false));
         if let Some(failure) = failure {
             effects = effects.then(Happened::Trouble(failure));
         }
         effects.input(Input::Refuse(id, reason)).and(self.enough())
     }
 
-    fn drop_theirs(&mut self, id: ItemId) -> Effects {
+    fn drop_theirs(&mut self, id: ItemId, rest: Rest) -> Effects {
         self.asked.remove(&id);
         self.tables.remove_sink(id);
         let receiving = self.theirs.remove(&id).and_then(|theirs| theirs.receiving);
-        let discard = |receiving| Effects::none().work(Work::Discard(receiving));
+        let discard = |receiving| Effects::none().work(Work::Discard(receiving, rest));
         receiving.map_or_else(Effects::none, discard)
     }
 
@@ -408,18 +483,37 @@ impl Incoming {
         Effects::none().say(Say::Taken(taken)).input(Input::Collected(id))
     }
 
-    /// The session is over: what is not delivered is removed.
+    /// The session is over: what is not delivered stays for another day, as far as it can.
     pub(super) fn end(&mut self) -> Effects {
         std::mem::take(&mut self.theirs)
             .into_values()
             .filter_map(|theirs| theirs.receiving)
-            .fold(Effects::none(), |effects, receiving| effects.work(Work::Discard(receiving)))
+            .fold(Effects::none(), |effects, receiving| {
+                effects.work(Work::Discard(receiving, Rest::Kept))
+            })
     }
 
     /// Removes the private directories again in which nothing was received.
     pub(super) fn remove_empty(&self) {
         let private = |taking: &Taking| matches!(taking.to, Destination::Private);
         self.places.remove_empty(self.taking.as_ref().is_some_and(private));
+    }
+}
+
+/// What becomes of what is here of a transfer that ends without its result, for this reason; `over`
+/// if the conversation ends with it (SPEC 7.6).
+const fn rest(reason: Reason, over: bool) -> Rest {
+    match reason {
+        Reason::Done
+        | Reason::NoSpace
+        | Reason::Disk
+        | Reason::SourceChanged
+        | Reason::SourceUnreadable
+        | Reason::Expired
+        | Reason::Failed => Rest::Kept,
+        // Else its sender's user does not want it sent.
+        Reason::Interrupted if over => Rest::Kept,
+        _ => Rest::Removed,
     }
 }
 

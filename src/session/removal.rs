@@ -2,7 +2,7 @@
 //! says where it is.
 
 use crate::failure::{Failure, Kind};
-use crate::files::inbox::Receiving;
+use crate::files::inbox::{Receiving, Rest};
 use futures_util::FutureExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,12 +33,13 @@ impl Removals {
         self.making.push(work);
     }
 
-    /// Removes the undelivered rest of a transfer on another thread, and does something then.
+    /// Removes or keeps the undelivered rest of a transfer on another thread, and does something then.
     /// Returns what earlier removals have left: a finished one is forgotten, however long a channel
     /// lives.
     pub(super) fn remove(
         &mut self,
         receiving: Arc<Receiving>,
+        rest: Rest,
         then: impl FnOnce() + Send + 'static,
     ) -> Vec<PathBuf> {
         let mut left = Vec::new();
@@ -49,9 +50,9 @@ impl Removals {
             left.extend(done.iter().flatten().flatten().cloned());
             done.is_none()
         });
-        let parts = receiving.parts();
+        let parts = receiving.parts(rest);
         let remove = move || {
-            let left = receiving.discard();
+            let left = receiving.discard(rest);
             then();
             left
         };

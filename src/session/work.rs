@@ -6,7 +6,7 @@ use super::question::{Gone, Question};
 use super::removal::Removals;
 use crate::clock;
 use crate::events::Stored;
-use crate::files::inbox::{Inbox, Output, Plan as FilePlan, Receiving, Refusal};
+use crate::files::inbox::{Inbox, Output, Plan as FilePlan, Receiving, Refusal, Rest};
 use crate::files::outbox::{Counted, Options, Outgoing as Source, Selection};
 use crate::files::outlet::Outlet;
 use crate::files::proof::ProofKeys;
@@ -18,7 +18,7 @@ use crate::report::text_output::TextOutput;
 use pinhole_protocol::secret::SecretVec;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::transfers::Whole;
-use pinhole_protocol::wire::{ItemId, Offer, Part};
+use pinhole_protocol::wire::{Hash, ItemId, Offer, Part};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -57,10 +57,12 @@ pub(super) enum Work {
     Output(ItemId, Offer, Option<u64>, Outlet),
     /// Prepares the entries of a part: [`Happened::Registered`].
     Register(ItemId, Arc<Receiving>, Part),
+    /// Compares what is here with what the peer has proved: [`Happened::Compared`].
+    Compare(ItemId, Arc<Receiving>, Vec<(Range<u64>, Hash)>),
     /// Gives a whole transfer its names: [`Happened::Committed`].
     Commit(ItemId, Arc<Receiving>, Whole),
-    /// Removes what was not delivered of a transfer: [`Happened::Removed`].
-    Discard(Arc<Receiving>),
+    /// Removes what was not delivered of a transfer, or keeps it: [`Happened::Removed`].
+    Discard(Arc<Receiving>, Rest),
     /// Puts a text where texts go: [`Happened::Printed`].
     Print(TextOutput, Text),
     /// Runs the program that gets a secret: [`Happened::Ran`].
@@ -170,12 +172,17 @@ impl Workers {
             Work::Register(id, receiving, part) => {
                 self.block(move || Happened::Registered(id, receiving.register(&part)));
             }
+            Work::Compare(id, receiving, proofs) => {
+                let key = Arc::clone(&self.proofs.theirs);
+                self.block(move || Happened::Compared(id, receiving.prove(&key, &proofs)));
+            }
             Work::Commit(id, receiving, whole) => {
                 self.block(move || Happened::Committed(id, receiving.commit(&whole)));
             }
-            Work::Discard(receiving) => {
+            Work::Discard(receiving, rest) => {
                 self.under_way = self.under_way.saturating_add(1);
-                let left = self.removals.remove(receiving, move || desk.finish(Happened::Removed));
+                let left =
+                    self.removals.remove(receiving, rest, move || desk.finish(Happened::Removed));
                 return (!left.is_empty()).then_some(Happened::LeftBehind(left));
             }
             Work::Print(bare, text) => {

@@ -55,6 +55,14 @@ struct Opening {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Continued {
+    id: u32,
+    here: u64,
+    total: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Verify {
     words: String,
 }
@@ -427,6 +435,10 @@ fn check_status(mut fields: BTreeMap<String, Value>, line: &str, reads: bool) {
         }
         "connected" | "path" | "reconnected" | "tampered" => {
             let On { path: Path::Loopback | Path::Lan | Path::Relay } = read(fields, line);
+        }
+        "continued" => {
+            let it: Continued = read(fields, line);
+            assert!(it.id > 0 && it.total.is_none_or(|total| it.here <= total), "{line}");
         }
         "opening" => assert!(!read::<Opening>(fields, line).tunnel.is_empty(), "{line}"),
         "verify" => assert_eq!(read::<Verify>(fields, line).words.split(' ').count(), 4, "{line}"),

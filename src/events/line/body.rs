@@ -383,6 +383,16 @@ pub enum Status {
         #[schemars(with = "String", extend("enum" = Path::ALL.map(Path::word)))]
         path: Path,
     },
+    /// A transfer goes on with what an earlier one has left here.
+    Continued {
+        /// Its number, as its sender counts.
+        id: u32,
+        /// Bytes that are here.
+        here: u64,
+        /// Bytes in all, once known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u64>,
+    },
     /// The channel ends soon unless something is sent.
     Expiring {
         /// The time left.

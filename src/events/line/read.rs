@@ -139,6 +139,7 @@ impl Status {
             Self::Reconnecting => Event::Reconnecting,
             Self::Reconnected { path } => Event::Reconnected(path),
             Self::Tampered { path } => Event::Tampered(path),
+            Self::Continued { id, here, total } => Event::Continued { id: ItemId(id), here, total },
             Self::Expiring { seconds_left } => {
                 Event::Expiring { left: Duration::from_secs(seconds_left) }
             }

@@ -26,6 +26,9 @@ impl Body {
             Event::Reconnecting => Self::Status(Status::Reconnecting),
             Event::Reconnected(path) => Self::Status(Status::Reconnected { path: *path }),
             Event::Tampered(path) => Self::Status(Status::Tampered { path: *path }),
+            Event::Continued { id, here, total } => {
+                Self::Status(Status::Continued { id: id.0, here: *here, total: *total })
+            }
             Event::Expiring { left } => {
                 Self::Status(Status::Expiring { seconds_left: left.as_secs() })
             }

@@ -293,6 +293,27 @@ impl Folder {
         self.moving(name, which, (other, name), || self.move_as_new(name, other, name))
     }
 
+    /// Moves the file `from`, which must be `which`, into another folder under a name that nothing
+    /// has there. As [`Folder::rename`].
+    pub(super) fn move_as_own(
+        &self,
+        from: &OsStr,
+        which: Identity,
+        to: (&Self, &OsStr),
+    ) -> io::Result<()> {
+        self.moving(from, which, to, || self.move_as_new(from, to.0, to.1))
+    }
+
+    /// The same in place of an empty file that was made to have the name.
+    pub(super) fn move_over_own(
+        &self,
+        from: &OsStr,
+        which: Identity,
+        to: (&Self, &OsStr),
+    ) -> io::Result<()> {
+        self.moving(from, which, to, || self.move_over(from, to.0, to.1))
+    }
+
     /// Has `move_it` move something, which is looked at before and after. Its handle is held
     /// meanwhile, so that its inode is no other's.
     fn moving(

@@ -3,17 +3,22 @@
 
 mod committing;
 mod ending;
+mod going_on;
 mod making;
 mod merging;
+mod noting;
 mod pending;
+mod proving;
 mod reach;
 mod registering;
 mod tree;
 mod writing;
 
+use super::earlier::{self, Earlier};
 use super::folder::{self, Folder, Identity};
+use super::journal::Journal;
 use super::room::Cost;
-use super::{Inbox, Place, Plan, Planned, Refusal};
+use super::{Inbox, Place, Plan, Planned, Refusal, Rest};
 use crate::failure::Subject;
 use crate::platform::cause::Cause;
 use pending::{Spot, Underway};
@@ -25,8 +30,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use tree::Tree;
 
-/// A transfer that is being received. One thread registers parts, any number write; what is not
-/// committed is removed when it is dropped.
+/// A transfer that is being received. One thread registers parts, any number write; when it is
+/// dropped, what is not committed stays for another day as [`Rest::Kept`] says.
 #[derive(Debug)]
 pub struct Incoming {
     place: Arc<Place>,
@@ -44,6 +49,7 @@ pub struct Incoming {
     registering: Mutex<Registering>,
     underway: Mutex<Underway>,
     tree: Mutex<Tree>,
+    journal: Mutex<Option<Journal>>,
     /// True once nobody wants it any more: what is being joined stops where it is.
     unwanted: AtomicBool,
     /// Told when no thread writes any more.
@@ -58,7 +64,10 @@ struct Item {
     named: Subject,
     /// Its name until it is complete.
     hidden: String,
-    identity: Identity,
+    /// Made when the transfer began.
+    made: Identity,
+    /// The file of an earlier transfer that has come in its place.
+    had: OnceLock<Identity>,
     /// Its place until it is known that nothing acts in it, if not its final one.
     apart: Option<Apart>,
 }
@@ -102,6 +111,7 @@ impl Inbox {
             }),
             underway: Mutex::new(Underway::new(count)),
             tree: Mutex::default(),
+            journal: Mutex::default(),
             unwanted: AtomicBool::new(false),
             idle: Condvar::new(),
         };
@@ -112,6 +122,7 @@ impl Inbox {
             &place.folder,
             &place.path,
         )?;
+        earlier::remove_old(&place);
         for planned in plan.items {
             let private = incoming.aside.as_ref().filter(|_| planned.kind == ItemKind::Folder);
             let apart =
@@ -127,19 +138,23 @@ impl Inbox {
                 };
                 Ok((hidden, identity))
             };
-            let (hidden, identity) =
+            let (hidden, made) =
                 create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
             let named = Subject::from(&planned.name);
-            incoming.items.push(Item { planned, named, hidden, identity, apart });
+            let had = OnceLock::new();
+            incoming.items.push(Item { planned, named, hidden, made, had, apart });
         }
+        let earlier = Earlier::of(&place, &place.folder, &incoming.that_stay());
+        incoming.registering().earlier = earlier;
         Ok(incoming)
     }
 }
 
 impl Incoming {
-    /// Removes every item that has not got its name, and ignores what still comes. It waits for
-    /// threads that are writing or registering. Returns what could not be removed.
-    pub fn discard(&self) -> Vec<PathBuf> {
+    /// Ends it, and ignores what still comes; it waits for threads that are writing or registering.
+    /// Every item that has not got its name is removed, or kept for another day. Returns what could
+    /// not be removed.
+    pub fn discard(&self, rest: Rest) -> Vec<PathBuf> {
         self.unwanted.store(true, Ordering::Relaxed);
         let mut registering = self.registering();
         let mut underway = self.underway();
@@ -147,32 +162,50 @@ impl Incoming {
         while underway.busy > 0 {
             underway = self.idle.wait(underway).unwrap_or_else(PoisonError::into_inner);
         }
+        let wrote = (rest == Rest::Kept && self.is_worth_keeping(&underway))
+            .then(|| self.wrote(&underway, &self.tree()));
+        underway.settled = true;
         underway.pending.clear();
         let taken = std::mem::take(&mut underway.taken);
         drop(underway);
-        let kept = registering.totals.iter().any(|total| total.settled);
+        let kept = wrote.is_some_and(|wrote| self.note(wrote).is_ok());
+        let delivered = registering.totals.iter().any(|total| total.settled);
         let mut left = Vec::new();
         for (item, total) in
             self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled)
         {
             total.settled = true;
+            if kept && item.stays() {
+                continue;
+            }
             // It may have been on its way out of the private directory.
             for place in [&self.place].into_iter().chain(&self.aside) {
-                if place.folder.remove_own(item.hidden.as_ref(), item.identity).is_err() {
+                if place.folder.remove_own(item.hidden.as_ref(), item.identity()).is_err() {
                     left.push(place.path.join(&item.hidden));
                 }
             }
         }
+        let journal = self.journal().take();
+        if kept || rest == Rest::Kept {
+            registering.earlier.release();
+        } else {
+            registering.earlier.remove(&self.that_stay());
+        }
         if !kept {
+            journal.into_iter().for_each(|journal| journal.remove(&self.place.folder));
+        }
+        if !kept && !delivered {
             self.place.room.give_back(taken);
         }
         left
     }
 
-    /// The hidden names that the items have until they are delivered.
-    pub(super) fn parts(&self) -> Vec<PathBuf> {
+    /// The hidden names that items have which are removed if it is not delivered.
+    pub(super) fn parts(&self, rest: Rest) -> Vec<PathBuf> {
+        let kept = rest == Rest::Kept && self.is_worth_keeping(&self.underway());
         self.items
             .iter()
+            .filter(|item| !kept || !item.stays())
             .map(|item| item.apart().unwrap_or(&self.place).path.join(&item.hidden))
             .collect()
     }
@@ -202,6 +235,10 @@ impl Incoming {
         self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tree(&self) -> MutexGuard<'_, Tree> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -210,7 +247,7 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         // Nobody is left to hear of it.
-        let _left = self.discard();
+        let _left = self.discard(Rest::Kept);
     }
 }
 
@@ -221,6 +258,11 @@ impl Incoming {
         let underway = self.underway();
         let ranges = underway.written.iter(usize::MAX).count();
         (underway.pending.len(), underway.unwritten_parts(), ranges)
+    }
+
+    /// Says in the journal what is here, for tests.
+    pub(super) fn note_for_tests(&self) {
+        self.note_now();
     }
 
     /// Has what comes of a pending entry go into another file, for tests.
@@ -235,10 +277,15 @@ impl Item {
         self.apart.as_ref().filter(|apart| apart.left.get().is_none()).map(|apart| &apart.place)
     }
 
+    /// Which file or folder it is.
+    fn identity(&self) -> Identity {
+        self.had.get().copied().unwrap_or(self.made)
+    }
+
     /// Opens it, if it is a folder and still the one that was made; `root` is where it is to go.
     fn open(&self, root: &Folder) -> io::Result<Folder> {
         let root = self.apart().map_or(root, |apart| &apart.folder);
         let folder = root.open_folder(self.hidden.as_ref())?;
-        if folder.own_identity()? == self.identity { Ok(folder) } else { Err(folder::replaced()) }
+        if folder.own_identity()? == self.identity() { Ok(folder) } else { Err(folder::replaced()) }
     }
 }

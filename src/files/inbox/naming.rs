@@ -69,6 +69,7 @@ impl Place {
             acting: self.acting,
             modes: self.modes,
             links: self.links,
+            fresh: self.fresh,
             room: Arc::clone(&self.room),
             probe: OnceLock::new(),
         })

@@ -1,6 +1,8 @@
 //! An offer, checked and named, before anything is on the disk.
 
+use super::earlier::Earlier;
 use super::folder::cannot_hold;
+use super::journal::lines::Kind as Kept;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::events::Acting;
@@ -137,8 +139,24 @@ impl Inbox {
             offer.entries.into(),
             offer.allocated.map_or(cost.bytes, |allocated| allocated.min(cost.bytes)),
         );
+        let staying: Vec<_> = plan.items.iter().filter_map(Planned::staying).collect();
+        let nowhere = plan.folder.is_some() && into.is_none();
+        let here = if nowhere { 0 } else { Earlier::of(place, within, &staying).spare() };
+        let stored = stored.beside(here);
         place.room.check(&plan.what(), cost, stored, &place.folder, &place.path)?;
         Ok(plan)
+    }
+}
+
+impl Planned {
+    /// Its name at the sender and its kind, if it is of those that stay for another day.
+    pub(super) fn staying(&self) -> Option<(&[u8], Kept)> {
+        let kind = match self.kind {
+            ItemKind::File => Kept::File,
+            ItemKind::Folder => Kept::Folder,
+            ItemKind::Stream => return None,
+        };
+        Some((self.offered.raw(), kind))
     }
 }
 

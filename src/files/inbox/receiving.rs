@@ -1,7 +1,9 @@
 //! Destination of one transfer, into files or to standard output.
 
-use super::{Committed, Incoming, Output, Refusal};
+use super::{Committed, Incoming, Output, Refusal, Rest};
+use crate::files::proof::ProofKey;
 use pinhole_protocol::transfers::Whole;
+use pinhole_protocol::wire::Hash;
 use pinhole_protocol::wire::{Differences, Part, Reason};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -29,15 +31,31 @@ pub enum Written {
 }
 
 impl Receiving {
-    /// Checks and prepares the next part; on a thread that may block. See [`Incoming::register`]
-    /// and [`Output::register`].
+    /// Checks and prepares the next part; on a thread that may block. Returns the positions of it
+    /// that are here and not proved. See [`Incoming::register`] and [`Output::register`].
     ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn register(&self, part: &Part) -> Result<(), Refusal> {
+    pub fn register(&self, part: &Part) -> Result<Vec<Range<u64>>, Refusal> {
         match self {
             Self::Files(incoming) => incoming.register(part),
-            Self::Output(output) => output.register(part),
+            Self::Output(output) => output.register(part).map(|()| Vec::new()),
+        }
+    }
+
+    /// Has bytes count as written that the sender has proved to be its own; on a thread that may
+    /// block. See [`Incoming::prove`]. Of an output nothing is here that could be.
+    ///
+    /// # Errors
+    /// A [`Refusal`]; the transfer is then to be discarded.
+    pub fn prove(
+        &self,
+        key: &ProofKey,
+        proofs: &[(Range<u64>, Hash)],
+    ) -> Result<Vec<Range<u64>>, Refusal> {
+        match self {
+            Self::Files(incoming) => incoming.prove(key, proofs),
+            Self::Output(_) => Ok(Vec::new()),
         }
     }
 
@@ -77,11 +95,11 @@ impl Receiving {
         }
     }
 
-    /// Removes what is not delivered; chunks that still come are ignored. Returns what could not be
-    /// removed.
-    pub fn discard(&self) -> Vec<PathBuf> {
+    /// Removes or keeps what is not delivered; chunks that still come are ignored. Returns what
+    /// could not be removed.
+    pub fn discard(&self, rest: Rest) -> Vec<PathBuf> {
         match self {
-            Self::Files(incoming) => incoming.discard(),
+            Self::Files(incoming) => incoming.discard(rest),
             Self::Output(output) => {
                 output.discard();
                 Vec::new()
@@ -89,11 +107,11 @@ impl Receiving {
         }
     }
 
-    /// The hidden names that its items have until they are delivered.
+    /// The hidden names of items that such a discarding removes.
     #[must_use]
-    pub fn parts(&self) -> Vec<PathBuf> {
+    pub fn parts(&self, rest: Rest) -> Vec<PathBuf> {
         match self {
-            Self::Files(incoming) => incoming.parts(),
+            Self::Files(incoming) => incoming.parts(rest),
             Self::Output(_) => Vec::new(),
         }
     }

@@ -44,6 +44,11 @@ impl Cost {
         Self { bytes: bytes.max(entries.saturating_mul(BLOCK)), entries }
     }
 
+    /// The same less bytes that are on the disk already.
+    pub(super) const fn beside(self, bytes: u64) -> Self {
+        Self { bytes: self.bytes.saturating_sub(bytes), ..self }
+    }
+
     /// The greater of both in each unit.
     pub(super) fn at_least(self, other: Self) -> Self {
         Self { bytes: self.bytes.max(other.bytes), entries: self.entries.max(other.entries) }

@@ -1,6 +1,7 @@
 //! The inbox from outside, on real directories: what each test needs of a peer is here.
 
 mod acts;
+mod another_day;
 mod bounds;
 mod disk;
 mod existing;
@@ -51,7 +52,10 @@ impl Desk {
         if !content.is_empty() {
             incoming.write(0, 0, content)?;
         }
-        Ok(incoming.commit_all(1, size)?.remove(0))
+        let saved = incoming.commit_all(1, size).inspect_err(|_| {
+            incoming.discard(Rest::Removed);
+        });
+        Ok(saved?.remove(0))
     }
 
     /// Everything in the directory, hidden or not: content of files, nothing for folders, the

@@ -433,11 +433,13 @@ pub fn allocate(file: &File, range: &Range<u64>) -> io::Result<()> {
     Ok(fallocate(file, FallocateFlags::empty(), range.start, length)?)
 }
 
-/// Gives the room of these bytes back to the disk, which makes a hole of them. A file system that
-/// cannot do that keeps what is there.
-pub fn punch(file: &File, offset: u64, length: u64) {
+/// Gives the room of these bytes back to the disk, which makes a hole of them.
+///
+/// # Errors
+/// Of a file system that cannot do that: it keeps what is there.
+pub fn punch(file: &File, offset: u64, length: u64) -> io::Result<()> {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    let _ = fallocate(file, flags, offset, length);
+    Ok(fallocate(file, flags, offset, length)?)
 }
 
 /// Gives the file `from` the name `to` in the same folder, in one step, if nothing has it. Its old

@@ -313,12 +313,27 @@ impl Folder {
         self.open_file(name, OFlags::RDONLY)
     }
 
-    /// Opens the file `name` for writing, as it is. What is no file there is not waited for.
+    /// Opens the file `name` for reading and writing, as it is. What is no file there is not waited
+    /// for.
     ///
     /// # Errors
     /// Of the system; if it is a link.
     pub fn write_file(&self, name: &OsStr) -> io::Result<File> {
-        self.open_file(name, OFlags::WRONLY)
+        self.open_file(name, OFlags::RDWR)
+    }
+
+    /// Opens the file `name` of this user's as [`Folder::write_file`] does, whatever its
+    /// permissions.
+    ///
+    /// # Errors
+    /// Of the system; if it is a link.
+    pub fn write_own_file(&self, name: &OsStr) -> io::Result<File> {
+        let held = self.open_any(name, How::Look, false)?;
+        if Facts::of(&held)?.permissions() & FILE_MODE.bits() != FILE_MODE.bits() {
+            // By its handle, as with folders.
+            let _ = rustix::fs::chmod(by_handle(&held), FILE_MODE);
+        }
+        self.write_file(name)
     }
 
     fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {

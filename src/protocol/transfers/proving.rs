@@ -8,8 +8,9 @@ use alloc::{collections::VecDeque, vec::Vec};
 use core::iter;
 use core::ops::Range;
 
-/// A range cut at every multiple of [`SEGMENT`].
-fn segments(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+/// A range cut at every multiple of [`SEGMENT`] (SPEC 7.10): its segments, ascending; none if it is
+/// empty.
+pub fn segments(range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let mut at = range.start;
     iter::from_fn(move || {
         let start = at;

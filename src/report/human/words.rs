@@ -69,6 +69,18 @@ fn reach(reach: &Reach) -> Vec<String> {
     vec![first, "For someone elsewhere: --relay URL, with a relay of your own, or --tunnel.".into()]
 }
 
+/// A transfer goes on with what is here.
+pub fn continued(here: u64, total: Option<u64>) -> String {
+    let are_here = format!("{} are here", crate::amounts::size(here));
+    match total.filter(|total| *total > 0) {
+        Some(total) => {
+            let percent = here.min(total).saturating_mul(100).checked_div(total).unwrap_or(100);
+            format!("Going on at {percent} % ({are_here}).")
+        }
+        None => format!("Going on where it had ended ({are_here})."),
+    }
+}
+
 /// A session that lives on for its secrets.
 pub fn holding(secrets: usize, left: Duration) -> String {
     let (what, they) = if secrets == 1 {

@@ -268,6 +268,13 @@ enum PromisedStatus {
         seq: u64,
         path: PromisedPath,
     },
+    Continued {
+        v: One,
+        seq: u64,
+        id: u32,
+        here: u64,
+        total: Option<u64>,
+    },
     Expiring {
         v: One,
         seq: u64,

@@ -1,11 +1,11 @@
 //! Offers of the peer's: each is planned, and accepted by a person or by the policy.
 
 use super::places::Landing;
-use super::{Asked, Incoming, Otherwise, PutOff, Theirs};
+use super::{Asked, Incoming, Otherwise, Proving, PutOff, Theirs};
 use crate::events::{Acting, Event, NAMES, Offered};
 use crate::failure::sentences::{Side, failure_from};
 use crate::files::acting::Place;
-use crate::files::inbox::{Conflict, Inbox, Plan as FilePlan, Refusal};
+use crate::files::inbox::{Conflict, Inbox, Plan as FilePlan, Refusal, Rest};
 use crate::files::name::FileName;
 use crate::report::prompt;
 use crate::session::effects::Effects;
@@ -48,7 +48,8 @@ impl Incoming {
             return self.refuse(id, Reason::NotWanted, None);
         }
         let bytes = offer.counted.then_some(offer.bytes);
-        let theirs = Theirs { offer: offer.clone(), bytes, receiving: None, set_aside: None };
+        let (offered, proving) = (offer.clone(), Proving::default());
+        let theirs = Theirs { offer: offered, bytes, receiving: None, proving, set_aside: None };
         self.theirs.insert(id, theirs);
         if let Destination::Output(_) = &taking.to {
             let one_file =
@@ -189,7 +190,7 @@ impl Incoming {
         match (inbox, otherwise) {
             (Some(inbox), _) => {
                 // It is offered anew, there.
-                let effects = self.drop_theirs(id);
+                let effects = self.drop_theirs(id, Rest::Kept);
                 let to = self.taking.as_ref().map(|taking| &taking.to);
                 let name = match to {
                     Some(Destination::Folder(_, name)) => name.clone(),

@@ -111,7 +111,7 @@ fn an_offer_while_a_question_is_open_is_said_and_asked_about_on_its_own() {
 fn nothing_follows_from_an_answer_about_an_offer_that_was_withdrawn() {
     let Received { mut incoming, dir: _dir } = Received::channel();
     let _ = incoming.offered(offer(1), false);
-    let gone = incoming.cancelled(ItemId(1), Reason::SourceChanged, Side::There);
+    let gone = incoming.cancelled(ItemId(1), Reason::SourceChanged, (Side::There, false));
     assert!(matches!(gone.then.as_slice(), [Happened::Trouble(_)]));
     assert!(incoming.decided(ItemId(1), accepted()).is_none());
     assert_eq!(incoming.under_way().count(), 0);
@@ -122,10 +122,10 @@ fn a_place_that_is_made_too_late_is_removed_again() {
     let Received { mut incoming, dir } = Received::channel();
     let _ = incoming.offered(offer(1), false);
     let (id, begun) = begin(incoming.decided(ItemId(1), accepted()));
-    let _ = incoming.cancelled(id, Reason::SourceChanged, Side::There);
+    let _ = incoming.cancelled(id, Reason::SourceChanged, (Side::There, false));
     let late = incoming.begun(id, begun);
-    let [Work::Discard(receiving)] = late.work.as_slice() else { panic!("it is kept") };
-    assert!(receiving.discard().is_empty());
+    let [Work::Discard(receiving, rest)] = late.work.as_slice() else { panic!("it is kept") };
+    assert!(receiving.discard(*rest).is_empty());
     assert_eq!(dir.path().read_dir().unwrap().count(), 0);
 }
 
@@ -138,11 +138,11 @@ fn whatever_is_not_delivered_is_removed_at_the_end_or_once_it_is_withdrawn() {
         let _ = incoming.begun(id, begun);
         assert!(incoming.tables.sink(id).is_some());
     }
-    let gone = incoming.cancelled(ItemId(1), Reason::SourceChanged, Side::There);
-    assert!(matches!(gone.work.as_slice(), [Work::Discard(_)]));
+    let gone = incoming.cancelled(ItemId(1), Reason::SourceChanged, (Side::There, false));
+    assert!(matches!(gone.work.as_slice(), [Work::Discard(..)]));
     assert!(incoming.tables.sink(ItemId(1)).is_none());
     // As after a lost link.
-    assert!(matches!(incoming.end().work.as_slice(), [Work::Discard(_)]));
+    assert!(matches!(incoming.end().work.as_slice(), [Work::Discard(..)]));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_chunk_that_cannot_be_written_refuses_its_transfer_once() {
     let refused = incoming.refused(id, Refusal { reason: Reason::NoSpace, failure });
     assert!(matches!(input(&refused), Input::Refuse(ItemId(1), Reason::NoSpace)));
     assert!(matches!(refused.then.as_slice(), [Happened::Trouble(_)]));
-    assert!(matches!(refused.work.as_slice(), [Work::Discard(_)]));
+    assert!(matches!(refused.work.as_slice(), [Work::Discard(..)]));
     // Work on it that ends later does nothing.
     assert!(incoming.gap(id, 0..1, None).is_none());
 }
@@ -225,7 +225,7 @@ fn while_the_backlog_is_full_everything_waits_in_its_order() {
 fn a_text_that_is_withdrawn_while_it_waits_is_never_said() {
     let Received { mut incoming, dir: _dir } = Received::channel();
     let _ = incoming.text(ItemId(1), text("first"), true);
-    let _ = incoming.cancelled(ItemId(1), Reason::SourceChanged, Side::There);
+    let _ = incoming.cancelled(ItemId(1), Reason::SourceChanged, (Side::There, false));
     assert!(incoming.room(false).is_none());
 }
 

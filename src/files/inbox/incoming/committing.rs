@@ -111,7 +111,10 @@ impl Incoming {
             }
             total.settled = true;
             names.insert(name.folded());
-            given.add(joined.as_ref().map_or(item.identity, |joined| joined.folder), &name);
+            given.add(
+                joined.as_ref().map_or_else(|| item.identity(), |joined| joined.folder),
+                &name,
+            );
             let (skipped, merged) = (became == Given::Dropped, joined.is_some());
             let mut replaced = u32::from(became == Given::Replaced);
             if let Some(joined) = joined {
@@ -124,7 +127,7 @@ impl Incoming {
                 acts = joined.acts;
                 // The rest of it was in the way. If that cannot be removed, it is not ours to fail
                 // for: all else is where it belongs.
-                let _ = self.place.folder.remove_own(item.hidden.as_ref(), item.identity);
+                let _ = self.place.folder.remove_own(item.hidden.as_ref(), item.identity());
             }
             let original = (name.bytes() != offered).then(|| item.planned.offered.clone());
             if original.is_some() && !skipped {
@@ -167,6 +170,7 @@ impl Incoming {
         let joined = committed.items.iter().any(|saved| saved.merged);
         let synced = if joined { self.place.folder.sync_all() } else { self.place.folder.sync() };
         synced.map_err(|error| Refusal::disk(&self.what, &error))?;
+        self.forget(&mut registering);
         Ok(committed)
     }
 
@@ -186,7 +190,7 @@ impl Incoming {
                 Some(apart) if !acting => {
                     let moved = apart.place.folder.move_into(
                         item.hidden.as_ref(),
-                        item.identity,
+                        item.identity(),
                         &self.place.folder,
                     );
                     moved.map_err(|error| Refusal::disk(&item.planned.name, &error))?;
@@ -227,11 +231,11 @@ impl Incoming {
         let file = match folder {
             Some(_) => None,
             None => Some(
-                place.folder.reopen_file(item.hidden.as_ref(), item.identity).map_err(failed)?,
+                place.folder.reopen_file(item.hidden.as_ref(), item.identity()).map_err(failed)?,
             ),
         };
         let (name, became) = place
-            .give_name((&item.hidden, item.identity), &item.planned.name, rule, given)
+            .give_name((&item.hidden, item.identity()), &item.planned.name, rule, given)
             .map_err(failed)?;
         let named = matches!(became, Given::Named | Given::Replaced);
         if let (Some(folder), true) = (&folder, named)
@@ -300,13 +304,13 @@ impl Incoming {
         let written = (underway.written.frontier(), underway.written.count()) == (bytes, bytes);
         let counted = underway.layout.entries() == entries && totals.iter().all(|total| total.seen);
         // A stream is pending until its end is said, which is now.
-        if let ([Item { planned, hidden, identity, .. }], [total], true) =
-            (self.items.as_slice(), &mut *totals, written && counted)
+        if let ([item], [total], true) = (self.items.as_slice(), &mut *totals, written && counted)
+            && let Item { planned, hidden, .. } = item
             && planned.kind == ItemKind::Stream
             && let Some(stream) = underway.complete(0)
         {
             let reopen =
-                || self.place.folder.reopen_file(hidden.as_ref(), *identity).map(Into::into);
+                || self.place.folder.reopen_file(hidden.as_ref(), item.identity()).map(Into::into);
             let cut = || stream.file.map_or_else(reopen, Ok)?.set_len(bytes);
             cut().map_err(|error| Refusal::disk(&planned.name, &error))?;
             total.bytes = bytes;
@@ -322,9 +326,9 @@ impl Incoming {
     fn sync(&self) -> Result<(), Refusal> {
         let folder = &self.place.folder;
         let synced = match self.items.as_slice() {
-            [Item { planned, hidden, identity, .. }] if planned.kind != ItemKind::Folder => {
-                folder.reopen_file(hidden.as_ref(), *identity).and_then(|file| file.sync_all())
-            }
+            [item] if item.planned.kind != ItemKind::Folder => folder
+                .reopen_file(item.hidden.as_ref(), item.identity())
+                .and_then(|file| file.sync_all()),
             _ => folder.sync_all(),
         };
         synced.map_err(|error| Refusal::disk(&self.what, &error))

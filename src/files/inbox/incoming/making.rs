@@ -153,8 +153,7 @@ impl Incoming {
                         if let (Some(pending), Some((within, _))) =
                             (underway.pending.get_mut(&entry), &spot.within)
                         {
-                            let original = spot.original().map(|(_, original)| original.into());
-                            pending.at = Spot { within: Some((*within, name)), original, ..spot };
+                            pending.at.is_called(*within, name);
                         }
                         file
                     }
@@ -206,9 +205,6 @@ impl Incoming {
     /// The path of something at the sender: its item's name, and those below it.
     pub(super) fn original_path(&self, tree: &Tree, spot: &Spot) -> Vec<u8> {
         let item = self.items.get(spot.item).map_or(&b""[..], |item| item.planned.offered.raw());
-        match spot.original() {
-            Some((folder, name)) => [item, &tree.original_path(folder), b"/", name].concat(),
-            None => item.to_vec(),
-        }
+        [item, &spot.original_path(tree)].concat()
     }
 }

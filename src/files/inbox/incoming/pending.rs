@@ -1,11 +1,13 @@
 //! The part of a transfer that is under way: which files are open, and which positions are written.
 
 use super::reach::Reach;
-use super::tree::FolderId;
+use super::tree::{FolderId, Tree};
 use crate::events::Acting;
 use crate::files::inbox::folder::{Finish, Identity};
+use crate::files::inbox::journal::Pace;
 use crate::files::inbox::room::Cost;
 use crate::files::name::FileName;
+use crate::platform::name::bytes;
 use pinhole_protocol::layout::Layout;
 use pinhole_protocol::limits::{DIFFERENCES, OPEN_FILES, TRANSFERS};
 use pinhole_protocol::ranges::Ranges;
@@ -38,6 +40,19 @@ pub(super) struct Pending {
     pub(super) holes: bool,
     /// True if it will not be whole: what still comes of it is not written.
     pub(super) lost: bool,
+    /// The part of it that an earlier transfer had here.
+    pub(super) had: Option<Box<Had>>,
+}
+
+/// The part of a file that was here already.
+#[derive(Debug)]
+pub(super) struct Had {
+    /// Offsets of bytes that may be the sender's: each counts once it is proved or written.
+    pub(super) ranges: Ranges,
+    /// Its bytes when it was taken up: up to there anything may be in it.
+    pub(super) length: u64,
+    /// True if it then looked complete, by its size and time.
+    pub(super) complete: bool,
 }
 
 /// Place of an entry.
@@ -56,6 +71,29 @@ impl Spot {
     pub(super) fn original(&self) -> Option<(FolderId, &[u8])> {
         let (folder, name) = self.within.as_ref()?;
         Some((*folder, self.original.as_deref().unwrap_or_else(|| name.bytes())))
+    }
+
+    /// It has got a name here.
+    pub(super) fn is_called(&mut self, within: FolderId, name: FileName) {
+        self.original = self.original().map(|(_, original)| original.into());
+        self.within = Some((within, name));
+    }
+
+    /// Its path at the sender below its item, with `/` before each name.
+    pub(super) fn original_path(&self, tree: &Tree) -> Vec<u8> {
+        self.original().map_or_else(Vec::new, |(folder, name)| {
+            [&tree.original_path(folder), &b"/"[..], name].concat()
+        })
+    }
+
+    /// The same here.
+    pub(super) fn path(&self, tree: &Tree) -> Vec<u8> {
+        self.within.as_ref().map_or_else(Vec::new, |(folder, name)| {
+            let above = tree.path(*folder);
+            let above = bytes(&above);
+            let slash = if above.is_empty() { &b""[..] } else { b"/" };
+            [slash, above, b"/", name.bytes()].concat()
+        })
     }
 }
 
@@ -84,6 +122,10 @@ pub(super) struct Underway {
     /// Differences that are named, of all items.
     pub(super) named: usize,
     pub(super) reach: Reach,
+    /// When the journal is next written to.
+    pub(super) pace: Pace,
+    /// True once it is decided what stays: all is delivered, or the rest kept or removed.
+    pub(super) settled: bool,
 }
 
 impl Underway {

@@ -2,11 +2,13 @@
 //! made.
 
 use super::Incoming;
+use super::going_on::had;
 use super::making::Unmade;
 use super::pending::{Pending, Spot};
 use super::reach::Reach;
 use super::tree::{FolderId, Manner, OverLimits};
 use crate::files::acting::leads;
+use crate::files::inbox::earlier::Earlier;
 use crate::files::inbox::folder::{Finish, Folder};
 use crate::files::inbox::room::Cost;
 use crate::files::inbox::{Place, Refusal};
@@ -17,7 +19,7 @@ use pinhole_protocol::wire::{
 };
 use std::fs::File;
 use std::io;
-use std::ops::Add;
+use std::ops::{Add, Range};
 use std::time::{Duration, SystemTime};
 
 /// Counts and links that registering gathers.
@@ -27,6 +29,8 @@ pub(super) struct Registering {
     /// Links, which are made after everything else.
     pub(super) links: Vec<Link>,
     pub(super) reach: Reach,
+    /// What other transfers of the same items have left here.
+    pub(super) earlier: Earlier,
 }
 
 /// A link that is to be made.
@@ -85,12 +89,16 @@ impl Incoming {
     /// Call it from one thread, in the order of the parts, and where blocking on the disk does no
     /// harm. Nothing happens once the transfer is over.
     ///
+    /// Files that earlier transfers have left are taken up. Returns the positions that are here by
+    /// that, ascending, at most 1,000 ranges: they count once they are proved
+    /// ([`Incoming::prove`]), and are else to be sent as all others.
+    ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
-    pub fn register(&self, part: &Part) -> Result<(), Refusal> {
+    pub fn register(&self, part: &Part) -> Result<Vec<Range<u64>>, Refusal> {
         let mut registering = self.registering();
         if self.underway().over {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let entries = self.check(part, &mut registering.totals)?;
         // Of a stream nobody knows the size: it is taken as it comes.
@@ -108,6 +116,7 @@ impl Incoming {
         let stored =
             entries.iter().zip(&part.entries).map(|(checked, entry)| stored_size(checked, entry));
         let stored = stored.map(Cost::entry).fold(Cost::together(promised, 0), Cost::add);
+        let stored = stored.beside(registering.earlier.spare());
         self.place.room.check_disk(&self.what, stored, &self.place.folder, &self.place.path)?;
         let sizes: Vec<_> = entries.iter().map(Checked::size).collect();
         let mut pending = Vec::new();
@@ -124,9 +133,14 @@ impl Incoming {
             .layout
             .push(sizes)
             .map_err(|_| Refusal::protocol("named more bytes than can be counted"))?;
+        let had = had(&underway.layout, &pending);
         underway.pending.extend(pending);
         underway.forget_written();
-        Ok(())
+        drop(underway);
+        if !had.is_empty() {
+            self.note_now();
+        }
+        Ok(had)
     }
 
     /// Every check of a part that needs no disk, and the counting of its items.
@@ -255,16 +269,21 @@ impl Incoming {
     ) -> Result<Option<Pending>, Refusal> {
         let Checked { at, what } = entry;
         let Some(item) = self.items.get(at.item) else { return Ok(None) };
-        let pending = |at, size, finish, identity| Pending {
-            at,
-            size,
-            finish,
-            identity,
-            file: None,
-            writers: 0,
-            allocated: 0,
-            holes: false,
-            lost: false,
+        let pending = |at, size, finish, identity, registering: &mut Registering| {
+            let mut pending = Pending {
+                at,
+                size,
+                finish,
+                identity,
+                file: None,
+                writers: 0,
+                allocated: 0,
+                holes: false,
+                lost: false,
+                had: None,
+            };
+            self.take_up(&mut pending, &mut registering.earlier, &mut registering.reach);
+            Ok(Some(pending))
         };
         match (what, &at.within) {
             (Kind::Link(target), _) => {
@@ -280,16 +299,16 @@ impl Incoming {
                 Ok(None)
             }
             (Kind::File(size, finish), None) if size > 0 => {
-                Ok(Some(pending(at, size, finish, Some(item.identity))))
+                pending(at, size, finish, Some(item.identity()), registering)
             }
             (Kind::File(_, finish), None) => {
-                let file = self.place.folder.reopen_file(item.hidden.as_ref(), item.identity);
+                let file = self.place.folder.reopen_file(item.hidden.as_ref(), item.identity());
                 file.map(|file| finish.date(&file))
                     .map_err(|error| Refusal::disk(&item.named, &error))?;
                 Ok(None)
             }
             (Kind::File(size, finish), Some(_)) if size > 0 => {
-                Ok(Some(pending(at, size, finish, None)))
+                pending(at, size, finish, None, registering)
             }
             (what, Some((within, _))) => {
                 self.make(&at, *within, &what, &mut registering.reach)

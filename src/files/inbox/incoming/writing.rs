@@ -72,8 +72,10 @@ impl Incoming {
         if let Ok(Stored::TooLarge) = result {
             self.lose_for(&mut underway, &mut self.tree(), entry, Reason::TooLarge);
         }
+        let mut due = false;
         if result.is_ok() {
             underway.written.insert(turn.range.clone());
+            due = underway.pace.counts(turn.range.end.saturating_sub(turn.range.start));
         }
         let scattered = underway.written.pieces() > PIECES;
         let complete = self.complete(&mut underway, entry);
@@ -90,6 +92,9 @@ impl Incoming {
             self.idle.notify_all();
         }
         drop(underway);
+        if due {
+            self.note_now();
+        }
         result?;
         complete?;
         finished?;
@@ -128,6 +133,7 @@ impl Incoming {
                     pending
                         .hole(new.start.saturating_sub(origin), new.end.saturating_sub(new.start))
                 });
+                self.clear(&mut underway, place.entry, origin, &new)?;
             }
             underway.written.insert(start..end);
             if let Some((pending, file)) = self.complete(&mut underway, place.entry)? {
@@ -141,7 +147,7 @@ impl Incoming {
     }
 
     /// Takes an entry out if all of it is written, with its file; if it is lost, removes that.
-    fn complete(
+    pub(super) fn complete(
         &self,
         underway: &mut Underway,
         entry: u32,
@@ -166,7 +172,7 @@ impl Incoming {
 
     /// Gives a complete file what it gets besides its bytes. An item gets its permissions with its
     /// name.
-    fn finish(&self, pending: &Pending, file: &File) -> Result<(), Refusal> {
+    pub(super) fn finish(&self, pending: &Pending, file: &File) -> Result<(), Refusal> {
         if pending.holes {
             // A hole at the end is not written.
             file.set_len(pending.size)
@@ -304,7 +310,7 @@ impl Incoming {
         Ok(Stored::Here)
     }
 
-    fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
+    pub(super) fn what_of(&self, underway: &Underway, entry: u32) -> Subject {
         underway
             .pending
             .get(&entry)
@@ -321,7 +327,7 @@ impl Pending {
             && let Some(file) = &self.file
         {
             // A file system that cannot give it back has zeros there all the same.
-            punch(file, offset, length);
+            let _ = punch(file, offset, length);
         }
     }
 

@@ -131,7 +131,7 @@ fn received(inbox: &Inbox, aside: Option<&Inbox>, name: &str, entries: &[Entry])
     }
     if let Some(aside) = aside {
         // Nothing of it is yet where it is to go, whatever ends this process.
-        assert!(incoming.parts().remove(0).starts_with(aside.path()));
+        assert!(incoming.parts(Rest::Removed).remove(0).starts_with(aside.path()));
         let hidden =
             |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with(".pinhole-");
         assert!(!fs::read_dir(inbox.path()).unwrap().any(|entry| hidden(entry.unwrap())));
@@ -254,7 +254,7 @@ fn what_another_program_has_put_in_its_place_is_not_moved() {
         .unwrap();
     let incoming = inbox.begin(plan).unwrap();
     incoming.register(&part(0, [folder("f"), file("f/Makefile", 0)])).unwrap();
-    let hidden = incoming.parts().remove(0);
+    let hidden = incoming.parts(Rest::Removed).remove(0);
     let elsewhere = machine.0.path().join("elsewhere");
     fs::rename(&hidden, &elsewhere).unwrap();
     symlink(&elsewhere, &hidden).unwrap();

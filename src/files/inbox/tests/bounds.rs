@@ -303,7 +303,7 @@ fn parts_without_end_and_without_bytes_are_not_kept() {
     let refusal = loop {
         let files = (first..first + 1_000).map(|number| file(&format!("t/{number}"), 1));
         match incoming.register(&part(first, files)) {
-            Ok(()) => first += 1_000,
+            Ok(_) => first += 1_000,
             Err(refusal) => break refusal,
         }
     };

@@ -351,7 +351,7 @@ proptest! {
             entry.unwrap().file_name().to_str().unwrap().starts_with(".pinhole-")
         };
         prop_assert!(fs::read_dir(&root).unwrap().all(hidden));
-        drop(incoming);
+        incoming.discard(Rest::Removed);
         prop_assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
     }
 }

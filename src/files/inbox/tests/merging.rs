@@ -302,7 +302,7 @@ fn a_peer_that_cannot_hear_of_it_is_refused_before_anything_is_moved() {
             &Differences::default(),
         );
         assert_eq!(reason(refused), Reason::Exists);
-        drop(incoming);
+        incoming.discard(Rest::Removed);
         assert_eq!(desk.tree(), tree(&there));
     }
     let desk = desk();
@@ -585,7 +585,7 @@ fn a_folder_that_is_another_disk_costs_what_would_go_onto_it() {
     let before = desk.tree();
     let incoming = desk.sent(&entries, false);
     assert_eq!(reason(incoming.commit_counted(6, 3, &Differences::default())), Reason::Disk);
-    drop(incoming);
+    incoming.discard(Rest::Removed);
     assert_eq!(desk.tree(), before, "looked for before anything is moved");
     let committed = desk.merge(&entries).unwrap();
     let lost: Vec<_> = ["t/m/d", "t/m/d/f", "t/m/f"]
@@ -894,7 +894,7 @@ fn what_nobody_wants_any_more_is_not_moved_on_and_what_was_moved_is_said() {
                 fs::metadata(desk.dir.path().join(name)).is_ok_and(|about| about.len() == 0)
             };
             while !names.iter().step_by(200).any(moved) {}
-            incoming.discard()
+            incoming.discard(Rest::Removed)
         });
         incoming.commit_counted(u32::try_from(FILES).unwrap() + 1, 0, &Differences::default())
     });

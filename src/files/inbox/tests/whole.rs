@@ -174,16 +174,17 @@ fn many_files_are_written_in_turn_with_few_open_and_little_remembered() {
     assert!(files.eq((0..3_000).map(|_| Some("ab".to_owned()))));
 }
 
-/// Files of this process that are open below `dir`.
+/// Files of this process that are open below `dir`, but for journals.
 fn open_below(dir: &Path) -> usize {
     let links = fs::read_dir("/proc/self/fd")
         .unwrap()
         .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-    links.filter(|target| target.starts_with(dir) && target.is_file()).count()
+    let journal = |path: &Path| path.extension().is_some_and(|ending| ending == "journal");
+    links.filter(|at| at.starts_with(dir) && at.is_file() && !journal(at)).count()
 }
 
 #[test]
-fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
+fn nothing_stays_of_a_transfer_that_nobody_wants() {
     let desk = Desk::new();
     let begin = || {
         let incoming = desk
@@ -197,7 +198,7 @@ fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
     };
     let incoming = begin();
     assert!(!desk.is_empty());
-    incoming.discard();
+    incoming.discard(Rest::Removed);
     assert!(desk.is_empty());
     // Entries and bytes that still come are ignored, and make nothing anew.
     for entry in [2, 3, 99] {
@@ -205,8 +206,6 @@ fn nothing_stays_of_a_transfer_that_is_discarded_or_dropped() {
     }
     incoming.register(&part(4, [folder("d/new")])).unwrap();
     assert_eq!(reason(incoming.commit_all(4, 6)), Reason::Failed);
-    drop(begin());
-    assert!(desk.is_empty());
 }
 
 #[test]
@@ -286,7 +285,7 @@ fn both_ends_of_a_transfer_speak_through_one_type() {
     let receiving = Receiving::Files(desk.begin(&[item("f", ItemKind::File, Some(2))]).unwrap());
     receiving.register(&part(0, [file("f", 2)])).unwrap();
     assert_eq!(receiving.write(0, 0, b"12").unwrap(), Written::Now(0..2));
-    receiving.discard();
+    receiving.discard(Rest::Removed);
     assert!(desk.is_empty());
     let (report, reports) = std::sync::mpsc::channel();
     let single = offer(&[item("f", ItemKind::File, Some(2))]);

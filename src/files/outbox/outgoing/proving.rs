@@ -1,7 +1,8 @@
 //! Hashes of what is being sent, for a receiver that has some of it from another day (SPEC 7.10).
 
 use super::{Outgoing, Read, SourceFailure};
-use crate::files::proof::{Hash, Hasher, ProofKey};
+use crate::files::proof::{Hasher, ProofKey};
+use pinhole_protocol::wire::Hash;
 use std::ops::Range;
 
 /// Hashes that are told together: those of a gibibyte, so that the receiver compares meanwhile.
@@ -83,7 +84,7 @@ fn add_zeros(hasher: &mut Hasher, count: u64, buf: &mut [u8]) {
 mod tests {
     use super::*;
     use crate::files::outbox::{Next, Options, Selection};
-    use crate::files::proof::SEGMENT;
+    use pinhole_protocol::limits::SEGMENT;
     use pinhole_protocol::secret::SecretBytes;
     use std::fs::File;
     use std::path::Path;

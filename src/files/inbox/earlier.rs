@@ -1,0 +1,395 @@
+//! Earlier partials: what transfers that did not come to their end have left here. A new one takes
+//! files out of those of the same items, and what it does not want goes with its delivery.
+
+use super::folder::{Folder, Identity};
+use super::journal::lines::{Kind, Name, Partly};
+use super::journal::{Found, is_journal, is_own_file, is_part, is_safe};
+use super::{Modes, Place};
+use crate::platform::file::Facts;
+use crate::platform::name::{bytes, from_bytes};
+use pinhole_protocol::ranges::Ranges;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// After this time without growth a partial is removed.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Partials that one transfer takes files out of: each holds two files open.
+const HELD: usize = 16;
+/// The difference of two times that may be the same: FAT keeps every other second.
+const ROUNDED: Duration = Duration::from_secs(2);
+
+/// Those of the items of one transfer, the latest first. Nobody else uses them meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    held: Vec<Held>,
+    /// Bytes of the disk that they take, which this transfer need not find free.
+    spare: u64,
+    /// The folder that was looked into last: files of one come after each other.
+    last: Option<(usize, Vec<u8>, Folder)>,
+}
+
+#[derive(Debug)]
+struct Held {
+    partial: Partial,
+    /// Files that are here in part, by item and path at the sender.
+    files: HashMap<(usize, Name), Partly>,
+}
+
+/// A folder in which partials may be.
+#[derive(Debug)]
+pub(super) struct Ground {
+    pub(super) folder: Folder,
+    pub(super) path: PathBuf,
+    /// The folder that it lies in and its name there, if it is a private directory, which goes with
+    /// the last that is in it.
+    above: Option<(Folder, OsString)>,
+}
+
+/// What a transfer has left.
+#[derive(Debug)]
+pub(super) struct Partial {
+    pub(super) ground: Ground,
+    pub(super) found: Found,
+}
+
+/// A file that a transfer is to have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// Its item's name at the sender, and that item's kind.
+    pub(super) item: (&'a [u8], Kind),
+    /// Its path at the sender below its item, with `/` before each name.
+    pub(super) path: &'a [u8],
+    /// The same as it would be here.
+    pub(super) here: &'a [u8],
+    pub(super) size: u64,
+    pub(super) modified: SystemTime,
+}
+
+/// A file that is here, whole or in part.
+#[derive(Debug)]
+pub(super) struct Had {
+    /// Its name in its folder.
+    pub(super) name: OsString,
+    pub(super) identity: Identity,
+    /// Offsets of the bytes that are likely to be the sender's.
+    pub(super) ranges: Ranges,
+    /// Its bytes now.
+    pub(super) length: u64,
+    /// True if its size and time are the sender's.
+    pub(super) complete: bool,
+}
+
+impl Earlier {
+    /// Finds those of items with these names at the sender in a place, whose folder is `within`.
+    pub(super) fn of(place: &Place, within: &Folder, items: &[(&[u8], Kind)]) -> Self {
+        if place.fresh {
+            return Self::default();
+        }
+        let mut held: Vec<_> = grounds(place, within)
+            .into_iter()
+            .flat_map(partials)
+            .filter(|partial| partial.found.held.is_some() && partial.is_of(items))
+            .collect();
+        held.sort_by_key(|partial| std::cmp::Reverse(partial.found.grown));
+        held.truncate(HELD);
+        let held = held.into_iter().map(|mut partial| {
+            let files = std::mem::take(&mut partial.found.told.wrote.files);
+            let files = files.into_iter().map(|file| ((file.item, file.path.clone()), file));
+            Held { files: files.collect(), partial }
+        });
+        let earlier = Self { held: held.collect(), spare: 0, last: None };
+        Self { spare: earlier.kept(), ..earlier }
+    }
+
+    /// Bytes of the disk that they take still.
+    pub(super) const fn spare(&self) -> u64 {
+        self.spare
+    }
+
+    /// A file of so many bytes was taken out.
+    pub(super) const fn taken(&mut self, bytes: u64) {
+        self.spare = self.spare.saturating_sub(bytes);
+    }
+
+    fn kept(&self) -> u64 {
+        let kept = |partial: &Partial, part: &OsStr| {
+            let facts = partial.ground.folder.facts(part, false).ok()?;
+            Some(if facts.kind().is_dir() { partial.found.told.wrote.bytes } else { facts.kept() })
+        };
+        let each = self.held.iter().map(|Held { partial, .. }| {
+            let parts = partial.parts().filter_map(|part| kept(partial, part.as_ref()));
+            parts.fold(0, u64::saturating_add).min(partial.found.told.wrote.bytes)
+        });
+        // Those of one transfer after another may say the same.
+        each.max().unwrap_or(0)
+    }
+
+    /// True if there is none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The file, if one of them has it, ready to be moved and written to, and its folder.
+    pub(super) fn find(&mut self, wanted: &Wanted<'_>) -> Option<(&Folder, Had)> {
+        let had = (0..self.held.len()).find_map(|index| self.look(index, wanted).ok().flatten())?;
+        self.last.as_ref().map(|(_, _, folder)| (folder, had))
+    }
+
+    /// The same in one of them, whose folder is then the last.
+    fn look(&mut self, index: usize, wanted: &Wanted<'_>) -> io::Result<Option<Had>> {
+        let Some(Held { partial, files }) = self.held.get(index) else { return Ok(None) };
+        let items = &partial.found.told.items;
+        let same = |(item, kind): (&[u8], Kind)| {
+            items.iter().position(|begun| begun.name.0 == item && begun.kind == kind)
+        };
+        let Some(item) = same(wanted.item) else { return Ok(None) };
+        let told = files.get(&(item, Name(wanted.path.to_vec()))).filter(|file| {
+            file.size == wanted.size && file.modified == since_1970(wanted.modified)
+        });
+        let here = told.map_or(wanted.here, |file| &file.here.0);
+        // The item itself is its hidden name, whatever is in it below that.
+        let Some(part) = items.get(item).map(|begun| begun.part.as_bytes()) else {
+            return Ok(None);
+        };
+        let path = [part, here].concat();
+        let cut = path.iter().rposition(|byte| *byte == b'/');
+        let (above, name) = match cut.and_then(|cut| path.split_at_checked(cut)) {
+            Some((above, name)) => (above, name.get(1..).unwrap_or_default()),
+            None => (&b""[..], path.as_slice()),
+        };
+        if !matches!(&self.last, Some((held, at, _)) if *held == index && *at == above) {
+            let mut folder = partial.ground.folder.reopen()?;
+            for name in above.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+                folder = folder.open_own_folder(from_bytes(name))?;
+                if !is_safe(&folder) {
+                    return Ok(None);
+                }
+            }
+            self.last = Some((index, above.to_vec(), folder));
+        }
+        let Some((_, _, folder)) = &self.last else { return Ok(None) };
+        let name = from_bytes(name);
+        let facts = folder.facts(name, false)?;
+        if !is_own_file(&facts) || facts.size() > wanted.size {
+            return Ok(None);
+        }
+        let (size, length) = (wanted.size, facts.size());
+        let file = folder.write_own_file(name)?;
+        let complete = length == size && is_near(wanted.modified, file.metadata()?.modified()?);
+        let mut ranges = Ranges::default();
+        match (complete, told) {
+            (true, _) => ranges.insert(0..size),
+            (false, Some(file)) => {
+                ranges = file.here();
+                ranges.remove(length..u64::MAX);
+            }
+            (false, None) => return Ok(None),
+        }
+        if ranges.is_empty() || !is_own_file(&Facts::of(&file)?) {
+            return Ok(None);
+        }
+        let identity = Identity::of(&file)?;
+        Ok(Some(Had { name: name.to_owned(), identity, ranges, length, complete }))
+    }
+
+    /// Removes what is left of these items: they are delivered, or not wanted any more.
+    pub(super) fn remove(&mut self, items: &[(&[u8], Kind)]) {
+        self.last = None;
+        for Held { partial, .. } in std::mem::take(&mut self.held) {
+            partial.remove(|item| items.contains(&item));
+        }
+    }
+
+    /// Lets others use them.
+    pub(super) fn release(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Partial {
+    /// True if something of these items is in it.
+    fn is_of(&self, items: &[(&[u8], Kind)]) -> bool {
+        self.found
+            .told
+            .items
+            .iter()
+            .any(|item| items.contains(&(item.name.0.as_slice(), item.kind)))
+    }
+
+    /// The hidden names of its items.
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.found.told.items.iter().map(|item| item.part.as_str())
+    }
+
+    /// Removes those of its items that are chosen, and its journal with the last of them. Returns
+    /// true if nothing of it is left.
+    pub(super) fn remove(self, chosen: impl Fn((&[u8], Kind)) -> bool) -> bool {
+        let Self { ground: Ground { folder, above, .. }, found } = self;
+        let mut gone = true;
+        for item in &found.told.items {
+            let part = OsStr::new(&item.part);
+            gone &= match folder.facts(part, false) {
+                Ok(facts) => {
+                    chosen((&item.name.0, item.kind))
+                        && is_left(&facts)
+                        && folder.remove(part).is_ok()
+                }
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
+        }
+        if gone {
+            gone = folder.unlink(&found.name).is_ok();
+            if let Some((above, name)) = above {
+                // Refused if it has anything else in it.
+                let _ = above.remove_empty(&name);
+            }
+        }
+        gone
+    }
+}
+
+impl Ground {
+    fn at(path: &Path, folder: Folder) -> Self {
+        Self { folder, path: path.to_owned(), above: None }
+    }
+
+    fn reopen(&self) -> io::Result<Self> {
+        let above = self.above.as_ref();
+        let above = above.map(|(above, name)| Ok::<_, io::Error>((above.reopen()?, name.clone())));
+        Ok(Self {
+            folder: self.folder.reopen()?,
+            path: self.path.clone(),
+            above: above.transpose()?,
+        })
+    }
+
+    /// The names in it for which something holds; none if it cannot be listed.
+    fn names(&self, holds: impl Fn(&OsStr) -> bool) -> Vec<OsString> {
+        let mut names = Vec::new();
+        let listed = self.folder.each_name(|name| {
+            if holds(name) {
+                names.push(name.to_owned());
+            }
+            Ok(())
+        });
+        if listed.is_ok() { names } else { Vec::new() }
+    }
+}
+
+/// The folders in which partials of a place may be: itself, and for a private directory those beside
+/// it. None in which others may put something.
+fn grounds(place: &Place, within: &Folder) -> Vec<Ground> {
+    let own = within.reopen().map(|folder| Ground::at(&place.path, folder));
+    let mut grounds: Vec<_> = own.into_iter().filter(|own| is_safe(&own.folder)).collect();
+    if place.modes == Modes::Private
+        && let Some(base) = place.path.parent()
+    {
+        let own = place.path.file_name();
+        grounds.extend(private(base).into_iter().filter(|ground| ground.path.file_name() != own));
+    }
+    grounds
+}
+
+/// The private directories in `base`.
+pub(super) fn private(base: &Path) -> Vec<Ground> {
+    let Ok(folder) = Folder::open(base) else { return Vec::new() };
+    let base = Ground::at(base, folder);
+    if !is_safe(&base.folder) {
+        return Vec::new();
+    }
+    let open = |name: OsString| {
+        let folder = base.folder.open_folder(&name).ok().filter(is_safe)?;
+        let above = base.folder.reopen().ok()?;
+        Some(Ground { folder, path: base.path.join(&name), above: Some((above, name)) })
+    };
+    let names = base.names(|name| bytes(name).starts_with(b"received-"));
+    names.into_iter().filter_map(open).collect()
+}
+
+/// The partials in a folder of which a journal tells.
+pub(super) fn partials(ground: Ground) -> Vec<Partial> {
+    let names = ground.names(is_journal);
+    let open = |name: OsString| {
+        let found = Found::open(&ground.folder, &name).ok()??;
+        Some(Partial { ground: ground.reopen().ok()?, found })
+    };
+    let mut partials: Vec<_> = names.into_iter().filter_map(open).collect();
+    let in_use = partials.iter().filter(|partial| partial.found.held.is_none());
+    let in_use: HashSet<_> = in_use.flat_map(Partial::parts).map(str::to_owned).collect();
+    // What a transfer is using is nobody else's, whatever another journal says.
+    partials.retain(|partial| {
+        partial.found.held.is_none() || !partial.parts().any(|part| in_use.contains(part))
+    });
+    partials
+}
+
+/// Hidden items in a folder of which no journal tells, not even those that are in use.
+pub(super) fn without_journal(ground: &Ground, partials: &[Partial]) -> Vec<(OsString, Facts)> {
+    let told: HashSet<_> = partials.iter().flat_map(Partial::parts).collect();
+    let names = ground
+        .names(|name| is_part(name) && !name.to_str().is_some_and(|name| told.contains(name)));
+    let facts = |name: OsString| {
+        let facts = ground.folder.facts(&name, false).ok()?;
+        is_left(&facts).then_some((name, facts))
+    };
+    names.into_iter().filter_map(facts).collect()
+}
+
+/// Removes what has not grown for seven days, and nobody uses.
+pub(super) fn remove_old(place: &Place) {
+    let now = SystemTime::now();
+    let is_old = |grown: SystemTime| now.duration_since(grown).is_ok_and(|age| age > KEPT);
+    for ground in grounds(place, &place.folder) {
+        let Ok(again) = ground.reopen() else { continue };
+        let partials = partials(again);
+        for (name, _) in without_journal(&ground, &partials) {
+            if ground.grown(&name).is_ok_and(is_old) {
+                let _ = ground.folder.remove(&name);
+            }
+        }
+        for partial in partials {
+            if partial.found.held.is_some() && is_old(partial.found.grown) {
+                partial.remove(|_| true);
+            }
+        }
+    }
+}
+
+impl Ground {
+    /// When something in it was last changed.
+    pub(super) fn grown(&self, name: &OsStr) -> io::Result<SystemTime> {
+        let facts = self.folder.facts(name, false)?;
+        let (seconds, nanos) = facts.modified().max(facts.changed());
+        let since = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);
+        Ok(SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH))
+    }
+}
+
+/// True for what a transfer of this user's has left: its file or folder, and nothing that leads
+/// elsewhere.
+fn is_left(facts: &Facts) -> bool {
+    is_own_file(facts) || facts.kind().is_dir() && facts.is_own()
+}
+
+/// Seconds since 1970 and nanoseconds.
+pub(super) fn since_1970(time: SystemTime) -> (i64, u32) {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
+        Err(before) => {
+            let before = before.duration();
+            let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX).saturating_neg();
+            match before.subsec_nanos() {
+                0 => (seconds, 0),
+                nanos => (seconds.saturating_sub(1), 1_000_000_000_u32.saturating_sub(nanos)),
+            }
+        }
+    }
+}
+
+fn is_near(one: SystemTime, other: SystemTime) -> bool {
+    let apart = one.duration_since(other).unwrap_or_else(|error| error.duration());
+    apart <= ROUNDED
+}

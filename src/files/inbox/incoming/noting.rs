@@ -1,0 +1,130 @@
+//! The journal of a transfer while it is under way: when it is made, what it says, when it goes.
+
+use super::Incoming;
+use super::pending::Underway;
+use super::registering::Registering;
+use super::tree::Tree;
+use crate::files::inbox::earlier::since_1970;
+use crate::files::inbox::journal::lines::{Begun, LINE, Name, Partly, Wrote};
+use crate::files::inbox::journal::{Journal, is_safe};
+use std::io;
+
+/// Bytes of a line that are left for files.
+const FOR_FILES: usize = (LINE - 1024) as usize;
+
+impl Incoming {
+    /// True if it is worth to be kept for another day: a byte of it is here, and nobody else can
+    /// write to where it is.
+    pub(super) fn is_worth_keeping(&self, underway: &Underway) -> bool {
+        let here = || {
+            underway.written.frontier() > 0
+                || !underway.written.is_empty()
+                || underway.pending.values().any(|pending| pending.had.is_some())
+        };
+        !underway.settled
+            && self.items.iter().any(super::Item::stays)
+            && here()
+            && is_safe(&self.place.folder)
+    }
+
+    /// Says in the journal what is here now, if another thread is not doing that. It is a hint, so
+    /// what fails is left out.
+    pub(super) fn note_now(&self) {
+        let wrote = {
+            let underway = self.underway();
+            // The end says it once more.
+            if underway.over || !self.is_worth_keeping(&underway) {
+                return;
+            }
+            self.wrote(&underway, &self.tree())
+        };
+        let _ = self.note(wrote);
+    }
+
+    /// Says this in the journal, which is made if it is not there.
+    pub(super) fn note(&self, wrote: Wrote) -> io::Result<()> {
+        let mut journal = self.journal();
+        let journal = match &mut *journal {
+            Some(journal) => journal,
+            none => none.insert(Journal::make(&self.place.folder, self.begun())?),
+        };
+        // Without it the last line counts.
+        let _ = journal.add(wrote);
+        Ok(())
+    }
+
+    /// The journal's first lines.
+    fn begun(&self) -> Vec<Begun> {
+        let begun = |item: &super::Item| {
+            let (name, kind) = item.staying()?;
+            Some(Begun { name: Name(name.to_vec()), kind, part: item.hidden.clone() })
+        };
+        self.items.iter().filter_map(begun).collect()
+    }
+
+    /// All that is here now.
+    pub(super) fn wrote(&self, underway: &Underway, tree: &Tree) -> Wrote {
+        let of = self.counted.map(|(_, bytes)| bytes);
+        let mut wrote = Wrote { bytes: underway.written.count(), of, files: Vec::new() };
+        let mut left = FOR_FILES;
+        // Numbers in the journal are of those that stay alone.
+        let mut numbers = Vec::with_capacity(self.items.len());
+        let mut next = 0_usize;
+        for item in &self.items {
+            let number = item.stays().then_some(next);
+            next = next.saturating_add(usize::from(number.is_some()));
+            numbers.push(number);
+        }
+        for (entry, pending) in &underway.pending {
+            let there = pending.file.is_some() || pending.identity.is_some();
+            let (Some(span), Some(item)) =
+                (underway.layout.span(*entry), numbers.get(pending.at.item).copied().flatten())
+            else {
+                continue;
+            };
+            let Some(modified) = pending.finish.modified.filter(|_| there && !pending.lost) else {
+                continue;
+            };
+            let mut missing = underway.written.missing(span.clone());
+            let untouched = missing.count() == pending.size;
+            if let Some(had) = &pending.had {
+                let before = missing.count();
+                had.positions(span.start).for_each(|range| missing.remove(range));
+                wrote.bytes = wrote.bytes.saturating_add(before.saturating_sub(missing.count()));
+                // Its size and time say more.
+                if had.complete && untouched {
+                    continue;
+                }
+            }
+            let mut here = pinhole_protocol::ranges::Ranges::default();
+            here.insert(span.clone());
+            missing.iter(usize::MAX).for_each(|range| here.remove(range));
+            if here.is_empty() {
+                continue;
+            }
+            let offset = |at: u64| at.saturating_sub(span.start);
+            let file = Partly {
+                item,
+                path: Name(pending.at.original_path(tree)),
+                here: Name(pending.at.path(tree)),
+                size: pending.size,
+                modified: since_1970(modified),
+                ranges: here
+                    .iter(usize::MAX)
+                    .map(|range| (offset(range.start), offset(range.end)))
+                    .collect(),
+            };
+            wrote.add(file, &mut left);
+        }
+        wrote
+    }
+
+    /// All is delivered: nothing is left for another day.
+    pub(super) fn forget(&self, registering: &mut Registering) {
+        self.underway().settled = true;
+        if let Some(journal) = self.journal().take() {
+            journal.remove(&self.place.folder);
+        }
+        registering.earlier.remove(&self.that_stay());
+    }
+}

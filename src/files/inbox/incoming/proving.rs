@@ -1,0 +1,136 @@
+//! Bytes of an earlier transfer that the sender has proved to be its own: they count as written.
+
+use super::Incoming;
+use crate::files::inbox::Refusal;
+use crate::files::proof::ProofKey;
+use crate::platform::file::fill_at;
+use pinhole_protocol::limits::PIECES;
+use pinhole_protocol::wire::Hash;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Bytes that are read at once.
+const READ: usize = 256 << 10;
+
+impl Incoming {
+    /// Compares bytes that are here with the hashes of the sender's, of segments of positions. Those
+    /// that are equal count as written, and are returned. Call it where blocking on the disk does
+    /// no harm; segments that were not answered by [`Incoming::register`] are passed over.
+    ///
+    /// # Errors
+    /// A [`Refusal`] when the disk fails; the transfer is then to be discarded. Bytes that cannot be
+    /// read are to be sent, and are no failure.
+    pub fn prove(
+        &self,
+        key: &ProofKey,
+        proofs: &[(Range<u64>, Hash)],
+    ) -> Result<Vec<Range<u64>>, Refusal> {
+        {
+            let mut underway = self.underway();
+            if underway.over {
+                return Ok(Vec::new());
+            }
+            underway.busy = underway.busy.saturating_add(1);
+        }
+        let mut buffer = vec![0; READ];
+        let mut proved = Vec::new();
+        let mut result = Ok(());
+        for (range, hash) in proofs {
+            if self.check_wanted().is_err() {
+                break;
+            }
+            // What cannot be read is to be sent.
+            if self.hash(key, range, &mut buffer).ok().flatten() != Some(*hash) {
+                continue;
+            }
+            match self.count(range) {
+                Ok(true) => proved.push(range.clone()),
+                Ok(false) => {}
+                Err(refusal) => {
+                    result = Err(refusal);
+                    break;
+                }
+            }
+        }
+        let bytes = proved
+            .iter()
+            .fold(0, |sum: u64, range| sum.saturating_add(range.end.saturating_sub(range.start)));
+        let mut underway = self.underway();
+        let due = underway.pace.counts(bytes);
+        underway.busy = underway.busy.saturating_sub(1);
+        if underway.busy == 0 {
+            self.idle.notify_all();
+        }
+        drop(underway);
+        if due {
+            self.note_now();
+        }
+        result.map(|()| proved)
+    }
+
+    /// The hash of what is here at some positions; nothing if not all of it is.
+    fn hash(
+        &self,
+        key: &ProofKey,
+        range: &Range<u64>,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<Hash>> {
+        let (mut hasher, mut at) = (key.hasher(), range.start);
+        while at < range.end {
+            let Some((file, offset, length)) = self.had_at(at, range.end)? else {
+                return Ok(None);
+            };
+            let end = offset.saturating_add(length);
+            let mut from = offset;
+            while from < end {
+                self.check_wanted()?;
+                let left = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX);
+                let most = left.min(buffer.len());
+                let piece = buffer.get_mut(..most).unwrap_or_default();
+                if fill_at(&*file, piece, from)? < most {
+                    return Ok(None);
+                }
+                hasher.update(piece);
+                from = from.saturating_add(u64::try_from(most).unwrap_or(u64::MAX));
+            }
+            at = at.saturating_add(length);
+        }
+        Ok(Some(hasher.finish()))
+    }
+
+    /// The file that has a position and was here, its offset there, and so many bytes up to `end`.
+    fn had_at(&self, at: u64, end: u64) -> io::Result<Option<(Arc<File>, u64, u64)>> {
+        let mut underway = self.underway();
+        let Some(place) = underway.layout.locate(at) else { return Ok(None) };
+        let length = place.left.min(end.saturating_sub(at));
+        let offsets = place.offset..place.offset.saturating_add(length);
+        let had = underway.pending.get(&place.entry).filter(|pending| !pending.lost);
+        if !had.and_then(|had| had.had.as_ref()).is_some_and(|had| had.ranges.covers(&offsets)) {
+            return Ok(None);
+        }
+        let file = self.file(&mut underway, place.entry)?;
+        Ok(file.map(|file| (file, place.offset, length)))
+    }
+
+    /// Counts positions as written. False if there would be too many pieces of them: the rest comes
+    /// as if it were not here.
+    fn count(&self, range: &Range<u64>) -> Result<bool, Refusal> {
+        let mut underway = self.underway();
+        // An honest sender's own pieces are to fit as well.
+        if underway.written.pieces() >= PIECES / 2 {
+            return Ok(false);
+        }
+        underway.written.insert(range.clone());
+        let mut at = range.start;
+        while let Some(place) = underway.layout.locate(at).filter(|_| at < range.end) {
+            at = at.saturating_add(place.left);
+            if let Some((pending, file)) = self.complete(&mut underway, place.entry)? {
+                self.finish(&pending, &file)?;
+            }
+        }
+        underway.forget_written();
+        Ok(true)
+    }
+}

@@ -1,0 +1,159 @@
+//! The journal of a transfer: a file beside its hidden items that says what of them is written, so
+//! that another conversation can go on with them. Nothing is synced for it, because every byte is
+//! proved before it counts. It is locked while a transfer uses it or what it tells of.
+
+pub(super) mod lines;
+
+use super::folder::{Folder, random_hex};
+use crate::platform::cause::Cause;
+use crate::platform::file::{Facts, Kind, is_removed, try_lock, write_all_at};
+use crate::platform::name::bytes;
+use lines::{Begun, Line, Told, Wrote, is_hidden};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Bytes of a journal that are read. With 200 a line, those of more than five terabytes.
+const READ: u64 = 64 << 20;
+/// Bytes written between two lines: more is not lost than one proof is of.
+const BYTES: u64 = 16 << 20;
+/// Time between two lines, and from the beginning to the first: a short transfer has none.
+const TIME: Duration = Duration::from_secs(1);
+
+/// The journal of a transfer that is under way.
+#[derive(Debug)]
+pub(super) struct Journal {
+    file: File,
+    name: String,
+    length: u64,
+}
+
+/// When a transfer's journal gets its next line.
+#[derive(Debug)]
+pub(super) struct Pace {
+    bytes: u64,
+    since: Instant,
+}
+
+/// The journal of another transfer.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) name: OsString,
+    pub(super) told: Told,
+    /// When it was last written to.
+    pub(super) grown: SystemTime,
+    /// Locked until it is closed; `None` if a transfer uses it.
+    pub(super) held: Option<File>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { bytes: 0, since: Instant::now() }
+    }
+}
+
+impl Pace {
+    /// So many bytes more are written; true if that is to be said now.
+    pub(super) fn counts(&mut self, bytes: u64) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let due = self.bytes >= BYTES || self.since.elapsed() >= TIME;
+        if due {
+            *self = Self::default();
+        }
+        due
+    }
+}
+
+impl Journal {
+    /// Makes the journal of these items in their folder, for its owner alone.
+    pub(super) fn make(folder: &Folder, items: Vec<Begun>) -> io::Result<Self> {
+        let name = format!(".pinhole-{}.journal", random_hex()?);
+        let file = folder.create_file(name.as_ref())?;
+        let mut journal = Self { file, name, length: 0 };
+        let locked = match try_lock(&journal.file) {
+            Ok(false) => Err(Cause::Busy.into()),
+            locked => locked,
+        };
+        match locked.and_then(|_| journal.append(items.into_iter().map(Line::Item))) {
+            Ok(()) => Ok(journal),
+            Err(error) => {
+                journal.remove(folder);
+                Err(error)
+            }
+        }
+    }
+
+    /// Says what is written.
+    pub(super) fn add(&mut self, wrote: Wrote) -> io::Result<()> {
+        self.append([Line::Wrote(wrote)])
+    }
+
+    /// Adds lines, or nothing: half a line would end the reading.
+    fn append(&mut self, lines: impl IntoIterator<Item = Line>) -> io::Result<()> {
+        let text = lines::text(lines);
+        let written = write_all_at(&self.file, &text, self.length);
+        match written {
+            Ok(()) => {
+                let more = u64::try_from(text.len()).unwrap_or(u64::MAX);
+                self.length = self.length.saturating_add(more);
+                Ok(())
+            }
+            Err(error) => self.file.set_len(self.length).and(Err(error)),
+        }
+    }
+
+    /// Removes it: what it tells of is delivered, or not wanted any more.
+    pub(super) fn remove(self, folder: &Folder) {
+        // What is left of it tells of nothing, and goes when it is old.
+        let _ = folder.unlink(self.name.as_ref());
+    }
+}
+
+impl Found {
+    /// Reads the journal `name`, and locks it if no transfer uses it. `None` for what is none of
+    /// ours.
+    pub(super) fn open(folder: &Folder, name: &OsStr) -> io::Result<Option<Self>> {
+        // A device may do something when it is opened.
+        if !is_ours(&folder.facts(name, false)?) {
+            return Ok(None);
+        }
+        let file = folder.write_file(name)?;
+        let locked = try_lock(&file)?;
+        // Whoever had it locked may have removed it.
+        if !is_ours(&Facts::of(&file)?) || is_removed(&file)? {
+            return Ok(None);
+        }
+        let grown = file.metadata()?.modified()?;
+        let told = lines::read(BufReader::new((&file).take(READ)));
+        Ok(Some(Self { name: name.to_owned(), told, grown, held: locked.then_some(file) }))
+    }
+}
+
+/// True if a name is a journal's.
+pub(super) fn is_journal(name: &OsStr) -> bool {
+    is_hidden(bytes(name), b".journal")
+}
+
+/// True if a name is that of a hidden item.
+pub(super) fn is_part(name: &OsStr) -> bool {
+    is_hidden(bytes(name), b".part")
+}
+
+/// True if nobody but this user may open a file, by the one name that it has.
+fn is_ours(facts: &Facts) -> bool {
+    is_own_file(facts) && facts.permissions() == 0o600
+}
+
+/// True for a file of this user's that has no other name.
+pub(super) fn is_own_file(facts: &Facts) -> bool {
+    facts.kind() == Kind::File && facts.is_own() && !facts.has_other_names()
+}
+
+/// True if what lies in a folder has been put there by this user: nobody else may write to it.
+pub(super) fn is_safe(folder: &Folder) -> bool {
+    Facts::of(folder).is_ok_and(|facts| facts.is_own() && facts.permissions() & 0o022 == 0)
+}
+
+#[cfg(test)]
+mod tests;
