@@ -109,6 +109,7 @@ impl Links {
         if let Some(link) = self.get(id) {
             if let LinkState::Confirmed { since } | LinkState::Asked { since } = link.state {
                 link.state = LinkState::InUse(Pulse::new(since));
+                link.stalled = false;
             }
         }
     }
@@ -224,9 +225,10 @@ impl Links {
         self.table.get(&id)
     }
 
-    /// A record arrived on a link; true if it had been called stalled.
+    /// A record arrived on a link; true if that is in use and had been called stalled.
     pub(crate) fn heard(&mut self, id: LinkId) -> bool {
-        self.get(id).is_some_and(|link| core::mem::take(&mut link.stalled))
+        let used = |link: &&mut Link| matches!(link.state, LinkState::InUse(_));
+        self.get(id).filter(used).is_some_and(|link| core::mem::take(&mut link.stalled))
     }
 
     /// The peer's heartbeat arrived on a link.
@@ -452,6 +454,23 @@ mod tests {
         assert_eq!(links.quiet(LinkId::CODE, STALLED, true), Silence::Stalled);
         assert!(!links.works() && links.in_use().is_some());
         assert!(links.heard(LinkId::CODE) && links.works());
+    }
+
+    #[test]
+    fn a_record_that_was_read_before_its_link_was_cut_does_not_say_that_bytes_flow() {
+        let mut links = used();
+        assert_eq!(links.quiet(LinkId::CODE, STALLED, true), Silence::Stalled);
+        assert!(links.cut(LinkId::CODE) && !links.heard(LinkId::CODE));
+    }
+
+    #[test]
+    fn a_link_that_was_silent_before_its_greeting_works_once_it_is_in_use() {
+        let mut links = Links::new();
+        assert!(links.add(at(0), LinkId::CODE));
+        assert_eq!(links.quiet(LinkId::CODE, STALLED, true), Silence::Stalled);
+        assert!(!links.heard(LinkId::CODE));
+        links.put_in_use(LinkId::CODE);
+        assert!(links.works());
     }
 
     #[test]
