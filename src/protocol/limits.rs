@@ -130,11 +130,10 @@ pub const LINK_MESSAGE_TIME: Duration = Duration::from_secs(3);
 pub const LINKS_JUDGED: u32 = 20;
 /// Time without a link before the user is told (SPEC 6.5).
 pub const LINK_MISSED: Duration = Duration::from_secs(1);
-/// Time without a link after which a side gives up that has nothing left but to be told so
-/// (SPEC 6.5).
+/// Patience without a link of a side that has only a last word left to say or to hear (SPEC 6.5).
 pub const LINK_PATIENCE: Duration = Duration::from_secs(30);
-/// Links in a row that may end by a record that does not open, with no progress between them
-/// (SPEC 4.5).
+/// Links in a row that end by a record that does not open, with no progress between them, before
+/// the conversation does (SPEC 6.5).
 pub const TAMPERED_LINKS: u8 = 8;
 /// Control records that wait in a link: two of the longest messages, which keeps its threads busy.
 /// The rest waits as state, of which the latest counts, and as messages.

@@ -14,11 +14,11 @@ use crate::wire::{Control, Greeting, Reason, Want};
 pub(super) struct Between {
     /// The moment at which the conversation began.
     began: Instant,
-    /// The moment since which no link has been in use; `None` while one is, and before the first.
+    /// Start of the time without a link; `None` while one is in use, and before the first.
     lost: Option<Instant>,
     /// The user was told that a link is sought.
     told: bool,
-    /// The user was told that nothing comes, and not yet that something does.
+    /// The latest news of bytes that the user has is that none come.
     stalled: bool,
     /// Links in a row that ended by a record that does not open, without progress between them.
     tampered: u8,
@@ -68,7 +68,8 @@ impl Between {
 }
 
 impl Conversation {
-    /// True if a link has to be made: there is none in use, or it is silent although there is work.
+    /// True if a link has to be made: none is in use, or it is silent although there is work. Before
+    /// the first greeting a link that is there, in whatever state, is waited for.
     #[must_use]
     pub fn needs_link(&self) -> bool {
         let missing =
@@ -183,7 +184,7 @@ impl Conversation {
             return Err(Violation::NotItsGreeting);
         }
         actions.cut.extend(self.links.cut_others(link));
-        self.lose(self.links.in_use().is_none());
+        self.note_loss();
         self.between.greeting = Some((link, greeting));
         self.begin_use(actions)
     }
@@ -220,12 +221,12 @@ impl Conversation {
             actions.cut.push(link);
         }
         self.between.greeting.take_if(|(greeted, _)| *greeted == link);
-        self.lose(self.links.in_use().is_none());
+        self.note_loss();
     }
 
-    /// Notes since when there is no link in use.
-    fn lose(&mut self, missing: bool) {
-        if missing && self.phase.greeted() {
+    /// Begins the time without a link, if none is in use.
+    fn note_loss(&mut self) {
+        if self.links.in_use().is_none() && self.phase.greeted() {
             self.between.lost.get_or_insert(self.now);
         }
     }
@@ -252,17 +253,11 @@ impl Conversation {
             actions.events.push(Event::Link(LinkNews::Tampered(link)));
         }
         if !self.setup.resuming {
-            let outcome = match end {
-                LinkEnd::Tampered | LinkEnd::Malformed => Outcome::Tampered,
-                LinkEnd::Closed if self.nothing_owed() => Outcome::Done,
-                LinkEnd::Closed if !self.phase.greeted() => Outcome::NeverHeard,
-                LinkEnd::Closed => Outcome::LinkLost,
-            };
-            self.end(outcome, actions);
+            self.end_with_link(actions);
             return Ok(());
         }
         self.between.greeting.take_if(|(greeted, _)| *greeted == link);
-        self.lose(self.links.in_use().is_none());
+        self.note_loss();
         self.begin_use(actions)
     }
 
@@ -270,14 +265,22 @@ impl Conversation {
     pub(super) fn give_link_up(&mut self, link: LinkId, actions: &mut Actions) {
         if self.setup.resuming {
             self.cut(link, actions);
-        } else if !self.phase.greeted() {
-            self.end(Outcome::NeverHeard, actions);
         } else {
-            // Nothing more is to come over the only link there can be.
             let _ = self.links.lost(link);
-            let outcome = if self.nothing_owed() { Outcome::Done } else { Outcome::LinkLost };
-            self.end(outcome, actions);
+            self.end_with_link(actions);
         }
+    }
+
+    /// Ends with the only link that there can be.
+    fn end_with_link(&mut self, actions: &mut Actions) {
+        let outcome = if self.nothing_owed() {
+            Outcome::Done
+        } else if self.phase.greeted() {
+            Outcome::LinkLost
+        } else {
+            Outcome::NeverHeard
+        };
+        self.end(outcome, actions);
     }
 
     /// The user has been told that nothing comes.
