@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 /// The conversation, with the inputs that it has not taken up yet.
 pub(super) struct Core {
     conversation: Conversation,
-    terms: Terms,
+    /// True if the verification words are to be compared.
+    verify: bool,
     queue: VecDeque<Fed>,
     /// The moment at which it wants to be woken if nothing else happens.
     wake_at: Option<Instant>,
@@ -28,7 +29,7 @@ impl Core {
         let Terms { want, verify, faithful, resuming, proving, .. } = terms;
         let setup = Setup { want, ttl, verify, faithful, resuming, proving };
         let conversation = Conversation::new(clock::now(), commitment, setup);
-        Self { conversation, terms, queue: VecDeque::new(), wake_at: None }
+        Self { conversation, verify, queue: VecDeque::new(), wake_at: None }
     }
 
     /// The conversation's need of a link.
@@ -71,7 +72,7 @@ impl Core {
 
     /// The verification words, space-separated, if they are to be compared (`--verify`).
     pub(super) fn words(&self) -> Option<String> {
-        let verifier = self.conversation.verifier().filter(|_| self.terms.verify);
+        let verifier = self.conversation.verifier().filter(|_| self.verify);
         verifier.map(|verifier| verifier.words().join(" "))
     }
 

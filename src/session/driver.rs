@@ -80,7 +80,7 @@ impl<'a> Driver<'a> {
                 break outcome;
             }
             let happened = tokio::select! {
-                Some(happened) = self.links.next(), if self.workers.has_room() => happened,
+                happened = self.links.next(), if self.workers.has_room() => happened,
                 Some(happened) = self.workers.next() => happened,
                 happened = self.errands.next() => happened,
                 taken = self.voice.control().taken() => Happened::Taken(taken),

@@ -163,11 +163,11 @@ impl<T: Threads> Links<T> {
     }
 
     /// Waits for news of any link, or for another one.
-    pub(super) async fn next(&mut self) -> Option<Happened> {
+    pub(super) async fn next(&mut self) -> Happened {
+        // `told` is kept here, so that news never end.
         tokio::select! {
-            Some((id, news)) = self.news.recv() => Some(Happened::News(id, news)),
-            Some(made) = self.made.recv() => Some(Happened::Made(made)),
-            else => None,
+            Some((id, news)) = self.news.recv() => Happened::News(id, news),
+            Some(made) = self.made.recv() => Happened::Made(made),
         }
     }
 
@@ -230,7 +230,7 @@ impl<T: Threads> Links<T> {
             News::Quiet(waited) => effects.input(Input::Quiet(id, waited)),
             News::Wrote(item, range) => effects.input(Input::Wrote(item, range)),
             News::Taken => effects.input(Input::Taken(id)),
-            News::Sent(item, range) => effects.input(Input::Sent(id, item, range)),
+            News::Sent(item) => effects.input(Input::Sent(id, item)),
             News::Unserved => effects.input(Input::Unserved(id)),
             News::Refused(item, refusal) => effects.then(Happened::Refused(item, refusal)),
             News::Gap(item, range, why) => effects.input(Input::Gap(item, range, why)),

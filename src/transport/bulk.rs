@@ -87,7 +87,7 @@ pub enum News {
     /// A control record is sealed, so there is room for another.
     Taken,
     /// A granted range was read, sealed and handed to the socket.
-    Sent(ItemId, Range<u64>),
+    Sent(ItemId),
     /// A granted range was dropped, because its source is gone.
     Unserved,
     /// No bytes come of these positions, which may go on behind what was granted: they are zeros,

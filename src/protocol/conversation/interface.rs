@@ -71,7 +71,7 @@ pub enum Input<'a> {
     /// A link has sealed a control record, so that it can take another.
     Taken(LinkId),
     /// A granted range of our transfer was sent.
-    Sent(LinkId, ItemId, Range<u64>),
+    Sent(LinkId, ItemId),
     /// A link has dropped a granted range, because its source is gone.
     Unserved(LinkId),
     /// No bytes come of positions of our transfer, which may go on behind what was granted: zeros,

@@ -91,7 +91,7 @@ impl Conversation {
             Input::Available(item, position) => {
                 self.our_transfer(item, actions, |transfer| transfer.available(position))
             }
-            Input::Sent(link, item, _) => {
+            Input::Sent(link, item) => {
                 self.links.served(link);
                 self.our_transfer(item, actions, |transfer| transfer.sent(link));
             }
@@ -228,7 +228,7 @@ impl Conversation {
                 }
             }
             Control::Heartbeat { work } => self.links.peer_beat(link, work),
-            // With one link there is none to move to; its end is the end of the connection.
+            // Kept for links that are replaced while they work (SPEC 6.3).
             Control::Drop => {}
         }
         Ok(())

@@ -116,7 +116,7 @@ impl Side {
         if from < range.end {
             packets.push(Packet::Chunk(item, from..range.end));
         }
-        told.push(Input::Sent(LinkId::CODE, item, range));
+        told.push(Input::Sent(LinkId::CODE, item));
         (packets, told)
     }
 }

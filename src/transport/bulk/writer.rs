@@ -176,7 +176,7 @@ impl Sealing {
             Ok(None) => {
                 // Released: the receiver has it all, and said so after this was granted.
                 self.grants.pop_front();
-                self.tell(News::Sent(item, whole))?;
+                self.tell(News::Sent(item))?;
             }
             Ok(Some(Read::Bytes { entry, offset, len })) => {
                 let head = ChunkHead { transfer: item, entry, offset };
@@ -186,7 +186,7 @@ impl Sealing {
                 self.sealed()?;
                 if done {
                     self.grants.pop_front();
-                    self.tell(News::Sent(item, whole))?;
+                    self.tell(News::Sent(item))?;
                 }
             }
             Ok(Some(Read::Gap { end, why })) => {
@@ -195,7 +195,7 @@ impl Sealing {
                 self.tell(News::Gap(item, from..end, why))?;
                 if done {
                     self.grants.pop_front();
-                    self.tell(News::Sent(item, whole))?;
+                    self.tell(News::Sent(item))?;
                 }
             }
             Err(failure) => {

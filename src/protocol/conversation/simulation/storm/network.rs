@@ -106,7 +106,7 @@ impl Storm {
             if to < range.end {
                 self.end(side, link).grants.push_front((item, range, to));
             } else {
-                self.tell(side, Input::Sent(link, item, range));
+                self.tell(side, Input::Sent(link, item));
             }
         }
         self.write_more(side, link);
@@ -208,8 +208,8 @@ impl Storm {
         if self.one_in(3) {
             // Its writer ends later than its reader.
             control.iter().for_each(|_| self.answers(side, 30, Input::Taken(link)));
-            for (item, range, _) in grants {
-                let sent = Input::Sent(link, item, range);
+            for (item, ..) in grants {
+                let sent = Input::Sent(link, item);
                 let told = if self.one_in(2) { Input::Unserved(link) } else { sent };
                 self.answers(side, 30, told);
             }
