@@ -52,7 +52,7 @@ pub enum Event {
     Reconnected(Option<Path>),
     /// A link by this path has ended because something on it was changed; another is being sought.
     Tampered(Path),
-    /// The channel ends soon unless something is said.
+    /// The channel ends soon unless something new arrives at either side.
     Expiring {
         /// Time left.
         left: Duration,

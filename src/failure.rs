@@ -28,7 +28,7 @@ pub enum Exit {
     Expired = 4,
     /// Relay or host unreachable, or forbidden here.
     Unreachable = 5,
-    /// The peer declined, left or cancelled.
+    /// The peer declined, left or cancelled, or was lost.
     Peer = 6,
     /// Records were tampered with.
     Tampering = 7,

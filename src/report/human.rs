@@ -159,7 +159,7 @@ impl<W: Write + Send + 'static> Human<W> {
             )),
             Event::Continued { here, total, .. } => say(&words::continued(*here, *total)),
             Event::Expiring { left } => say(&format!(
-                "The channel ends in {} unless something is sent.",
+                "The channel ends in {} unless something new arrives.",
                 crate::amounts::roughly(*left)
             )),
             // A one-shot command is done by then, or the failure that follows says why it is not.

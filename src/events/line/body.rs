@@ -393,7 +393,7 @@ pub enum Status {
         #[serde(skip_serializing_if = "Option::is_none")]
         total: Option<u64>,
     },
-    /// The channel ends soon unless something is sent.
+    /// The channel ends soon unless something new arrives at either side.
     Expiring {
         /// The time left.
         seconds_left: u64,

@@ -241,7 +241,7 @@ pub enum Event {
     PeerVerified,
     /// A link is lost, sought or there again.
     Link(LinkNews),
-    /// The channel ends in this time unless something is said.
+    /// The channel ends in this time unless something new arrives at either side.
     Expiring(Duration),
     /// The peer said goodbye.
     PeerLeft(Reason),

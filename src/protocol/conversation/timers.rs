@@ -20,7 +20,7 @@ pub(super) enum Timer {
     EndAsked,
     /// The channel has rested for its whole time: it ends.
     Expired,
-    /// The channel ends in five minutes unless something is said: the user is told.
+    /// The channel ends in five minutes unless something new arrives: the user is told.
     ExpiresSoon,
     /// Our `leave` was left unanswered long enough: the conversation ends without the answer.
     GoodbyeUnanswered,
