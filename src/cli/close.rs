@@ -17,11 +17,12 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Finishes what is in progress first; an unfinished give or take is cancelled, as by Ctrl-C. Whatever
-nobody has received from a session in the background is printed before it is gone, as by
-`pinhole receive`. A channel stays open (exit 11) while it holds secrets that nobody has taken (take
-them with `pinhole receive --secret-to-file FILE`), or something to send to a side that has not come
-yet; --now drops both.
+Finishes what is in progress first; an unfinished give or take is cancelled, as by Ctrl-C. While the
+connection is lost it waits for it: 30 s if nothing is in progress; --now ends the channel at once,
+and the other side does not hear of it. Whatever nobody has received from a session in the
+background is printed before it is gone, as by `pinhole receive`. A channel stays open (exit 11)
+while it holds secrets that nobody has taken (`pinhole receive --secret-to-file FILE` takes them),
+or something to send to a side that has not come yet; --now drops both.
 
 Examples:
   pinhole close              the only open channel

@@ -185,7 +185,9 @@ fn next(reason: Reason, side: Side) -> Option<Advice> {
         (Reason::NotVerified | Reason::Protocol, _) => {
             "make a new code; if it happens again, do not send anything that matters"
         }
-        (Reason::Expired, _) => "make a new code, with a longer --ttl if you need it",
+        (Reason::Expired, _) => {
+            "make a new code; a longer --ttl waits longer for a lost or silent side"
+        }
         (Reason::Interrupted | Reason::Disk, Side::There) => "start again with a new code",
         _ => return None,
     };

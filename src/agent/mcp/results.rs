@@ -334,7 +334,9 @@ fn next(failure: &Failure) -> Option<Advice> {
              a relay",
         ),
         Kind::CodeGuessed | Kind::CodeLost | Kind::NobodyCame => "call open for a new code".into(),
-        Kind::Expired => "call open for a new code, with a longer ttl if you need it".into(),
+        Kind::Expired => {
+            "call open for a new code; a longer ttl waits longer for a lost or silent side".into()
+        }
         _ => return failure.next.clone().map(in_tools),
     };
     let own = failure.next.clone().filter(|own| own.run().is_some());

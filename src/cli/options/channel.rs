@@ -23,7 +23,8 @@ use std::time::Duration;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Channel")]
 pub(in crate::cli) struct Channel {
-    /// How long the channel waits for the other side, and stays open unused: 1m to 24h
+    /// How long the channel waits for the other side, before it comes and after its connection is
+    /// lost, and stays open unused: 1m to 24h
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Duration>,
     /// Show four words on both sides; nothing is sent or accepted until you confirm that they match

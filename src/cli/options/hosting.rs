@@ -26,7 +26,8 @@ pub(in crate::cli) struct Host {
     #[arg(long)]
     direct: bool,
     /// Listen on this port instead of a free one from 9000 to 9999. A new code then keeps the
-    /// number, so a joiner with the old code counts as a guess
+    /// number, so a joiner with the old code counts as a guess. The port stays taken until the
+    /// channel has ended: the other side comes back to it after a lost connection
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
     port: Option<u16>,
     /// Listen on this address only
@@ -72,9 +73,10 @@ struct Reached {
     /// Be reached through an installed tunnel program: cloudflared, which needs no account,
     /// tailscale, or your own command line ("{port}" and "{url}" in it stand for what the tunnel
     /// leads to; it must print its https address and keep running). It is started for this channel
-    /// and ends with it (unless pinhole is killed), and sees the code's number, sizes and times,
-    /// but neither words nor contents. A value needs the "=": --tunnel=tailscale. Behind the
-    /// sending fence, a command line needs --allow-exec before the command's name
+    /// and ends with it (unless pinhole is killed); if it ends before, the other side cannot come
+    /// back after a lost connection. It sees the code's number, sizes and times, but neither words
+    /// nor contents. A value needs the "=": --tunnel=tailscale. Behind the sending fence, a command
+    /// line needs --allow-exec before the command's name
     #[arg(
         long,
         value_name = "auto|cloudflared|tailscale|CMD",
