@@ -11,6 +11,7 @@ pub use acting::Acting;
 pub use session::{About, ChannelName, State, WantWord, Words};
 
 use crate::failure::{Advice, Failure, Kind};
+use crate::spelt::spelt;
 use pinhole_protocol::wire::{Differences, ItemId, PeerName, PeerText, Reason};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -208,33 +209,17 @@ pub struct Join {
     pub command: String,
 }
 
-/// Which way the bytes go.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Path {
-    /// Inside one machine.
-    Loopback,
-    /// On one local network.
-    Lan,
-    /// Straight to the other machine.
-    Direct,
-    /// Through a relay.
-    Relay,
-}
-
-impl Path {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Loopback, Self::Lan, Self::Direct, Self::Relay];
-
-    /// Its word for programs (EVENTS.md).
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Loopback => "loopback",
-            Self::Lan => "lan",
-            Self::Direct => "direct",
-            Self::Relay => "relay",
-        }
+spelt! {
+    /// Which way the bytes go.
+    pub enum Path {
+        /// Inside one machine.
+        Loopback = "loopback",
+        /// On one local network.
+        Lan = "lan",
+        /// Straight to the other machine.
+        Direct = "direct",
+        /// Through a relay.
+        Relay = "relay",
     }
 }
 

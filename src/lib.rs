@@ -19,6 +19,7 @@ mod report;
 mod role;
 mod session;
 mod settings;
+mod spelt;
 mod stdio;
 mod transport;
 mod typed;

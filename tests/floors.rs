@@ -29,7 +29,7 @@ const PACKAGES: [Package; 3] = [
             &["files", "settings", "program"],
             &[
                 "events", "failure", "escape", "platform", "clock", "typed", "amounts", "replace",
-                "role", "stdio", "watched",
+                "role", "spelt", "stdio", "watched",
             ],
         ],
     },

@@ -2,6 +2,7 @@
 
 use super::{Path, known};
 use crate::role::Role;
+use crate::spelt::spelt;
 use pinhole_protocol::wire::Want;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -54,50 +55,23 @@ impl fmt::Debug for Words {
     }
 }
 
-/// The stage that a session has reached.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Nobody is there yet.
-    Waiting,
-    /// Keys are being confirmed.
-    Paired,
-    /// The peer is there.
-    Connected,
-    /// The link to the peer is lost, and another is being sought.
-    Reconnecting,
-    /// One side has said goodbye, or is about to.
-    Leaving,
-    /// It is over, and something of it is left to be received or asked for.
-    Ended,
-    /// It does not answer: its process is stopped, or the machine is busy.
-    NotAnswering,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Waiting,
-        Self::Paired,
-        Self::Connected,
-        Self::Reconnecting,
-        Self::Leaving,
-        Self::Ended,
-        Self::NotAnswering,
-    ];
-
-    /// Its word in EVENTS.md.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Paired => "paired",
-            Self::Connected => "connected",
-            Self::Reconnecting => "reconnecting",
-            Self::Leaving => "leaving",
-            Self::Ended => "ended",
-            Self::NotAnswering => "not-answering",
-        }
+spelt! {
+    /// The stage that a session has reached.
+    pub enum State {
+        /// Nobody is there yet.
+        Waiting = "waiting",
+        /// Keys are being confirmed.
+        Paired = "paired",
+        /// The peer is there.
+        Connected = "connected",
+        /// The link to the peer is lost, and another is being sought.
+        Reconnecting = "reconnecting",
+        /// One side has said goodbye, or is about to.
+        Leaving = "leaving",
+        /// It is over, and something of it is left to be received or asked for.
+        Ended = "ended",
+        /// It does not answer: its process is stopped, or the machine is busy.
+        NotAnswering = "not-answering",
     }
 }
 
