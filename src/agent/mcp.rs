@@ -45,9 +45,6 @@ use std::time::Duration;
 use tokio::io::BufReader;
 use tokio::time::timeout;
 
-/// The longest that a call waits, in seconds: clients give up after 60 (Codex,
-/// `tool_timeout_sec`), and its answer takes time too.
-const LONGEST_WAIT: u64 = 45;
 /// Time for answers to be read once the client has said all that it will. A client that reads
 /// nothing holds no server.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -13,7 +13,7 @@ use super::which::{RoleArg, which};
 use crate::control::found::{Found, find, nothing_open, one};
 use crate::control::owner::Visitor;
 use crate::events::State;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, WAIT};
 use crate::files::inbox::Policy;
 use crate::role::Role;
 use crate::session::Report;
@@ -60,9 +60,8 @@ pub(super) struct Args {
     common: Common,
 }
 
-/// Longest wait of an agent's command without --timeout (EVENTS.md): its caller gives up after a
-/// minute.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// Time for the answer without --timeout (EVENTS.md).
+const PATIENCE: Duration = Duration::from_secs(WAIT);
 
 impl Args {
     /// The channel that is meant, if it is open here.

@@ -1,6 +1,7 @@
 //! Examples of the help pages can be typed.
 
 use super::*;
+use crate::failure::WAIT;
 use clap::error::ErrorKind;
 use pinhole_protocol::code::{CodeAddress, Shape, shape};
 use std::time::Duration;
@@ -83,13 +84,13 @@ fn every_command_of_the_skill_can_be_typed_and_none_waits_too_long_for_an_agent(
             {
                 continue;
             }
-            // No other command of an agent takes more than 50 s, of which it waits 45.
+            // No other command of an agent takes more than 50 s, with its wait.
             for pair in command
                 .windows(2)
                 .filter(|pair| ["--wait", "--timeout"].contains(&pair[0].as_str()))
             {
                 assert!(
-                    amounts::duration(&pair[1]).unwrap() <= Duration::from_secs(45),
+                    amounts::duration(&pair[1]).unwrap() <= Duration::from_secs(WAIT),
                     "{file}: {command:?}"
                 );
             }

@@ -15,7 +15,7 @@ use crate::control::stream::Source;
 use crate::control::wares::Parcel;
 use crate::events::{Event, State};
 use crate::failure::sentences::left_out_strictly;
-use crate::failure::{Advice, Failure, Kind, Run};
+use crate::failure::{Advice, Failure, Kind, Run, WAIT};
 use crate::files::ware::Ware;
 use crate::platform::file::{Facts, Kind as What};
 use crate::platform::places::is_of_process;
@@ -60,9 +60,6 @@ pub(super) struct Args {
     #[arg(skip)]
     labelled: bool,
 }
-
-/// Longest wait of an agent's command: its caller gives up after a minute.
-const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Args {
     /// Consequence of an interrupt: only what this process reads goes with it.
@@ -154,7 +151,7 @@ impl Args {
     async fn send_into(self, found: Found, report: &mut Report) -> Result<(), Failure> {
         self.channel().is_another()?;
         let wait = self.wait.or(self.channel().detach.then_some(Duration::ZERO));
-        let wait = wait.or((!std::io::stdout().is_terminal()).then_some(PATIENCE));
+        let wait = wait.or((!std::io::stdout().is_terminal()).then_some(Duration::from_secs(WAIT)));
         let (strict, mut whole) = (self.give.ware.strict, true);
         let read = tokio::task::spawn_blocking(move || self.parcels()).await;
         let parcels = read.unwrap_or_else(|_| {

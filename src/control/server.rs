@@ -12,7 +12,7 @@ use super::wire::{
     self, Fault, PATIENCE, Put, Reply, Request, Thing, ThingKind, Unsettled, VERSION, What, say,
 };
 use super::{Closing, Control, Fate, bell, tail};
-use crate::failure::{Failure, Kind, Run};
+use crate::failure::{Failure, Kind, Run, WAIT};
 use crate::files::ware::Ware;
 use crate::log::Diagnostics;
 use crate::log::wanted::Wanted;
@@ -371,7 +371,7 @@ async fn collect(
     };
     let none = |_| {
         let failure = Failure::new(Kind::NoSecret, "that channel holds no secret at the moment");
-        Err(failure.next("add --wait 45 to wait for one"))
+        Err(failure.next(format!("add --wait {WAIT} to wait for one")))
     };
     let loan = match lent.unwrap_or_else(none) {
         Ok(loan) => loan,

@@ -9,8 +9,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
 
-/// Seconds that a `receive` to be run waits: less than any tool's time limit.
+/// Seconds that an agent's command or call waits at most: tools give up after 60, and its answer
+/// takes time too.
 pub const WAIT: u64 = 45;
+
 /// The next step, in words, and who may take it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Advice {

@@ -1,8 +1,8 @@
 //! Arguments of the tools. The comment on a field is its description in the tool's schema.
 
 use super::landings::Landings;
-use super::{LONGEST_WAIT, usage};
-use crate::failure::Failure;
+use super::usage;
+use crate::failure::{Failure, WAIT};
 use crate::files::inbox::EnvFile;
 use crate::role::Role;
 use crate::session::plan::SecretFile;
@@ -74,7 +74,7 @@ pub(super) struct Send {
     /// Which side of it sends, where both are on this machine.
     pub(super) role: Option<Side>,
     /// Seconds to wait until it is delivered, 0 to 45. It is sent all the same. Default 45.
-    #[schemars(range(max = 45))]
+    #[schemars(range(max = WAIT))]
     pub(super) wait_s: Option<u64>,
 }
 
@@ -93,7 +93,7 @@ pub(super) struct SendFile {
     /// Which side of it sends, where both are on this machine.
     pub(super) role: Option<Side>,
     /// Seconds to wait until they are delivered, 0 to 45. They are sent all the same. Default 45.
-    #[schemars(range(max = 45))]
+    #[schemars(range(max = WAIT))]
     pub(super) wait_s: Option<u64>,
 }
 
@@ -115,7 +115,7 @@ pub(super) struct SendSecret {
     /// Which side of it sends, where both are on this machine.
     pub(super) role: Option<Side>,
     /// Seconds to wait until it is delivered, 0 to 45. It is sent all the same. Default 45.
-    #[schemars(range(max = 45))]
+    #[schemars(range(max = WAIT))]
     pub(super) wait_s: Option<u64>,
 }
 
@@ -128,7 +128,7 @@ pub(super) struct Receive {
     /// Which side of it receives, where both are on this machine.
     pub(super) role: Option<Side>,
     /// Seconds to wait for an event if there is none, 0 to 45. Default 0.
-    #[schemars(range(max = 45))]
+    #[schemars(range(max = WAIT))]
     pub(super) wait_s: Option<u64>,
     /// Every event after the one of this number, also those that were returned before.
     pub(super) after: Option<u64>,
@@ -158,7 +158,7 @@ pub(super) struct Ask {
     /// Which side of it asks, where both are on this machine.
     pub(super) role: Option<Side>,
     /// Seconds to wait for the reply, 0 to 45. Default 45.
-    #[schemars(range(max = 45))]
+    #[schemars(range(max = WAIT))]
     pub(super) wait_s: Option<u64>,
 }
 
@@ -212,8 +212,8 @@ pub(super) fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Re
 /// Time that a call waits.
 pub(super) fn wait(seconds: Option<u64>, usual: u64) -> Result<Duration, Failure> {
     match seconds.unwrap_or(usual) {
-        seconds if seconds <= LONGEST_WAIT => Ok(Duration::from_secs(seconds)),
-        _ => Err(usage(format!("wait_s is at most {LONGEST_WAIT}"))
+        seconds if seconds <= WAIT => Ok(Duration::from_secs(seconds)),
+        _ => Err(usage(format!("wait_s is at most {WAIT}"))
             .next("call again to wait longer; nothing is lost meanwhile")),
     }
 }

@@ -3,6 +3,7 @@
 mod receiving;
 mod sending;
 
+use super::Wish;
 use super::arguments::{self, read, wait};
 use super::client::{Client, Stop};
 use super::progress::Progress;
@@ -10,12 +11,11 @@ use super::results::{
     Answered, Calling, Checked, Closed, Connected, EventLine, Listed, Met, Opened,
 };
 use super::sessions::{Sessions, blocking, ended};
-use super::{LONGEST_WAIT, Wish};
 use crate::control::Control;
 use crate::control::found::Found;
 use crate::doctor;
 use crate::events::Event;
-use crate::failure::{Exit, Failure, Kind, Run};
+use crate::failure::{Exit, Failure, Kind, Run, WAIT};
 use crate::report;
 use crate::role::Role;
 use receiving::lines;
@@ -123,7 +123,7 @@ impl Call<'_> {
         found: &Found,
         wanted: impl Fn(&EventLine) -> bool,
     ) -> Result<Option<EventLine>, Failure> {
-        let deadline = Instant::now() + Duration::from_secs(LONGEST_WAIT);
+        let deadline = Instant::now() + Duration::from_secs(WAIT);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let (lines, _) = lines(found, None, left, 1).await?;
@@ -156,7 +156,7 @@ impl Call<'_> {
         self,
         arguments::Ask { text, channel, role, wait_s }: arguments::Ask,
     ) -> Result<Answered, Failure> {
-        let wait = wait(wait_s, LONGEST_WAIT)?;
+        let wait = wait(wait_s, WAIT)?;
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         let mut reply = None;
         let answered = found.ask(text, wait, |line| {

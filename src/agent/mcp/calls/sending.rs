@@ -5,13 +5,13 @@ use crate::agent::mcp::arguments::{self, wait};
 use crate::agent::mcp::client::Stop;
 use crate::agent::mcp::results::{Calling, EventLine, Fate, Sent};
 use crate::agent::mcp::sessions::blocking;
+use crate::agent::mcp::usage;
 use crate::agent::mcp::workspace::{begun_at, led_from};
-use crate::agent::mcp::{LONGEST_WAIT, usage};
 use crate::control::client::Printed;
 use crate::control::found::Found;
 use crate::control::wares::Parcel;
 use crate::events::{Event, Way};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, WAIT};
 use crate::files::outbox::{Fence, Options};
 use crate::files::secret_source::SecretSource;
 use crate::files::variable::is_variable;
@@ -25,7 +25,7 @@ impl Call<'_> {
         self,
         arguments::Send { text, channel, role, wait_s }: arguments::Send,
     ) -> Result<Sent, Failure> {
-        let wait = wait(wait_s, LONGEST_WAIT)?;
+        let wait = wait(wait_s, WAIT)?;
         let found = self.sessions.find(channel.as_deref(), role.map(Into::into)).await?;
         self.deliver(&found, Parcel::Text(text), wait).await
     }
@@ -34,7 +34,7 @@ impl Call<'_> {
         self,
         arguments::SendFile { paths, cwd, channel, role, wait_s }: arguments::SendFile,
     ) -> Result<Sent, Stop> {
-        let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
+        let until = Instant::now() + wait(wait_s, WAIT)?;
         if paths.is_empty() {
             return Err(usage("paths names nothing to send".into()).into());
         }
@@ -82,7 +82,7 @@ impl Call<'_> {
         arguments::SendSecret { file, variable, name, cwd, channel, role, wait_s }:
             arguments::SendSecret,
     ) -> Result<Sent, Stop> {
-        let until = Instant::now() + wait(wait_s, LONGEST_WAIT)?;
+        let until = Instant::now() + wait(wait_s, WAIT)?;
         let source = match (file, variable) {
             (Some(file), None) => SecretSource::File(file.into()),
             (None, Some(variable)) if is_variable(&variable) => SecretSource::Env(variable),
