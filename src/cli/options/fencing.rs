@@ -108,7 +108,7 @@ impl Fencing {
                 Kind::Usage,
                 "the value of --allow-env is not the name of an environment variable",
             )
-            .ask_user("write it as in --allow-env API_KEY, without $ and without a value"));
+            .next("write it as in --allow-env API_KEY, without $ and without a value"));
         }
         let fence = Fence::new(why, &self.allow, self.allow_sensitive, keeper)?
             .letting_out(self.allow_env.clone());

@@ -41,7 +41,7 @@ impl Permissions {
                 Kind::Usage,
                 format!("that command does nothing that {option} could allow"),
             )
-            .ask_user(format!("leave out {option}"))),
+            .next(format!("leave out {option}"))),
         }
     }
 }

@@ -93,7 +93,7 @@ impl Relay {
                 Kind::Usage,
                 format!("the value of --allow-relay is not the address of a relay: {why}"),
             )
-            .ask_user("write it as --allow-relay wss://relay.example")
+            .next("write it as --allow-relay wss://relay.example")
         };
         self.allow_relay.iter().map(|url| RelayUrl::parse(url).map_err(wrong)).collect()
     }
