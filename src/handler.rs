@@ -8,7 +8,7 @@ mod pace;
 mod run;
 
 use crate::failure::{Failure, Kind};
-use crate::files::variable::is_variable;
+use crate::files::variable::{is_variable, not_set};
 use crate::platform::process::is_basic_variable;
 use crate::program::{Program, is_withheld};
 use crate::role::Role;
@@ -104,23 +104,18 @@ fn passed(name: &OsString) -> bool {
 
 /// A variable of `--handler-env`.
 fn asked_for(name: &str) -> Result<(OsString, OsString), Failure> {
-    let wrong = |kind, detail: String| Failure::new(kind, detail);
     if !is_variable(name) {
         // Not repeated: it may be NAME=VALUE.
-        return Err(wrong(
+        return Err(Failure::new(
             Kind::NoSuchVariable,
-            "the value of --handler-env is not the name of an environment variable".into(),
+            "the value of --handler-env is not the name of an environment variable",
         )
         .next("write it as in --handler-env API_KEY, without $ and without a value"));
     }
     if is_withheld(name) {
-        return Err(
-            wrong(Kind::Usage, format!("{name} is never passed to a handler")).next("leave it out")
-        );
+        let detail = format!("{name} is never passed to a handler");
+        return Err(Failure::new(Kind::Usage, detail).next("leave it out"));
     }
-    let value = std::env::var_os(name).ok_or_else(|| {
-        wrong(Kind::NoSuchVariable, format!("the environment variable {name:?} is not set"))
-            .next(format!("export {name} before the command, or check the spelling"))
-    })?;
+    let value = std::env::var_os(name).ok_or_else(|| not_set(name))?;
     Ok((name.into(), value))
 }

@@ -2,7 +2,7 @@
 
 use super::ended::{Ended, plainly, print};
 use crate::failure::{Failure, Kind};
-use crate::settings::agent::says_that;
+use crate::settings::agent::{for_a_person, says_that};
 use crate::settings::{self, Config, Key, Origin, RelayChoice, Setting, insecure_relay};
 use crate::transport::relay::dial::{Trust, certifiable};
 use clap::Subcommand;
@@ -73,8 +73,7 @@ impl Args {
             // A relay that is set is dialled by all later commands, and shown the host token.
             let detail =
                 format!("only a person may change the settings, and {why}: nothing was changed");
-            return Err(Failure::new(Kind::Fenced, detail)
-                .ask_user("ask the user to run it, in a terminal of their own"));
+            return Err(for_a_person(detail));
         }
         let text = match self.verb {
             None => all(&Config::read()?, self.json)?,

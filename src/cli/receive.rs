@@ -7,7 +7,7 @@ use super::send::{no_channel_of, not_open};
 use super::session::{Common, Gates, Purpose, Reached, SessionCommand, Stdin, Stdout};
 use super::which::{RoleArg, which};
 use super::{code, take};
-use crate::control::found::{Found, find, one};
+use crate::control::found::{Found, find, not_open_at_all, one};
 use crate::control::owner::Visitor;
 use crate::events::line::LineType;
 use crate::events::{ChannelName, Stored};
@@ -220,11 +220,7 @@ impl SessionCommand for Args {
                 // Nothing is open here, so it is what `take` is.
                 return Box::new(self.take).purpose(person, for_people);
             }
-            return Err(Failure::new(Kind::NotOpen, "no channel is open here to receive from")
-                .ask_user(
-                    "open one: pinhole host; or join with the other side's code: pinhole connect \
-                     CODE",
-                ));
+            return Err(not_open_at_all());
         };
         match shape(&first) {
             Shape::Number => Err(no_channel_of(&first)),

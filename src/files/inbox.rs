@@ -35,7 +35,7 @@ pub use saved::{Committed, Saved};
 pub use store::store_secret_at;
 pub use trial::try_spot;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Advice, Failure, Kind};
 use crate::files::acting::{self, Places};
 use crate::files::name::FileName;
 use crate::files::spot::Spot;
@@ -63,6 +63,14 @@ pub enum Conflict {
     Merge,
     /// A person says which.
     Ask,
+}
+
+impl Conflict {
+    /// Advice where nobody can be asked.
+    #[must_use]
+    pub fn choose() -> Advice {
+        Advice::for_user("choose with --conflict rename, skip, overwrite or merge")
+    }
 }
 
 /// Treatment of the permissions that a sender gives. Nothing gets one that it did not have there.

@@ -4,7 +4,7 @@
 mod prompt;
 
 use super::outbox::Fence;
-use super::variable::is_variable;
+use super::variable::{is_variable, not_set};
 use crate::failure::{Failure, Kind};
 use crate::platform::name::into_vec;
 use crate::platform::output::duplicate;
@@ -93,11 +93,7 @@ impl SecretSource {
             Self::Env(name) => {
                 fence.map_or(Ok(()), |fence| fence.admit_variable(name))?;
                 let Some(value) = std::env::var_os(name) else {
-                    return Err(usage(
-                        Kind::NoSuchVariable,
-                        format!("the environment variable {name:?} is not set"),
-                    )
-                    .next(format!("export {name} before the command, or check the spelling")));
+                    return Err(not_set(name));
                 };
                 fitting(
                     Zeroizing::new(into_vec(value)),

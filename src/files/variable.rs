@@ -104,6 +104,14 @@ pub enum Unaccepted {
     Agents,
 }
 
+/// The failure if the variable of this name is not set here.
+#[must_use]
+pub fn not_set(name: &str) -> Failure {
+    let detail = format!("the environment variable {name:?} is not set");
+    Failure::new(Kind::NoSuchVariable, detail)
+        .next(format!("export {name} before the command, or check the spelling"))
+}
+
 impl Accepted {
     /// These names.
     ///
@@ -116,7 +124,7 @@ impl Accepted {
                 Kind::Usage,
                 "the value of --accept-env is not the name of an environment variable",
             )
-            .ask_user("write it as in --accept-env DATABASE_URL")),
+            .next("write it as in --accept-env DATABASE_URL")),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::events::Offered;
 use crate::failure::{Advice, Failure};
-use crate::files::inbox::{Inbox, Policy};
+use crate::files::inbox::{self, Inbox, Policy};
 use crate::files::name::FileName;
 use crate::report::prompt::{Conflict, OwnTerminal, SecretTo, WITHOUT_VERIFY};
 use pinhole_protocol::secret::SecretVec;
@@ -81,10 +81,7 @@ impl Question {
     fn without_terminal(&self) -> (&'static str, Advice) {
         match self {
             Self::SameWords(_) => ("--verify", Advice::for_user(WITHOUT_VERIFY)),
-            Self::TextName(_) => (
-                "the name that is taken",
-                Advice::for_user("choose with --conflict rename, skip, overwrite or merge"),
-            ),
+            Self::TextName(_) => ("the name that is taken", inbox::Conflict::choose()),
             Self::Offer(_) => (
                 "the offer",
                 Advice::for_user(

@@ -160,6 +160,13 @@ fn said(name: &str) -> Option<OsString> {
         .filter(|value| !value.is_empty() && value != "0" && !value.eq_ignore_ascii_case("false"))
 }
 
+/// The refusal of what only a person may do.
+#[must_use]
+pub fn for_a_person(detail: String) -> Failure {
+    Failure::new(Kind::Fenced, detail)
+        .ask_user("ask the user to run it, in a terminal of their own")
+}
+
 /// Advice that allows network, listening and sockets to commands here: the agent's own setting,
 /// where that is known.
 #[must_use]

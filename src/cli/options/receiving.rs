@@ -3,7 +3,7 @@
 use super::destination::{fenced, named, not_yet_there};
 use super::secret_to::SecretTo;
 use crate::cli::amounts::size;
-use crate::failure::{Advice, Failure, Kind};
+use crate::failure::{Failure, Kind};
 use crate::files::acting::Place as Machine;
 use crate::files::inbox::{Conflict, Inbox, Links, Modes, Policy};
 use crate::files::outbox::Keeper;
@@ -152,10 +152,7 @@ impl Receive {
             Some(OnConflict::Overwrite) => Conflict::Overwrite,
             Some(OnConflict::Merge) => Conflict::Merge,
             Some(OnConflict::Ask) if !person => {
-                return Err(nobody_to_ask(
-                    "--conflict ask",
-                    Advice::for_user("choose with --conflict rename, skip, overwrite or merge"),
-                ));
+                return Err(nobody_to_ask("--conflict ask", Conflict::choose()));
             }
             Some(OnConflict::Ask) => Conflict::Ask,
             None if person => Conflict::Ask,

@@ -1,7 +1,7 @@
 //! `relay --health URL`: asks a relay whether it works, as its container or its keeper does.
 
 use crate::failure::{Failure, Kind};
-use crate::settings::agent::says_that;
+use crate::settings::agent::{for_a_person, says_that};
 use crate::settings::{Config, Network, Origin, RelayChoice, set_relays};
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::health;
@@ -36,8 +36,7 @@ async fn asked(text: &str) -> Result<(), Failure> {
         && !set_relays(&Config::read()?).contains(&url)
     {
         let detail = format!("{why}, and that relay is not set here: it was not contacted");
-        return Err(Failure::new(Kind::Fenced, detail)
-            .ask_user("ask the user to run it, in a terminal of their own"));
+        return Err(for_a_person(detail));
     }
     // Nothing that could be read on the way is said.
     let choice = RelayChoice::new(url, Origin::Flag("--health"), true)?;

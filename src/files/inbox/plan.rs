@@ -238,8 +238,7 @@ impl Plan {
         self.conflicts().next().map_or(Ok(()), |item| {
             let detail =
                 Subject::from(&item.name).is("already here, and nobody can be asked what to do");
-            let failure = Failure::new(Kind::NoAnswer, detail)
-                .ask_user("choose with --conflict rename, skip, overwrite or merge");
+            let failure = Failure::new(Kind::NoAnswer, detail).next(Conflict::choose());
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }

@@ -17,6 +17,8 @@ pub struct Refusal {
     pub failure: Failure,
 }
 
+/// Advice for a name that is in the way.
+const OTHER_NAME: &str = "take again with --conflict rename, or under another name with -o NAME";
 /// Advice for a full disk.
 pub(super) const FREE_SPACE: &str = "free some space, or take into another folder with -o DIR";
 
@@ -85,8 +87,10 @@ impl Refusal {
         let detail = what.into().was_not(
             "saved: something is here already that it can neither replace nor be merged with",
         );
-        let next = "take again with --conflict rename, or under another name with -o NAME";
-        Self { reason: Reason::Exists, failure: Failure::new(Kind::Exists, detail).ask_user(next) }
+        Self {
+            reason: Reason::Exists,
+            failure: Failure::new(Kind::Exists, detail).ask_user(OTHER_NAME),
+        }
     }
 
     /// It, or something in it, could not be joined with what is here, for this reason.
@@ -117,10 +121,10 @@ impl Refusal {
             _ => {
                 let why = "saved: it would go where nothing may be written, or onto another disk \
                            than its folder";
-                let next = "take again with --conflict rename, or under another name with -o NAME";
                 Self {
                     reason: Reason::Disk,
-                    failure: Failure::new(Kind::Disk, what.into().was_not(why)).ask_user(next),
+                    failure: Failure::new(Kind::Disk, what.into().was_not(why))
+                        .ask_user(OTHER_NAME),
                 }
             }
         }

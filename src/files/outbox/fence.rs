@@ -17,7 +17,7 @@ use crate::platform::file::{AsHandle, Facts, Kind as What, whereabouts};
 use crate::platform::folder::Folder;
 use crate::platform::places::is_of_process;
 use crate::typed::Typed;
-use barred::typed;
+use barred::{if_wanted, typed};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -196,12 +196,7 @@ impl Fence {
                 format!("a person can have the server started as: pinhole mcp --allow-env {name}")
             }
         };
-        barred(
-            "was not named beforehand",
-            Advice::for_user(format!(
-                "if you want to send it, and not only because the other side asked: {opens}"
-            )),
-        )
+        barred("was not named beforehand", if_wanted(&opens))
     }
 
     /// The same, with another that holds too.

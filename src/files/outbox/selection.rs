@@ -17,6 +17,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+/// Advice for more than one offer holds.
+const ONE_FOLDER: &str = "put them into one folder and send that";
 /// Encoded bytes of an offer and its message beside the items.
 const OFFER_BYTES: usize = 64;
 
@@ -85,7 +87,7 @@ impl Selection {
                     limits::ITEMS
                 ),
             )
-            .next("put them into one folder and send that"));
+            .next(ONE_FOLDER));
         }
         let mut names = HashMap::new();
         let mut chosen = Vec::new();
@@ -107,7 +109,7 @@ impl Selection {
                                 paths.len()
                             ),
                         )
-                        .next("put them into one folder and send that"));
+                        .next(ONE_FOLDER));
                     }
                     chosen.push(thing);
                     read.push(content);
@@ -214,8 +216,7 @@ impl Selection {
                 chosen.len(),
                 limits::PATH_ITEMS
             );
-            return Err(Failure::new(Kind::TooManyItems, detail)
-                .next("put them into one folder and send that"));
+            return Err(Failure::new(Kind::TooManyItems, detail).next(ONE_FOLDER));
         }
         let things = as_they_are(chosen, std::mem::take(&mut *held(read)), rules);
         let holes = things.iter().fold(0_u64, |sum, thing| sum.saturating_add(thing.holes));

@@ -50,11 +50,7 @@ impl Fence {
             Keeper::Server => format!("{STARTED} {flags}"),
         };
         // Nobody opens the fence to the made-up files of the system for one thing to send.
-        let next = advice_on_made_up(path).map(Advice::from).unwrap_or_else(|| {
-            Advice::for_user(format!(
-                "if you want to send it, and not only because the other side asked: {opens}"
-            ))
-        });
+        let next = advice_on_made_up(path).map_or_else(|| if_wanted(&opens), Advice::from);
         let why = match slip {
             Slip { outside: true, .. } => Why::Outside,
             Slip { telling: Some(_), .. } => Why::Sensitive,
@@ -91,6 +87,13 @@ impl Barred {
     pub fn failure(&self) -> Failure {
         Failure::new(Kind::Fenced, self.detail.clone()).next(self.next.clone())
     }
+}
+
+/// Advice to send something by what `opens` the fence to it.
+pub(super) fn if_wanted(opens: &str) -> Advice {
+    Advice::for_user(format!(
+        "if you want to send it, and not only because the other side asked: {opens}"
+    ))
 }
 
 /// Those that there are, with words between them.
