@@ -23,7 +23,8 @@ fn follow(here: &Machine, line: &Value) -> Ended {
 #[test]
 fn what_is_not_known_here_is_answered_by_what_is() {
     let (here, there) = (Machine::new(), Machine::new());
-    let host = here.start(["host"]);
+    let mut host = here.start(["host"]);
+    host.until("status", "waiting");
     for args in [
         &["send", "9471", "x"][..],
         &["status", "9471-walrus-clipboard-mango"],
