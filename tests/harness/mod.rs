@@ -51,6 +51,11 @@ pub fn wait<T>(what: impl std::fmt::Display, mut look: impl FnMut() -> Option<T>
     }
 }
 
+/// The port of a code, which is its number.
+pub fn port(code: &str) -> u16 {
+    code.split('-').next().unwrap().parse().unwrap()
+}
+
 /// Says on standard error, past what the test runner keeps to itself, that the test of this thread
 /// does not run here, and why.
 pub fn not_run(why: impl std::fmt::Display) {

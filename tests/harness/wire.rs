@@ -1,7 +1,7 @@
 //! A wire between two programs that breaks on cue: it passes TCP connections on, byte for byte,
 //! until a test says what becomes of them instead.
 
-use super::PATIENCE;
+use super::{Machine, PATIENCE, Running, port};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
@@ -129,6 +129,22 @@ impl Way {
     }
 }
 
+/// A host here and its peer there, connected over a wire that `lay` lays to the host, and the code.
+pub fn channel(
+    here: &Machine,
+    there: &Machine,
+    lay: impl FnOnce(SocketAddr) -> Wire,
+) -> (Running, Running, Wire, String) {
+    let mut host = here.start(["host"]);
+    let code = host.code();
+    let wire = lay((Ipv4Addr::LOCALHOST, port(&code)).into());
+    let mut peer = there.start(["connect", &wire.join(&code)]);
+    for side in [&mut host, &mut peer] {
+        side.until("status", "connected");
+    }
+    (host, peer, wire, code)
+}
+
 impl Wire {
     /// A wire to this server, on a free loopback port.
     pub fn to(server: impl Into<SocketAddr>) -> Self {
@@ -175,6 +191,11 @@ impl Wire {
     /// The port of that.
     pub fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// The code with its place, so that it is joined over this wire.
+    pub fn join(&self, code: &str) -> String {
+        format!("{code}@{}", self.address)
     }
 
     /// Its address for clients of a relay.

@@ -2,8 +2,8 @@
 //! (SPEC 3.7, A7, A7b).
 
 use crate::count;
-use crate::harness::{Machine, Running};
-use crate::peer::{Ready, dial_from, port, read_frame, rest};
+use crate::harness::{Machine, Running, port};
+use crate::peer::{Ready, dial_from, read_frame, rest};
 use pinhole_protocol::rendezvous::Opening;
 use std::io::Write;
 use std::net::Shutdown;

@@ -1,8 +1,8 @@
 //! Guessing: one judge, one guess, and the code is dead (SPEC 3.6, A3, A8, A8b).
 
 use crate::count;
-use crate::harness::Machine;
-use crate::peer::{Ready, dial_from, port, read_frame, rest, wrong};
+use crate::harness::{Machine, port};
+use crate::peer::{Ready, dial_from, read_frame, rest, wrong};
 use pinhole_protocol::code::{Code, Nameplate};
 use pinhole_protocol::handshake::{Joiner, Judge, Kind};
 use pinhole_protocol::rendezvous::Opening;

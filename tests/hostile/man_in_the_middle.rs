@@ -1,9 +1,8 @@
 //! Somebody on the line who changes one handshake message (A1, A2, A6).
 
 use crate::count;
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, Running, port};
 use crate::line::{At, Change, Line, Passed};
-use crate::peer::port;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

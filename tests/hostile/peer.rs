@@ -1,7 +1,7 @@
 //! A peer of ours that can do everything the protocol can, and everything it forbids: the handshake
 //! in single steps, then records with whatever content a test wants.
 
-use crate::harness::PATIENCE;
+use crate::harness::{PATIENCE, port};
 use minicbor::Encode;
 use pinhole_protocol::code::{Code, Nameplate};
 use pinhole_protocol::handshake::{
@@ -15,11 +15,6 @@ use rand_core::OsRng;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-
-/// The port of a code, which is its number.
-pub fn port(code: &str) -> u16 {
-    code.split('-').next().unwrap().parse().unwrap()
-}
 
 /// The code with its last word replaced by another of the list.
 pub fn wrong(code: &str) -> String {

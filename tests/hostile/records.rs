@@ -5,9 +5,8 @@
 //! was.
 
 use crate::count;
-use crate::harness::{Ended, Machine};
+use crate::harness::{Ended, Machine, port};
 use crate::line::{At, Change, Line, Passed};
-use crate::peer::port;
 use std::collections::VecDeque;
 
 /// Bytes of the file, and about how many records it makes.

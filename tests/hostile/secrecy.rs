@@ -1,9 +1,9 @@
 //! A secret and the words of its code are nowhere but where they belong: no output, no process
 //! list, no environment, no other file (C10).
 
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, Running, port};
 use crate::line::{At, Line, Passed};
-use crate::peer::{port, wrong};
+use crate::peer::wrong;
 use crate::sender::tree;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;

@@ -1,8 +1,8 @@
 //! Strangers at the listener of a channel, whose code is used: they find nothing, and keep nobody
 //! out (SPEC 3.7 to 3.9).
 
-use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Machine, Running};
+use crate::harness::wire::{self, Fault, Way, Wire};
+use crate::harness::{Machine, Running, port};
 use crate::peer::dial_from;
 use pinhole_protocol::handshake::REFUSED;
 use pinhole_protocol::rendezvous::{OPENING, Opening, SlotToken};
@@ -12,12 +12,9 @@ use std::sync::{Arc, Mutex};
 
 /// A channel over a wire, which notes what its joiner says first on each connection.
 fn channel(here: &Machine, there: &Machine) -> (Running, Running, Wire, Openings, String) {
-    let mut host = here.start(["host"]);
-    let code = host.code();
-    let port: u16 = code[..4].parse().unwrap();
     let openings = Openings::default();
     let noted = Arc::clone(&openings);
-    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port), move |connection, way, bytes| {
+    let note = move |connection, way, bytes: &[u8]| {
         let mut noted = noted.lock().unwrap();
         while noted.len() <= connection {
             noted.push(Vec::new());
@@ -25,11 +22,8 @@ fn channel(here: &Machine, there: &Machine) -> (Running, Running, Wire, Openings
         if way == Way::ToServer && noted[connection].len() < OPENING {
             noted[connection].extend_from_slice(bytes);
         }
-    });
-    let mut peer = there.start(["connect", &format!("{code}@127.0.0.1:{}", wire.port())]);
-    for side in [&mut host, &mut peer] {
-        side.until("status", "connected");
-    }
+    };
+    let (host, peer, wire, code) = wire::channel(here, there, |server| Wire::watched(server, note));
     (host, peer, wire, openings, code)
 }
 
@@ -47,7 +41,7 @@ fn heard(mut socket: TcpStream, opening: &[u8]) -> Vec<u8> {
 fn a_used_code_is_refused_at_once_and_a_token_that_is_not_true_without_a_word() {
     let (here, there) = (Machine::new(), Machine::new());
     let (mut host, _peer, wire, openings, code) = channel(&here, &there);
-    let port: u16 = code[..4].parse().unwrap();
+    let port = port(&code);
     let dial = || dial_from(9, port).unwrap();
     assert_eq!(heard(dial(), &Opening::Code.encode()), REFUSED);
     let late = Machine::new().run(["take", &code]).expect(3);
@@ -68,7 +62,7 @@ fn a_used_code_is_refused_at_once_and_a_token_that_is_not_true_without_a_word() 
 fn strangers_on_all_places_keep_nobody_out() {
     let (here, there) = (Machine::new(), Machine::new());
     let (mut host, mut peer, wire, _, code) = channel(&here, &there);
-    let port: u16 = code[..4].parse().unwrap();
+    let port = port(&code);
     wire.refuse();
     wire.all().cut();
     for side in [&mut host, &mut peer] {
@@ -107,7 +101,7 @@ fn a_message_0_that_is_answered_by_somebody_else_gets_no_more() {
     let _ = dialled.read_to_end(&mut rest);
     assert!(rest.is_empty(), "{rest:?}");
     drop(mirror);
-    wire.lead_to((Ipv4Addr::LOCALHOST, code[..4].parse::<u16>().unwrap()));
+    wire.lead_to((Ipv4Addr::LOCALHOST, port(&code)));
     there.run(["send", &code, "here"]).expect(0);
     assert_eq!(host.until("text", "")["body"], "here");
     peer.until("delivered", "");

@@ -2,24 +2,16 @@
 //! commands see how it stands.
 
 use crate::harness::socket::{send, socket};
-use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::wire::{self, Fault, Way, Wire};
 use crate::harness::{Ended, Machine, Running};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// A channel over a wire, and its number.
 fn channel(here: &Machine, there: &Machine) -> (Running, Running, Wire, String) {
-    let mut host = here.start(["host"]);
-    let code = host.code();
-    let number = code[..4].to_owned();
-    let wire = Wire::to((Ipv4Addr::LOCALHOST, number.parse().unwrap()));
-    let mut peer = there.start(["connect", &format!("{code}@127.0.0.1:{}", wire.port())]);
-    for side in [&mut host, &mut peer] {
-        side.until("status", "connected");
-    }
-    (host, peer, wire, number)
+    let (host, peer, wire, code) = wire::channel(here, there, Wire::to);
+    (host, peer, wire, code[..4].to_owned())
 }
 
 fn bodies(ended: &Ended) -> Vec<Value> {

@@ -4,7 +4,7 @@
 use crate::harness::content::{digest_at, names, pour};
 use crate::harness::relay::Relay;
 use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, Running, port};
 use rustix::process::Signal;
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -25,9 +25,8 @@ fn given(size: u64) -> Given {
     let digest = digest_at(here.path("file"));
     let mut giver = here.start(["give", "file"]);
     let code = giver.code();
-    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-    let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
-    let code = format!("{code}@127.0.0.1:{}", wire.port());
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
+    let code = wire.join(&code);
     Given { here, giver, wire, code, digest }
 }
 
