@@ -73,71 +73,61 @@ impl Style {
     /// but the first begin with `indent`, which says that they belong to it: nothing inside a text
     /// can pass for a line of its own.
     pub(super) fn fold(self, text: &str, indent: &str) -> String {
-        let text = &*self.spelt(text);
-        let width = usize::from((self.width)());
-        let (mut folded, mut column) = (String::with_capacity(text.len() + indent.len()), 0);
-        for (number, line) in text.split('\n').enumerate() {
-            if number > 0 {
-                column = turn(&mut folded, indent);
-            }
-            for piece in line.split_inclusive(char::is_whitespace) {
-                let word = piece.trim_end();
-                if width > 0
-                    && !word.is_empty()
-                    && column > indent.width()
-                    && column + columns(word) > width
-                {
-                    folded.truncate(folded.trim_end().len());
-                    column = turn(&mut folded, indent);
-                }
-                folded.push_str(piece);
-                column += columns(piece);
-            }
-        }
-        folded
+        self.broken(text, ["", indent], |broken, word, column| {
+            broken.push_str(word);
+            column + columns(word)
+        })
     }
 
     /// The peer's text with `mark` before each of its lines, and before each part of a line that is
     /// too long for the window: broken between words, else inside of one, so that nothing of it
     /// stands where a line of ours begins.
     pub(super) fn quote(self, text: &str, mark: &str) -> String {
+        let width = usize::from((self.width)());
+        self.broken(text, [mark, mark], |broken, word, mut column| {
+            for letter in word.chars() {
+                let more = columns(letter.encode_utf8(&mut [0; 4]));
+                let full = width > 0 && column > mark.width() && column + more > width;
+                if full && !letter.is_whitespace() {
+                    column = turn(broken, mark);
+                }
+                broken.push(letter);
+                column += more;
+            }
+            column
+        })
+    }
+
+    /// Text broken between words where they are too much for the window. `first` and `next` are
+    /// before its first line and all others; `add` adds a word at a column and returns the next.
+    fn broken(
+        self,
+        text: &str,
+        [first, next]: [&str; 2],
+        add: impl Fn(&mut String, &str, usize) -> usize,
+    ) -> String {
         let text = &*self.spelt(text);
         let width = usize::from((self.width)());
-        let (mut quoted, mut column) = (mark.to_owned(), mark.width());
+        let mut broken = String::with_capacity(text.len() + first.len());
+        broken.push_str(first);
+        let (mut column, mut begin) = (first.width(), first.len());
         for (number, line) in text.split('\n').enumerate() {
             if number > 0 {
-                column = turn(&mut quoted, mark);
+                column = turn(&mut broken, next);
+                begin = broken.len();
             }
             for piece in line.split_inclusive(char::is_whitespace) {
                 let word = piece.trim_end();
-                if width > 0
-                    && !word.is_empty()
-                    && column > mark.width()
-                    && column + columns(word) > width
-                {
-                    quoted.truncate(
-                        quoted
-                            .trim_end()
-                            .len()
-                            .max(quoted.rfind('\n').map_or(0, |end| end + 1) + mark.len()),
-                    );
-                    column = turn(&mut quoted, mark);
+                let full = width > 0 && column > next.width() && column + columns(word) > width;
+                if full && !word.is_empty() {
+                    broken.truncate(broken.trim_end().len().max(begin));
+                    column = turn(&mut broken, next);
+                    begin = broken.len();
                 }
-                for letter in piece.chars() {
-                    let more = columns(letter.encode_utf8(&mut [0; 4]));
-                    if width > 0
-                        && column > mark.width()
-                        && column + more > width
-                        && !letter.is_whitespace()
-                    {
-                        column = turn(&mut quoted, mark);
-                    }
-                    quoted.push(letter);
-                    column += more;
-                }
+                column = add(&mut broken, piece, column);
             }
         }
-        quoted
+        broken
     }
 }
 
@@ -172,10 +162,11 @@ pub fn ascii(text: &str) -> Cow<'_, str> {
     Cow::Owned(spelt)
 }
 
-fn turn(folded: &mut String, indent: &str) -> usize {
-    folded.push('\n');
-    folded.push_str(indent);
-    indent.width()
+/// Begins another line. Returns its column.
+fn turn(broken: &mut String, next: &str) -> usize {
+    broken.push('\n');
+    broken.push_str(next);
+    next.width()
 }
 
 /// Columns that a text takes at most; a tab can take eight.
