@@ -9,27 +9,27 @@ use std::sync::Arc;
 
 /// A thing that the walk has found; [`super::Walk::entry`] and [`super::Walk::source`] give the rest
 /// until the next step.
-pub struct Found {
-    pub kind: EntryKind,
-    pub stamp: Stamp,
+pub(in crate::files::outbox) struct Found {
+    pub(in crate::files::outbox) kind: EntryKind,
+    pub(in crate::files::outbox) stamp: Stamp,
     /// Bytes that are sent of it.
-    pub size: u64,
+    pub(in crate::files::outbox) size: u64,
     /// Content that was read of a file already.
-    pub content: Option<Arc<[u8]>>,
+    pub(in crate::files::outbox) content: Option<Arc<[u8]>>,
     /// The number of the entry of the folder that it lies in; nothing if it was named itself.
-    pub folder: Option<u32>,
+    pub(in crate::files::outbox) folder: Option<u32>,
     /// Nothing for a link.
-    pub mode: Option<u16>,
+    pub(in crate::files::outbox) mode: Option<u16>,
     /// Text of a link.
-    pub target: Option<PeerName>,
+    pub(in crate::files::outbox) target: Option<PeerName>,
     /// Bytes of it that are kept, where those are fewer than it has: the others are in holes.
-    pub allocated: Option<u64>,
+    pub(in crate::files::outbox) allocated: Option<u64>,
     /// Failure of a thing that was named and is not to be had.
-    pub lost: Option<SourceFailure>,
+    pub(in crate::files::outbox) lost: Option<SourceFailure>,
 }
 
 impl Found {
-    pub fn new(folder: bool, facts: &Facts, within: Option<u32>) -> Self {
+    pub(super) fn new(folder: bool, facts: &Facts, within: Option<u32>) -> Self {
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
         let mode = u16::try_from(facts.permissions() & u32::from(PERMISSIONS)).ok();
         let stamp = Stamp::of(facts);
@@ -48,7 +48,7 @@ impl Found {
         }
     }
 
-    pub fn read(Content { facts, bytes }: Content, within: Option<u32>) -> Self {
+    pub(super) fn read(Content { facts, bytes }: Content, within: Option<u32>) -> Self {
         Self {
             size: bytes.len() as u64,
             content: Some(bytes),
@@ -58,11 +58,11 @@ impl Found {
     }
 
     /// The same as far as it was offered.
-    pub fn cut(self, size: u64) -> Self {
+    pub(super) fn cut(self, size: u64) -> Self {
         Self { size, allocated: self.allocated.filter(|kept| *kept < size), ..self }
     }
 
-    pub fn link(facts: &Facts, within: Option<u32>, target: PeerName) -> Self {
+    pub(super) fn link(facts: &Facts, within: Option<u32>, target: PeerName) -> Self {
         Self {
             kind: EntryKind::Link,
             mode: None,
@@ -73,7 +73,7 @@ impl Found {
     }
 
     /// A named thing, offered with this size, that is not to be had.
-    pub fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
+    pub(super) fn lost(folder: bool, size: u64, failure: SourceFailure) -> Self {
         let stamp = Stamp { size, modified: (0, 0), changed: (0, 0), identity: (0, 0) };
         let kind = if folder { EntryKind::Folder } else { EntryKind::File };
         Self {
