@@ -103,7 +103,7 @@ pub struct Reporter<W> {
     /// The log in which everything is said.
     log: Arc<Log>,
     /// The output for the peer's texts, if they do not go among the lines.
-    bare: Option<TextOutput>,
+    texts: Option<TextOutput>,
     transcript: Option<Transcript>,
     ended: bool,
 }
@@ -124,7 +124,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
             renderer,
             lines: Lines::new(progress_every),
             log: Arc::default(),
-            bare: None,
+            texts: None,
             transcript: None,
             ended: false,
         }
@@ -169,17 +169,17 @@ impl<W: Write + Send + 'static> Reporter<W> {
         self.transcribed(written, now);
     }
 
-    /// From now on the other side's texts go through `bare`, and not among the lines: a line for
+    /// From now on the other side's texts go through `output`, and not among the lines: a line for
     /// programs says only how long each is.
-    pub fn texts_to(&mut self, bare: TextOutput) {
-        self.bare = Some(bare);
+    pub fn texts_to(&mut self, output: TextOutput) {
+        self.texts = Some(output);
     }
 
     /// The output for the peer's texts, if there is one. Whoever has an event of a text puts it
     /// there before it is said.
     #[must_use]
-    pub const fn bare(&self) -> Option<&TextOutput> {
-        self.bare.as_ref()
+    pub const fn text_output(&self) -> Option<&TextOutput> {
+        self.texts.as_ref()
     }
 
     /// Says everything in the log of a session from now on.
@@ -213,7 +213,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
 
     fn write(&mut self, event: &Event, line: Option<&str>, now: Instant) -> io::Result<()> {
         match (&mut self.renderer, line, event) {
-            (_, _, Event::Text { id, body, saved_to: None }) if self.bare.is_some() => {
+            (_, _, Event::Text { id, body, saved_to: None }) if self.texts.is_some() => {
                 self.length(*id, body);
                 Ok(())
             }
@@ -242,16 +242,16 @@ impl<W: Write + Send + 'static> Reporter<W> {
         event: &Event,
         now: Instant,
     ) -> (Option<Said>, io::Result<()>) {
-        let bare = self.bare.take();
+        let texts = self.texts.take();
         let said = self.say(event, now);
-        self.bare = bare;
+        self.texts = texts;
         said
     }
 
     /// A text goes where texts go, and programs have its line without it.
-    fn bare_text(&mut self, id: ItemId, body: &PeerText) -> io::Result<()> {
-        let Some(bare) = &self.bare else { return Ok(()) };
-        bare.text(body)?;
+    fn put_text(&mut self, id: ItemId, body: &PeerText) -> io::Result<()> {
+        let Some(texts) = &self.texts else { return Ok(()) };
+        texts.text(body)?;
         self.length(id, body);
         Ok(())
     }
@@ -290,8 +290,8 @@ impl<W: Write + Send + 'static> Reporter<W> {
     pub fn relay(&mut self, line: &str, now: Instant) -> io::Result<()> {
         let Some(event) = self.lines.relay(line) else { return Ok(()) };
         match (&mut self.renderer, event) {
-            (_, Some(Event::Text { id, body, saved_to: None })) if self.bare.is_some() => {
-                self.bare_text(id, &body)
+            (_, Some(Event::Text { id, body, saved_to: None })) if self.texts.is_some() => {
+                self.put_text(id, &body)
             }
             (Renderer::Human(human), Some(event)) => human.relay(&event, now),
             (Renderer::Human(_), None) => Ok(()),
@@ -307,7 +307,7 @@ impl<W: Write + Send + 'static> Reporter<W> {
     /// # Errors
     /// If it cannot be written.
     pub fn relay_stored(&mut self, line: &str, id: ItemId, body: &PeerText) -> io::Result<()> {
-        self.lines.relay(line).map_or(Ok(()), |_| self.bare_text(id, body))
+        self.lines.relay(line).map_or(Ok(()), |_| self.put_text(id, body))
     }
 
     /// Takes the bar off the screen while a question is asked.

@@ -36,7 +36,7 @@ impl LongTexts {
     pub(super) fn relay_text(&mut self, line: &str, report: &mut Report) -> Result<(), Failure> {
         let (id, path) = match serde_json::from_str(line) {
             Ok(Line { body: Body::Text { peer, saved_to: Some(path), .. }, .. })
-                if report.bare().is_some() =>
+                if report.text_output().is_some() =>
             {
                 (ItemId(peer.id), path)
             }

@@ -138,7 +138,7 @@ pub(super) fn main(
                         end(&mut report, done)
                     }
                     Err(command) => {
-                        let for_people = report.bare().is_some();
+                        let for_people = report.text_output().is_some();
                         let purpose = move || {
                             let (plan, meet) = command.purpose(person, for_people)?;
                             Ok((Plan { screen, ..plan }, meet))

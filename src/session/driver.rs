@@ -60,7 +60,7 @@ impl<'a> Driver<'a> {
             core: Core::new(commitment, terms, plan.ttl),
             links,
             outgoing: Outgoing::new(terms, plan.wares.clone(), tables.clone()),
-            incoming: Incoming::new(terms, plan.taking.clone(), voice.bare(), tables),
+            incoming: Incoming::new(terms, plan.taking.clone(), voice.text_output(), tables),
             person: Person::new(plan.screen.clone(), plan.fence.clone()),
             handling: Handling::new(plan.handler.clone(), voice.facts()),
             ending: Ending::new(terms, plan.wares.len()),

@@ -128,12 +128,12 @@ enum Otherwise {
 }
 
 impl Incoming {
-    /// Nothing is on its way yet. The texts go through `bare` if they go elsewhere than among the
+    /// Nothing is on its way yet. The texts go through `output` if they go elsewhere than among the
     /// lines.
     pub(super) fn new(
         terms: Terms,
         taking: Option<Taking>,
-        bare: Option<TextOutput>,
+        output: Option<TextOutput>,
         tables: Tables,
     ) -> Self {
         Self {
@@ -143,7 +143,7 @@ impl Incoming {
             theirs: BTreeMap::new(),
             asked: BTreeMap::new(),
             put_off: VecDeque::new(),
-            texts: Texts::new(bare),
+            texts: Texts::new(output),
             tables,
             peer: None,
             received: 0,

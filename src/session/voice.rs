@@ -94,8 +94,8 @@ impl<'a> Voice<'a> {
     }
 
     /// The place of texts that do not go among the lines.
-    pub(super) fn bare(&self) -> Option<TextOutput> {
-        self.report.bare().cloned()
+    pub(super) fn text_output(&self) -> Option<TextOutput> {
+        self.report.text_output().cloned()
     }
 
     /// Facts that a handler may know of the session.

@@ -185,9 +185,9 @@ impl Workers {
                     self.removals.remove(receiving, rest, move || desk.finish(Happened::Removed));
                 return (!left.is_empty()).then_some(Happened::LeftBehind(left));
             }
-            Work::Print(bare, text) => {
+            Work::Print(output, text) => {
                 self.block(move || {
-                    let printed = bare.text(&text.body);
+                    let printed = output.text(&text.body);
                     Happened::Printed(text, printed)
                 });
             }

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 /// The texts of a session.
 pub(super) struct Texts {
     /// The place of texts that do not go among the lines.
-    bare: Option<TextOutput>,
+    output: Option<TextOutput>,
     /// Texts that no command has received yet, with the numbers of their lines.
     uncollected: VecDeque<(u64, ItemId)>,
     /// True once the question that the session is for has arrived.
@@ -36,8 +36,8 @@ pub(super) struct Texts {
 
 impl Texts {
     /// None yet.
-    pub(super) const fn new(bare: Option<TextOutput>) -> Self {
-        Self { bare, uncollected: VecDeque::new(), asked: false, answered: false }
+    pub(super) const fn new(output: Option<TextOutput>) -> Self {
+        Self { output, uncollected: VecDeque::new(), asked: false, answered: false }
     }
 }
 
@@ -69,7 +69,7 @@ impl Incoming {
         }
         let long = body.raw().len() > LONGEST_TEXT_IN_A_LINE;
         let mut saved = None;
-        if taking.long_texts_to_file && long && self.texts.bare.is_none() {
+        if taking.long_texts_to_file && long && self.texts.output.is_none() {
             let stored = self.places.inbox(&taking);
             match stored.and_then(|inbox| inbox.store_text(id, body.raw())) {
                 Ok(path) => saved = Some(path),
@@ -151,10 +151,10 @@ impl Incoming {
         // A text before the question has arrived, or after its answer, answers nothing.
         let answers =
             !self.terms.asking || texts.asked && !std::mem::replace(&mut texts.answered, true);
-        let bare = texts.bare.as_ref().filter(|_| answers && saved.is_none()).cloned();
+        let output = texts.output.as_ref().filter(|_| answers && saved.is_none()).cloned();
         let text = Text { id, body, saved, answers };
-        match bare {
-            Some(bare) => Effects::none().work(Work::Print(bare, text)),
+        match output {
+            Some(output) => Effects::none().work(Work::Print(output, text)),
             None => Effects::none().say(Say::Text(text)),
         }
     }
