@@ -68,8 +68,8 @@ impl Between {
 }
 
 impl Conversation {
-    /// True if a link has to be made: none is in use, or it is silent although there is work. Before
-    /// the first greeting a link that is there, in whatever state, is waited for.
+    /// True if a link has to be made: none is in use, or it is silent although there is work.
+    /// Before the first greeting any link that is there is waited for.
     #[must_use]
     pub fn needs_link(&self) -> bool {
         let missing =
@@ -90,8 +90,8 @@ impl Conversation {
         self.links.works()
     }
 
-    /// Ends now, for this reason. Only a greeting that is on its way is waited for, so that the peer
-    /// hears of it, and the answer to our `leave`, once: asked again, it ends at once.
+    /// Ends now, for this reason. Only a greeting that is on its way is waited for, so that the
+    /// peer hears of it, and the answer to our `leave`, once: asked again, it ends at once.
     pub(super) fn abort(&mut self, reason: Reason, actions: &mut Actions) {
         let greeting_comes = !self.phase.greeted() && !self.links.is_empty();
         let answer_comes = self.nothing_owed() && self.links.works();

@@ -7,8 +7,8 @@ use crate::platform::file::Facts;
 use pinhole_protocol::wire::{EntryKind, PERMISSIONS, PeerName};
 use std::sync::Arc;
 
-/// A thing that the walk has found; [`super::Walk::entry`] and [`super::Walk::source`] give the rest
-/// until the next step.
+/// A thing that the walk has found; [`super::Walk::entry`] and [`super::Walk::source`] give the
+/// rest until the next step.
 pub(in crate::files::outbox) struct Found {
     pub(in crate::files::outbox) kind: EntryKind,
     pub(in crate::files::outbox) stamp: Stamp,
