@@ -25,12 +25,14 @@ use human::Human;
 use json::Lines;
 use pinhole_protocol::wire::{ItemId, PeerText};
 use std::borrow::Cow;
+use std::future::pending;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use style::Style;
 use text_output::TextOutput;
+use tokio::time::sleep_until;
 use transcript::Transcript;
 
 /// A text longer than this many bytes is put into a file and not into a JSON line (EVENTS.md,
@@ -308,6 +310,26 @@ impl<W: Write + Send + 'static> Reporter<W> {
     /// If it cannot be written.
     pub fn relay_stored(&mut self, line: &str, id: ItemId, body: &PeerText) -> io::Result<()> {
         self.lines.relay(line).map_or(Ok(()), |_| self.put_text(id, body))
+    }
+
+    /// Waits until what is on the screen is to change though nothing is said: for ever, unless a
+    /// person at a terminal sees for how long a connection has been lost.
+    pub async fn changes(&self) {
+        let at = match &self.renderer {
+            Renderer::Human(human) => human.changes_at(Instant::now()),
+            Renderer::Json(_) => None,
+        };
+        match at {
+            Some(at) => sleep_until(at.into()).await,
+            None => pending().await,
+        }
+    }
+
+    /// Changes it.
+    pub fn redraw(&mut self) {
+        if let Renderer::Human(human) = &mut self.renderer {
+            human.redraw(Instant::now());
+        }
     }
 
     /// Takes the bar off the screen while a question is asked.

@@ -1,5 +1,5 @@
-//! Events for people: short lines, a bar while bytes flow, and one closing line that says what is
-//! where.
+//! Events for people: short lines, a bar while bytes flow, one that says for how long a connection
+//! has been lost, and one closing line that says what is where.
 
 mod page;
 #[cfg(test)]
@@ -20,6 +20,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// Columns before the sentence of a check: the mark, and the longest name, `unix-sockets`.
 const CHECK: usize = 16;
 
+/// The line about a lost connection says each of its seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Writes events as lines for people.
 pub(super) struct Human<W> {
     page: Page<W>,
@@ -28,6 +31,8 @@ pub(super) struct Human<W> {
     progress_every: Option<Duration>,
     meters: Meters,
     path: Option<Path>,
+    /// The moment since which a connection has been lost, as far as was told.
+    lost: Option<Instant>,
 }
 
 impl<W: Write + Send + 'static> Human<W> {
@@ -41,6 +46,7 @@ impl<W: Write + Send + 'static> Human<W> {
             progress_every,
             meters: Meters::default(),
             path: None,
+            lost: None,
         }
     }
 
@@ -67,17 +73,33 @@ impl<W: Write + Send + 'static> Human<W> {
         if let Event::Connected(path) | Event::Moved(path) = event {
             self.path = Some(*path);
         }
+        let lost = self.lost;
+        match event {
+            Event::Reconnecting => {
+                self.lost = lost.or(Some(now));
+                self.page.clear();
+                if self.redraw(now) {
+                    return Ok(());
+                }
+            }
+            Event::Reconnected(_) | Event::Disconnected | Event::Closed | Event::End { .. } => {
+                self.lost = None;
+            }
+            Event::Trouble(failure) if failure.kind == Kind::Interrupted => self.lost = None,
+            _ => {}
+        }
         let took = match event {
+            Event::Reconnected(_) => lost.map(|lost| now.saturating_duration_since(lost)),
             Event::File(file) => self.meters.finish((Way::In, file.id), now),
             Event::Delivered(ours) => self.meters.finish((Way::Out, ours.id), now),
             _ => None,
         };
-        if self.meters.sum().is_none()
+        let ends = self.meters.sum().is_none()
             || matches!(
                 event,
                 Event::Trouble(_) | Event::Disconnected | Event::Closed | Event::End { .. }
-            )
-        {
+            );
+        if self.lost.is_none() && (ends || lost.is_some()) {
             self.page.clear();
         }
         match self.lines(event, took) {
@@ -86,11 +108,30 @@ impl<W: Write + Send + 'static> Human<W> {
         }
     }
 
+    /// The moment at which the line about a lost connection is to change, if it is on the screen.
+    pub(super) fn changes_at(&self, now: Instant) -> Option<Instant> {
+        let lost = self.lost.filter(|_| self.style.cursor)?;
+        let seconds = now.saturating_duration_since(lost).as_secs();
+        lost.checked_add(SECOND.saturating_mul(u32::try_from(seconds).unwrap_or(u32::MAX)))?
+            .checked_add(SECOND)
+    }
+
+    /// Draws the line about a lost connection. Returns false if none is lost, or nothing can be
+    /// drawn over.
+    pub(super) fn redraw(&mut self, now: Instant) -> bool {
+        let lost = self.lost.map(|lost| now.saturating_duration_since(lost));
+        lost.is_some_and(|time| self.page.draw_words(&words::lost(time, (self.style.width)())))
+    }
+
     /// Writes what a session of this machine has said before: one of many things in a channel, in
     /// which no text may pass for another.
     pub(super) fn relay(&mut self, event: &Event, now: Instant) -> io::Result<()> {
         self.once = false;
-        self.event(event, now)
+        match event {
+            // It is that session which counts the seconds, and Ctrl-C here does not end it.
+            Event::Reconnecting => self.page.write("The connection is lost; trying again …\n"),
+            event => self.event(event, now),
+        }
     }
 
     fn progress(
@@ -111,7 +152,8 @@ impl<W: Write + Send + 'static> Human<W> {
             return if begins { self.page.write(&format!("{way}{what} …\n")) } else { Ok(()) };
         }
         if self.style.cursor {
-            if let Some(sum) = self.meters.sum() {
+            // What has come since is in the bar when it is back.
+            if let (Some(sum), None) = (self.meters.sum(), self.lost) {
                 self.page.draw(sum, now);
             }
             return Ok(());
@@ -149,10 +191,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Reconnecting => {
                 say("The connection is lost; trying to get it back (Ctrl-C gives up) …")
             }
-            Event::Reconnected(None) => say("Connected again."),
-            Event::Reconnected(Some(path)) => {
-                say(&format!("Connected again ({}); it goes on.", words::path(*path)))
-            }
+            Event::Reconnected(path) => say(&words::again(*path, took)),
             Event::Tampered(path) => say(&format!(
                 "Something was changed on its way ({}), so that connection was closed; trying again …",
                 words::path(*path)

@@ -16,6 +16,8 @@ use pinhole_protocol::handshake::Judge;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
+use tokio::sync::mpsc;
 
 /// A host's door. A joiner that comes after it was dropped learns at once that nobody waits there
 /// any more.
@@ -102,14 +104,34 @@ impl Door {
                 Ok((end, Way::Listener(listener)))
             }
             Self::Relay(host, _) => {
-                let told = |meanwhile| match meanwhile {
-                    Meanwhile::Reconnecting => tell(report, &Event::Reconnecting),
-                    Meanwhile::Reconnected => tell(report, &Event::Reconnected(None)),
-                };
                 let way = Way::Relay(Box::new(host.access().clone()));
-                host.meet(judge, told, stop).await.map(|end| (end, way))
+                let (told, mut meanwhile) = mpsc::unbounded_channel();
+                let told = |news| {
+                    // It is heard for as long as the host waits.
+                    let _ = told.send(news);
+                };
+                let mut meeting = pin!(host.meet(judge, told, stop));
+                let end = loop {
+                    tokio::select! {
+                        end = &mut meeting => break end,
+                        Some(news) = meanwhile.recv() => tell(report, &event(news)),
+                        () = report.changes() => report.redraw(),
+                    }
+                };
+                while let Ok(news) = meanwhile.try_recv() {
+                    tell(report, &event(news));
+                }
+                end.map(|end| (end, way))
             }
         }
+    }
+}
+
+/// News of a host that waits at a relay, as they are told.
+const fn event(news: Meanwhile) -> Event {
+    match news {
+        Meanwhile::Reconnecting => Event::Reconnecting,
+        Meanwhile::Reconnected => Event::Reconnected(None),
     }
 }
 

@@ -86,6 +86,10 @@ impl<'a> Driver<'a> {
                 taken = self.voice.control().taken() => Happened::Taken(taken),
                 () = interrupt.wait() => Happened::Interrupted,
                 () = clock::sleep_until(self.core.wake_at()) => Happened::Tick,
+                () = self.voice.changes() => {
+                    self.voice.redraw();
+                    continue;
+                }
             };
             self.happened(happened);
         };

@@ -108,6 +108,16 @@ impl<'a> Voice<'a> {
         }
     }
 
+    /// Waits until what is on the screen is to change though nothing is said.
+    pub(super) async fn changes(&self) {
+        self.report.changes().await;
+    }
+
+    /// Changes it.
+    pub(super) fn redraw(&mut self) {
+        self.report.redraw();
+    }
+
     /// The session as other commands see and use it.
     pub(super) const fn control(&self) -> &Control {
         &self.control

@@ -17,7 +17,7 @@ const ROOMY: u16 = 66;
 /// Bytes done, bytes in all if known, bytes a second.
 pub type Sum = (u64, Option<u64>, u64);
 
-/// Lines, with at most one bar below them.
+/// Lines, with at most one below them that changes: a bar, or words.
 pub struct Page<W> {
     out: Arc<Mutex<W>>,
     style: Style,
@@ -50,16 +50,7 @@ impl<W: Write + Send + 'static> Page<W> {
             return;
         }
         self.drawn = Some(now);
-        let (out, width) = (&self.out, self.style.width);
-        let bar = self.bar.get_or_insert_with(|| {
-            let screen = Screen { out: Arc::clone(out), width, pending: Mutex::default() };
-            // Its length is in thousandths: bytes may be unknown, and amounts and speed are said in
-            // our own words.
-            ProgressBar::with_draw_target(
-                Some(1_000),
-                ProgressDrawTarget::term_like(Box::new(screen)),
-            )
-        });
+        let width = self.style.width;
         let (done, total, _) = sum;
         let thousandths = part(done, total.unwrap_or(0), 1_000);
         let words = in_words(sum);
@@ -75,9 +66,35 @@ impl<W: Write + Send + 'static> Page<W> {
                 )
             }
         };
+        self.picture(&template, thousandths);
+    }
+
+    /// Draws words of ours in the place of the bar. Returns false if the page has no cursor, or a
+    /// question is on it.
+    pub fn draw_words(&mut self, words: &str) -> bool {
+        let draws = self.style.cursor && !self.suspended;
+        if draws {
+            let words = self.style.spelt(words).into_owned();
+            self.picture(&words, 0);
+        }
+        draws
+    }
+
+    /// Draws a picture below the lines.
+    fn picture(&mut self, template: &str, thousandths: u64) {
+        let (out, width) = (&self.out, self.style.width);
+        let bar = self.bar.get_or_insert_with(|| {
+            let screen = Screen { out: Arc::clone(out), width, pending: Mutex::default() };
+            // Its length is in thousandths: bytes may be unknown, and amounts and speed are said in
+            // our own words.
+            ProgressBar::with_draw_target(
+                Some(1_000),
+                ProgressDrawTarget::term_like(Box::new(screen)),
+            )
+        });
         // All words are in the template, because each change of a message would draw a picture of
         // its own.
-        if let Ok(style) = ProgressStyle::with_template(&template) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars(if self.style.ascii {
                 "=> "
             } else {

@@ -440,6 +440,13 @@ fn the_end_leaves_no_bar() {
     }
 }
 
+/// Every event that is only written; one about a lost connection is drawn as a bar is.
+fn lines_of(peer: &str) -> Vec<Event> {
+    let mut events = given::every(peer);
+    events.retain(|event| !matches!(event, Event::Reconnecting));
+    events
+}
+
 const HOSTILE: &str = "a\x1b[2J\x1b]0;title\x07\r\u{9b}31m\u{202e}\u{200b}\u{2028}b";
 
 #[test]
@@ -447,7 +454,7 @@ fn nothing_of_the_peers_reaches_the_terminal_unescaped() {
     for (style, once) in
         [(Style::PLAIN, true), (Style::PLAIN, false), (NARROW, true), (NARROW, false)]
     {
-        let said = written(style, once, &given::every(HOSTILE));
+        let said = written(style, once, &lines_of(HOSTILE));
         let hidden: Vec<char> =
             said.chars().filter(|c| *c != '\n' && crate::escape::is_hidden(*c)).collect();
         assert!(hidden.is_empty(), "{hidden:?} in {said}");
@@ -530,7 +537,7 @@ fn what_the_peer_says_cannot_begin_a_line() {
 
 #[test]
 fn colours_only_where_they_are_welcome() {
-    let events = given::every("x");
+    let events = lines_of("x");
     assert!(written(COLOURED, true, &events).contains("\x1b[1m417-walrus-clipboard-mango\x1b[0m"));
     assert!(!written(ROOMY, true, &events).contains('\x1b'));
 }
@@ -538,7 +545,7 @@ fn colours_only_where_they_are_welcome() {
 #[test]
 fn in_a_narrow_window_only_what_is_copied_is_wider() {
     for line in
-        written(NARROW, false, &given::every("x")).lines().filter(|line| line.chars().count() > 40)
+        written(NARROW, false, &lines_of("x")).lines().filter(|line| line.chars().count() > 40)
     {
         assert!(line.contains("-walrus-") || line.starts_with("  → "), "{line}");
     }
@@ -556,4 +563,63 @@ fn all_of_it_is_only_all() {
         ],
         [9, 10, 10, 10, 10]
     );
+}
+
+#[test]
+fn a_lost_connection_is_one_line_that_counts_seconds_until_it_is_back() {
+    let ((mut human, out), start) = (human(ROOMY, true), Instant::now());
+    let at = |seconds| start + Duration::from_millis(seconds * 1_000 + 20);
+    let shown = |out: &Captured| {
+        let screen = on_screen(&out.text(), 80);
+        screen.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    };
+    human.event(&given::progress(Way::In, 0, DOWN), start).unwrap();
+    assert_eq!(human.changes_at(start), None);
+    human.event(&Event::Reconnecting, start).unwrap();
+    assert_eq!(shown(&out), "Connection lost; trying again (0 s). Ctrl-C gives up.");
+    for seconds in [1, 2, 59, 75] {
+        assert_eq!(human.changes_at(at(seconds - 1)), Some(start + Duration::from_secs(seconds)));
+        assert!(human.redraw(at(seconds)));
+    }
+    let line = "Connection lost; trying again (1 min 15 s). Ctrl-C gives up.";
+    assert_eq!(shown(&out), line);
+    // What comes meanwhile is above it, and a bar does not take its place.
+    human.event(&Event::Stalled, at(76)).unwrap();
+    human.event(&given::progress(Way::In, 1_000, DOWN), at(76)).unwrap();
+    let stalled = "Nothing is coming through; still trying …";
+    assert_eq!(shown(&out), format!("{stalled}\n{line}"));
+    human.event(&Event::Reconnected(Some(Path::Relay)), at(77)).unwrap();
+    let back = format!("{stalled}\nConnected again after 1 min 17 s (relay); it goes on.");
+    assert_eq!(shown(&out), back);
+    assert!(human.changes_at(at(78)).is_none() && !human.redraw(at(78)));
+    human.event(&given::progress(Way::In, 2_000, DOWN), at(79)).unwrap();
+    assert!(shown(&out).contains("2.0 kB of 38.2 MB"));
+}
+
+#[test]
+fn a_lost_connection_is_a_line_once_where_nothing_can_be_drawn_over() {
+    let events = [Event::Reconnecting, Event::Stalled, Event::Reconnected(None)];
+    let said = "The connection is lost; trying to get it back (Ctrl-C gives up) …\n\
+                Nothing is coming through; still trying …\nConnected again after 0.2 s.\n";
+    assert_eq!(written(Style::PLAIN, true, &events), said);
+    let (mut human, out) = human(Style::PLAIN, true);
+    human.event(&Event::Reconnecting, Instant::now()).unwrap();
+    assert!(human.changes_at(Instant::now()).is_none());
+    // Neither while a question is on the screen.
+    let (mut asked, shown) = self::human(ROOMY, true);
+    asked.suspend();
+    asked.event(&Event::Reconnecting, Instant::now()).unwrap();
+    assert_eq!(shown.text(), out.text());
+    asked.resume();
+    assert!(asked.redraw(Instant::now()));
+}
+
+#[test]
+fn an_interrupt_takes_the_line_about_a_lost_connection_away() {
+    let interrupted = Event::Trouble(Failure::new(Kind::Interrupted, "interrupted"));
+    let events = [Event::Reconnecting, interrupted, Event::End { failed: None, more: false }];
+    for columns in [40, 80] {
+        let style = if columns == 40 { NARROW } else { ROOMY };
+        assert_eq!(on_screen(&written(style, true, &events), columns), "\n✗ interrupted");
+    }
 }

@@ -1,6 +1,6 @@
 //! The longer sentences for people.
 
-use crate::amounts::{count, roughly, size};
+use crate::amounts::{count, roughly, size, took};
 use crate::escape::{name, terminal};
 use crate::events::{About, Acting, Channel, Offered, Path, Reach, SetAside, WantWord, Words};
 use crate::failure::sentences::{Side, sentence};
@@ -149,6 +149,28 @@ pub const fn path(path: Path) -> &'static str {
         Path::Lan => "local network",
         Path::Direct => "direct",
         Path::Relay => "relay",
+    }
+}
+
+/// A connection that has been lost for so long, in one line of so many columns; 0 for no end.
+pub fn lost(time: Duration, columns: u16) -> String {
+    let time = match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => took(Duration::from_secs(seconds)),
+    };
+    let line = format!("Connection lost; trying again ({time}).");
+    [format!("{line} Ctrl-C gives up."), line]
+        .into_iter()
+        .find(|line| columns == 0 || line.len() <= usize::from(columns))
+        .unwrap_or_else(|| format!("Lost; trying ({time})."))
+}
+
+/// A connection is back, by a new link if there is a path, after it was lost for so long.
+pub fn again(path: Option<Path>, lost: Option<Duration>) -> String {
+    let after = lost.map(|lost| format!(" after {}", took(lost))).unwrap_or_default();
+    match path {
+        Some(way) => format!("Connected again{after} ({}); it goes on.", self::path(way)),
+        None => format!("Connected again{after}."),
     }
 }
 

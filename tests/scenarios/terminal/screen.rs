@@ -3,6 +3,8 @@
 use crate::harness::Machine;
 use crate::harness::content::names;
 use crate::harness::terminal::Terminal;
+use crate::harness::wire::{Fault, Way, Wire};
+use std::net::Ipv4Addr;
 
 const CTRL_C: &str = "\u{3}";
 const VALUE: &str = "s3cr3t-value";
@@ -275,4 +277,30 @@ fn where_the_locale_has_ascii_alone_nothing_else_is_shown() {
         assert!(shown.is_ascii(), "{:?}", String::from_utf8_lossy(shown));
     }
     assert_eq!(names(there.dir()), ["r\u{e9}sum\u{e9}.pdf"]);
+}
+
+#[test]
+fn a_lost_connection_is_one_line_that_counts_the_seconds() {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("file", vec![7; 4 << 20]);
+    let mut giver = Terminal::start(&here, 80, ["give", "file"]);
+    let code = giver.code();
+    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+    wire.only(0).set(Fault::Stall(Way::ToClient, 1 << 20));
+    let code = format!("{code}@127.0.0.1:{}", wire.port());
+    let mut taker = Terminal::start(&there, 80, ["take", &code, "-y"]);
+    wire.only(0).wait_bytes(Way::ToClient, 1 << 19);
+    wire.refuse();
+    wire.all().cut();
+    let lost = "Connection lost; trying again (";
+    for side in [&mut giver, &mut taker] {
+        side.see(&format!("{lost}2 s). Ctrl-C gives up."));
+        assert_eq!(side.screen().matches(lost).count(), 1, "{}", side.screen());
+    }
+    wire.accept();
+    for mut side in [giver, taker] {
+        let screen = side.end(0);
+        assert!(screen.contains("Connected again after ") && !screen.contains(lost), "{screen}");
+    }
 }
