@@ -22,6 +22,7 @@ mod person;
 pub mod plan;
 mod question;
 mod removal;
+mod so_far;
 mod terms;
 mod voice;
 mod work;

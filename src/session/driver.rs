@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::transport::Joined;
 use crate::transport::again::Way;
 use pinhole_protocol::conversation::{Actions, Event as Told, Input, Outcome};
-use pinhole_protocol::wire::{Reason, Want};
+use pinhole_protocol::wire::Want;
 use std::collections::VecDeque;
 
 /// A session with a conversation.
@@ -213,7 +213,7 @@ impl<'a> Driver<'a> {
             Happened::Trouble(failure) => ending.trouble(failure),
             Happened::Fail(failure) => ending.fail(failure),
             Happened::Abort(reason) => ending.abort(reason),
-            Happened::Interrupted => ending.abort(Reason::Interrupted),
+            Happened::Interrupted => ending.interrupt(&incoming.so_far(), &outgoing.so_far()),
             Happened::LeftBehind(left) => ending::left_behind(&left),
         }
     }

@@ -4,6 +4,7 @@ use super::effects::Effects;
 use super::interrupt::Interrupt;
 use super::links::LAST_WORDS;
 use super::removal;
+use super::so_far::SoFar;
 use super::terms::Terms;
 use crate::control::Control;
 use crate::events::Event;
@@ -79,6 +80,15 @@ impl Ending {
     /// before, or it would seem the peer's.
     pub(super) fn abort(&mut self, reason: Reason) -> Effects {
         self.fail(failure_from(reason, Side::Here)).input(Input::Abort(reason))
+    }
+
+    /// The person or another command breaks off: hears what has come here and arrived there by now.
+    pub(super) fn interrupt(&mut self, here: &SoFar, there: &SoFar) -> Effects {
+        let mut failure = failure_from(Reason::Interrupted, Side::Here);
+        for said in [here.here(), there.there()].into_iter().flatten() {
+            failure.detail = format!("{}; {said}", failure.detail);
+        }
+        self.fail(failure).and(self.abort(Reason::Interrupted))
     }
 
     /// Looks ahead at what the conversation reports, before anything of that is acted on.
@@ -283,10 +293,13 @@ mod tests {
     #[test]
     fn an_abort_is_the_failure_before_the_conversation_is_told() {
         let mut ending = Ending::new(Terms::of(Want::Both), 0);
-        let effects = ending.abort(Reason::Interrupted);
+        let effects = ending.interrupt(&SoFar::whole(2), &SoFar::whole(0).and(1, 5, Some(10)));
         let told = effects.inputs.as_slice();
         assert!(matches!(told, [Fed::Input(Input::Abort(Reason::Interrupted))]));
         let _ = ending.over(Outcome::Aborted(Reason::Interrupted));
-        assert_eq!(ending.judge(0).1.unwrap().kind, Kind::Interrupted);
+        let failure = ending.judge(0).1.unwrap();
+        assert_eq!(failure.kind, Kind::Interrupted);
+        let said = "interrupted; 2 items are here; 5 bytes of 10 bytes had arrived there";
+        assert_eq!(failure.detail, said);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::happened::Happened;
 use crate::control::{Control, Errand, Sending};
-use pinhole_protocol::wire::{Reason, Want};
+use pinhole_protocol::wire::Want;
 use std::collections::VecDeque;
 use std::future::pending;
 use tokio::sync::mpsc;
@@ -49,7 +49,7 @@ impl Errands {
             Errand::Send(Sending { ware, follower }) => Happened::Send(ware, Some(follower)),
             Errand::Leave if self.want == Want::Both => Happened::Leave,
             // A give or take leaves by itself when it is done; before, it is broken off.
-            Errand::Leave | Errand::Abort => Happened::Abort(Reason::Interrupted),
+            Errand::Leave | Errand::Abort => Happened::Interrupted,
             Errand::Rests(answer) => Happened::Rests(answer),
             Errand::Returned(lines) => Happened::Returned(lines),
         }

@@ -34,7 +34,7 @@ pub(super) enum Happened {
     Tick,
 
     // People.
-    /// Ctrl-C, or a signal that means the same.
+    /// Ctrl-C, or a signal or another command that means the same.
     Interrupted,
     /// Lines can be typed into the channel, or cannot.
     Typing(Result<(), Failure>),

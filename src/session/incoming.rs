@@ -13,6 +13,7 @@ use super::effects::{Effects, Say};
 use super::happened::{Happened, Label};
 use super::plan::{Destination, Taking};
 use super::question::{Answer, Question};
+use super::so_far::SoFar;
 use super::terms::Terms;
 use super::work::Work;
 use crate::control::Taken;
@@ -60,6 +61,8 @@ pub(super) struct Incoming {
 struct Theirs {
     offer: Offer,
     bytes: Option<u64>,
+    /// Bytes of it that are written.
+    done: u64,
     receiving: Option<Arc<Receiving>>,
     proving: Proving,
     /// Why all of it goes to a private directory, if it does.
@@ -67,6 +70,11 @@ struct Theirs {
 }
 
 impl Theirs {
+    fn new(offer: Offer, bytes: Option<u64>) -> Self {
+        let proving = Proving::default();
+        Self { offer, bytes, done: 0, receiving: None, proving, set_aside: None }
+    }
+
     /// The transfer in a few words.
     fn what(&self) -> String {
         match self.offer.items.as_slice() {
@@ -163,6 +171,14 @@ impl Incoming {
     /// Everything that has begun and not ended, in a few words each.
     pub(super) fn under_way(&self) -> impl Iterator<Item = String> {
         self.theirs.values().map(|theirs| format!("{} of the other side's", theirs.what()))
+    }
+
+    /// What has come of all that was to come.
+    pub(super) fn so_far(&self) -> SoFar {
+        let add = |so_far: SoFar, theirs: &Theirs| {
+            so_far.and(theirs.offer.items.len(), theirs.done, theirs.bytes)
+        };
+        self.theirs.values().fold(SoFar::whole(self.received), add)
     }
 
     /// True while something new of the peer's waits, because the lines that nobody has received
@@ -369,8 +385,12 @@ impl Incoming {
     }
 
     /// So many bytes of a transfer are written.
-    pub(super) fn progress(&self, id: ItemId, done: u64) -> Effects {
-        let total = self.theirs.get(&id).and_then(|theirs| theirs.bytes);
+    pub(super) fn progress(&mut self, id: ItemId, done: u64) -> Effects {
+        let mut total = None;
+        if let Some(theirs) = self.theirs.get_mut(&id) {
+            theirs.done = done;
+            total = theirs.bytes;
+        }
         Effects::none().event(Event::Progress { id, way: Way::In, done, total })
     }
 
@@ -401,13 +421,13 @@ impl Incoming {
         // Things left out are not where a delivery is (SPEC 5.4), and their giver may be about to
         // remove them.
         let left_out = saved.iter().any(|saved| saved.skipped);
+        self.received = self.received.saturating_add(saved.len().max(1));
         let mut differing = Differences::default();
         saved.iter().for_each(|saved| differing.extend(&saved.differences));
         let effects = saved
             .into_iter()
             .fold(effects, |effects, saved| effects.and(arrived(id, saved, all_aside)))
             .and(differ(&differing, Side::Here, self.terms.strict));
-        self.received = self.received.saturating_add(1);
         let input =
             if left_out { Input::Refuse(id, Reason::Exists) } else { Input::Committed(id, told) };
         effects.input(input).and(self.enough())

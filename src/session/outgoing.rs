@@ -4,6 +4,7 @@
 use super::differing::{differ, incomplete};
 use super::effects::{Effects, Say, Stage};
 use super::happened::Happened;
+use super::so_far::SoFar;
 use super::terms::Terms;
 use super::work::Work;
 use crate::control::Follower;
@@ -27,7 +28,11 @@ use std::sync::Arc;
 /// Something of ours that has no result yet.
 struct InFlight {
     what: String,
+    /// Top-level items of an offer; 1 of anything else.
+    items: usize,
     size: Option<u64>,
+    /// Bytes of it that the receiver has written.
+    done: u64,
     /// Files among the entries said so far; folders are not counted for people.
     files: u32,
     selection: Option<Arc<Selection>>,
@@ -89,6 +94,8 @@ pub(super) struct Outgoing {
     /// Things that are sent as soon as there is a channel.
     wares: Vec<Ware>,
     ours: BTreeMap<ItemId, InFlight>,
+    /// Items that have arrived.
+    arrived: usize,
     /// The links read from the sources in it.
     tables: Tables,
     /// Offers that are being made.
@@ -100,7 +107,15 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Nothing is on its way yet; `wares` are once there is a channel.
     pub(super) const fn new(terms: Terms, wares: Vec<Ware>, tables: Tables) -> Self {
-        Self { terms, wares, ours: BTreeMap::new(), tables, offering: 0, goodbye: false }
+        Self {
+            terms,
+            wares,
+            ours: BTreeMap::new(),
+            arrived: 0,
+            tables,
+            offering: 0,
+            goodbye: false,
+        }
     }
 
     /// There is a channel: sends everything that this process came to send.
@@ -127,7 +142,9 @@ impl Outgoing {
         };
         let ours = InFlight {
             what,
+            items: 1,
             size,
+            done: 0,
             files: 0,
             selection: selection.clone(),
             source: None,
@@ -219,7 +236,8 @@ impl Outgoing {
             }
         };
         self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes));
-        let Some(ours) = self.ours.get(&id) else { return Effects::none() };
+        let Some(ours) = self.ours.get_mut(&id) else { return Effects::none() };
+        ours.items = offer.items.len();
         let mut effects = Effects::none();
         if !self.terms.verify {
             effects = effects.say(Say::Sending(
@@ -353,8 +371,9 @@ impl Outgoing {
     }
 
     /// The receiver has written more.
-    pub(super) fn written(&self, id: ItemId, done: u64, frontier: u64) -> Effects {
-        let Some(ours) = self.ours.get(&id) else { return Effects::none() };
+    pub(super) fn written(&mut self, id: ItemId, done: u64, frontier: u64) -> Effects {
+        let Some(ours) = self.ours.get_mut(&id) else { return Effects::none() };
+        ours.done = done;
         if let Some(source) = &ours.source {
             source.release(frontier);
         }
@@ -378,6 +397,7 @@ impl Outgoing {
     /// The peer says that it has it.
     pub(super) fn delivered(&mut self, id: ItemId, differences: &Differences) -> Effects {
         let Some(mut ours) = self.forget(id) else { return Effects::none() };
+        self.arrived = self.arrived.saturating_add(ours.items);
         ours.differences.extend(differences);
         let details = ours.left_out();
         if let Some(follower) = &ours.follower {
@@ -414,6 +434,12 @@ impl Outgoing {
         let ours = self.ours.remove(&id)?;
         ours.stop();
         Some(ours)
+    }
+
+    /// What has arrived there of all that was to.
+    pub(super) fn so_far(&self) -> SoFar {
+        let add = |so_far: SoFar, ours: &InFlight| so_far.and(ours.items, ours.done, ours.size);
+        self.ours.values().fold(SoFar::whole(self.arrived), add)
     }
 
     /// Everything that has begun and not ended, in a few words each.

@@ -1,7 +1,7 @@
 //! Offers of the peer's: each is planned, and accepted by a person or by the policy.
 
 use super::places::Landing;
-use super::{Asked, Incoming, Otherwise, Proving, PutOff, Theirs};
+use super::{Asked, Incoming, Otherwise, PutOff, Theirs};
 use crate::events::{Acting, Event, NAMES, Offered};
 use crate::failure::sentences::{Side, failure_from};
 use crate::files::acting::Place;
@@ -48,8 +48,7 @@ impl Incoming {
             return self.refuse(id, Reason::NotWanted, None);
         }
         let bytes = offer.counted.then_some(offer.bytes);
-        let (offered, proving) = (offer.clone(), Proving::default());
-        let theirs = Theirs { offer: offered, bytes, receiving: None, proving, set_aside: None };
+        let theirs = Theirs::new(offer.clone(), bytes);
         self.theirs.insert(id, theirs);
         if let Destination::Output(_) = &taking.to {
             let one_file =

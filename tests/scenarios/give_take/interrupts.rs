@@ -100,6 +100,9 @@ fn while_bytes_flow() {
         let (interrupted, other) =
             if side == "giver" { (&giver, &taker) } else { (&taker, &giver) };
         assert_eq!(interrupted.failure()["error"], "interrupted");
+        let said = interrupted.failure()["detail"].as_str().unwrap().to_owned();
+        let arrived = if side == "giver" { " arrived there" } else { " had come" };
+        assert!(said.starts_with("interrupted; ") && said.ends_with(arrived), "{said}");
         assert_eq!(other.failure()["error"], "peer-interrupted");
         assert!(names(there.dir()).is_empty(), "{side}: {:?}", names(there.dir()));
         let (giver, taker) = if side == "giver" {

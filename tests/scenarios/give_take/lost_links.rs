@@ -130,18 +130,26 @@ fn eight_changed_connections_in_a_row_are_tampering() {
 #[test]
 fn a_lost_side_is_looked_for_until_the_user_ends_it() {
     let given = given(64 << 20);
-    given.wire.only(0).set(Fault::Cut(Way::ToClient, 1 << 20));
+    given.wire.only(0).set(Fault::Stall(Way::ToClient, 1 << 20));
     let there = Machine::new();
     let mut taker = there.start(["take", &given.code, "-o", "."]);
-    given.wire.only(0).wait_bytes(Way::ToClient, 1 << 19);
+    given.wire.only(0).wait_bytes(Way::ToClient, 1 << 20);
     given.wire.refuse();
+    given.wire.all().cut();
     let mut giver = given.giver;
     for side in [&mut giver, &mut taker] {
         side.until("status", "reconnecting");
     }
-    for side in [giver, taker] {
+    for (side, arrived) in [(giver, " arrived there"), (taker, " come")] {
         side.signal(Signal::INT);
-        assert_eq!(side.end().expect(130).failure()["error"], "interrupted");
+        let failure = side.end().expect(130).failure();
+        assert_eq!(failure["error"], "interrupted");
+        let said = failure["detail"].as_str().unwrap();
+        assert!(said.starts_with("interrupted; ") && said.ends_with(arrived), "{said}");
+        // A giver knows only what the taker has said.
+        let known =
+            said.contains(" of 67.1 MB had") || said.ends_with("; it had not arrived there");
+        assert!(known, "{said}");
     }
     assert!(names(there.dir()).is_empty());
 }
@@ -149,11 +157,12 @@ fn a_lost_side_is_looked_for_until_the_user_ends_it() {
 #[test]
 fn a_transfer_goes_on_when_the_way_is_back() {
     let given = given(64 << 20);
-    given.wire.only(0).set(Fault::Cut(Way::ToClient, 1 << 20));
+    given.wire.only(0).set(Fault::Stall(Way::ToClient, 1 << 20));
     let there = Machine::new();
     let mut taker = there.start(["take", &given.code, "-o", "."]);
-    given.wire.only(0).wait_bytes(Way::ToClient, 1 << 19);
+    given.wire.only(0).wait_bytes(Way::ToClient, 1 << 20);
     given.wire.refuse();
+    given.wire.all().cut();
     let mut giver = given.giver;
     for side in [&mut giver, &mut taker] {
         side.until("status", "reconnecting");
