@@ -17,6 +17,7 @@ mod joining;
 mod keyboard;
 mod lingering;
 mod links;
+mod meeting;
 mod outgoing;
 mod person;
 pub mod plan;
@@ -41,13 +42,12 @@ use crate::report::style::Style;
 use crate::report::text_output::TextOutput;
 use crate::role::Role;
 use crate::settings::agent::Agent;
-use crate::transport::Joined;
-use crate::transport::again::Way;
 use ask::asked;
 use driver::Driver;
 use hosting::Host;
 use interrupt::{Interrupt, interrupted};
 use lingering::{linger, stay};
+use meeting::Meeting;
 use pinhole_protocol::conversation::Outcome;
 use pinhole_protocol::wire::Want;
 use plan::{Destination, Meet, Plan};
@@ -367,7 +367,7 @@ async fn hosted(
 
 async fn converse(
     plan: &Plan,
-    met: (Joined, Way),
+    met: Meeting,
     report: &mut Report,
     halt: &mut Halt,
 ) -> (Option<Outcome>, Option<Failure>) {

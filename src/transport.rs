@@ -9,7 +9,7 @@ mod outcome;
 pub mod relay;
 pub mod tunnel;
 
-pub use outcome::{HostEnd, JoinEnd, Joined};
+pub use outcome::{HostEnd, JoinEnd, Joined, Met};
 
 /// Unsent bytes that the kernel may hold of a link: two batches of its writer, so that the socket
 /// never runs dry between two writes.

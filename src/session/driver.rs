@@ -11,6 +11,7 @@ use super::happened::Happened;
 use super::incoming::Incoming;
 use super::interrupt::Interrupt;
 use super::links::Links;
+use super::meeting::Meeting;
 use super::outgoing::Outgoing;
 use super::person::{Person, Standing};
 use super::plan::Plan;
@@ -21,8 +22,6 @@ use crate::clock;
 use crate::control::Control;
 use crate::events::Event;
 use crate::failure::Failure;
-use crate::transport::Joined;
-use crate::transport::again::Way;
 use pinhole_protocol::conversation::{Actions, Event as Told, Input, Outcome};
 use pinhole_protocol::wire::Want;
 use std::collections::VecDeque;
@@ -48,11 +47,12 @@ impl<'a> Driver<'a> {
     /// If the connection or a thread cannot be had.
     pub(super) fn start(
         plan: &Plan,
-        met: (Joined, Way),
+        met: Meeting,
         report: &'a mut Report,
         control: &Control,
     ) -> Result<Self, Failure> {
-        let (links, commitment, proofs, peer) = Links::start(met)?;
+        let Meeting { first, commitment, proofs, peer, later } = met;
+        let links = Links::start(first, later)?;
         let tables = links.tables();
         let voice = Voice::new(report, control, plan.screen.clone());
         let terms = Terms::new(plan, peer, control.is_unread());

@@ -2,6 +2,7 @@
 //! another.
 
 use super::door::Door;
+use super::meeting::Meeting;
 use super::plan::{Hosting, Plan};
 use super::{Halt, Report, hand_over, say, tell, unsaid};
 use crate::clock;
@@ -10,9 +11,8 @@ use crate::events::{Channel, Event};
 use crate::failure::{Failure, Kind};
 use crate::files::ware::Ware;
 use crate::report::prompt::OwnTerminal;
-use crate::transport::again::Way;
+use crate::transport::HostEnd;
 use crate::transport::relay::{Own, Serving};
-use crate::transport::{HostEnd, Joined};
 use pinhole_protocol::code::Code;
 use pinhole_protocol::handshake::Judge;
 use pinhole_protocol::wire::Want;
@@ -40,7 +40,7 @@ impl Host {
         plan: &Plan,
         report: &mut Report,
         halt: &mut Halt,
-    ) -> Result<(Joined, Way), Failure> {
+    ) -> Result<Meeting, Failure> {
         loop {
             let door = tokio::select! {
                 door = self.open(plan, report) => door?,
@@ -69,7 +69,7 @@ impl Host {
             };
             let (end, way) = door.meet(judge, report, stop).await?;
             match end {
-                HostEnd::Joined(joined) => return Ok((*joined, way)),
+                HostEnd::Joined(joined) => return Ok(Meeting::by_code((*joined, way))),
                 // Whoever comes now hears at once that nobody waits under this code any more.
                 HostEnd::Burned => {
                     drop(way);

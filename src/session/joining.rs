@@ -1,5 +1,6 @@
 //! A joiner before its conversation: the host of its code is found and dialled.
 
+use super::meeting::Meeting;
 use super::plan::Plan;
 use super::{Halt, Report, tell};
 use crate::control::found::{self, Which};
@@ -8,7 +9,7 @@ use crate::events::{Event, State};
 use crate::failure::{Failure, Kind, Run};
 use crate::role::Role;
 use crate::settings::Network;
-use crate::transport::Joined;
+use crate::transport::Met;
 use crate::transport::again::Way;
 use crate::transport::direct::{Candidates, join as dial};
 use crate::transport::relay;
@@ -22,25 +23,30 @@ pub(super) async fn join(
     address: CodeAddress,
     report: &mut Report,
     halt: &mut Halt,
-) -> Result<(Joined, Way), Failure> {
+) -> Result<Meeting, Failure> {
     tell(report, &Event::Waiting);
     let met = async {
         let route = route(plan, &address).await?;
         let same = Which { code: Some(address.code.reveal()), role: Some(Role::Peer), label: None };
         let (nameplate, password) = address.code.split();
         let joiner = Joiner::new(password, nameplate);
-        let joined = match route {
+        let met = match route {
             Route::Direct(candidates) => {
                 let met = dial(candidates, joiner).await;
-                met.map(|(joined, dialled)| (joined, Way::Dialled(dialled)))
+                met.map(|(met, dialled)| (met, Way::Dialled(dialled)))
             }
             Route::Relay(access) => {
                 let met = relay::join(&access, nameplate, joiner).await;
-                met.map(|joined| (joined, Way::Relay(Box::new(access))))
+                met.map(|met| (met, Way::Relay(Box::new(access))))
             }
         };
-        match joined.map_err(Failure::from) {
-            Ok(joined) => Ok(joined),
+        let meeting = match met {
+            Ok((Met::Joined(joined), way)) => Ok(Meeting::by_code((*joined, way))),
+            Ok((Met::Unheard(tagged), way)) => Meeting::by_link(*tagged, way, report).await,
+            Err(end) => Err(end),
+        };
+        match meeting.map_err(Failure::from) {
+            Ok(meeting) => Ok(meeting),
             Err(failure) => Err(here_already(&same, plan).await.unwrap_or(failure)),
         }
     };

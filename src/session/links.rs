@@ -1,20 +1,17 @@
-//! The links of a conversation: threads that seal, send, read and open. The code makes the first;
+//! The links of a conversation: threads that seal, send, read and open. One is there at the start;
 //! the others come as they are needed.
 
 use super::core::Core;
 use super::effects::Effects;
 use super::happened::Happened;
 use super::interrupt::Interrupt;
+use super::meeting::Later;
 use crate::events::{Event, Path};
 use crate::failure::{Failure, Kind};
-use crate::files::proof::ProofKeys;
-use crate::transport::Joined;
-use crate::transport::again::{Made, Maker, Need, Way};
+use crate::transport::again::{Made, Maker, Need};
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd, LinkNews};
-use pinhole_protocol::handshake::{Established, LinkKeys, Peer};
-use pinhole_protocol::keys::Commitment;
-use pinhole_protocol::limits::LINKS;
+use pinhole_protocol::handshake::LinkKeys;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::wire::ItemId;
 use std::collections::BTreeMap;
@@ -81,29 +78,21 @@ struct One<T> {
 }
 
 impl Links {
-    /// Starts the threads of the first link, which came by this way. Returns the commitment of its
-    /// handshake, the keys of proofs, and the peer.
+    /// Starts the threads of the first link.
     ///
     /// # Errors
     /// If the connection or a thread cannot be had.
-    pub(super) fn start(
-        (joined, way): (Joined, Way),
-    ) -> Result<(Self, Commitment, ProofKeys, Peer), Failure> {
-        let Joined { socket, path, established } = joined;
-        let Established { sealer, opener, resume, commitment, peer } = established;
+    pub(super) fn start(first: Made, later: Later) -> Result<Self, Failure> {
         let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
-        let (maker, made) = mpsc::channel(LINKS);
-        let keys = (sealer, opener);
-        let first = Link::start(LinkId::CODE, socket, keys, &tables, told.clone());
-        let threads = first.map_err(|error| {
+        let Later { made, maker } = later;
+        let Made { index, socket, path, keys: LinkKeys { sealer, opener, .. } } = first;
+        let link = LinkId(index);
+        let threads = Link::start(link, socket, (sealer, opener), &tables, told.clone());
+        let threads = threads.map_err(|error| {
             Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
         })?;
-        let resuming = peer.is_resuming();
-        let proofs = ProofKeys::new(&resume, commitment.role());
-        let maker = resuming.then(|| Maker::start(commitment.role(), resume, way, maker));
-        let links = BTreeMap::from([(LinkId::CODE, One::new(threads, path))]);
-        let links = Self { links, tables, told, news, made, maker };
-        Ok((links, commitment, proofs, peer))
+        let links = BTreeMap::from([(link, One::new(threads, path))]);
+        Ok(Self { links, tables, told, news, made, maker })
     }
 
     /// Starts the threads of a later link.

@@ -21,20 +21,26 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A connection whose handshake is confirmed, as its link will use it.
-fn confirmed(socket: TcpStream, established: Established) -> io::Result<Joined> {
-    let (socket, path) = prepared(socket)?;
-    Ok(Joined { socket, path, established })
+/// A connection whose handshake is confirmed, as its link will use it. It may have ended by now,
+/// which its link finds out.
+fn confirmed(socket: TcpStream, path: Path, established: Established) -> io::Result<Joined> {
+    Ok(Joined { socket: socket.into_std()?.into(), path, established })
 }
 
 /// A connection as a link uses it, and its path.
 pub(in crate::transport) fn prepared(socket: TcpStream) -> io::Result<(Socket, Path)> {
+    let path = prepare(&socket)?;
+    Ok((socket.into_std()?.into(), path))
+}
+
+/// Sets a connection up as a link uses it, and returns its path.
+fn prepare(socket: &TcpStream) -> io::Result<Path> {
     let path = path(socket.local_addr()?, socket.peer_addr()?);
     socket.set_nodelay(true)?;
     // Texts and control overtake file bytes: little that is unsent stays in the kernel, where
     // nothing can overtake it.
-    keep_unsent_low(&socket, UNSENT)?;
-    Ok((socket.into_std()?.into(), path))
+    keep_unsent_low(socket, UNSENT)?;
+    Ok(path)
 }
 
 /// Reads a message 0. `None` if the connection ends, or it is not one of ours.

@@ -2,7 +2,7 @@
 
 use crate::events::Path;
 use crate::failure::{Failure, Kind};
-use pinhole_protocol::handshake::{Established, JoinError};
+use pinhole_protocol::handshake::{Established, JoinError, Tagged};
 use socket2::Socket;
 
 /// A stream of records whose handshake is confirmed.
@@ -13,6 +13,14 @@ pub struct Joined {
     pub path: Path,
     /// The handshake's yield, once.
     pub established: Established,
+}
+
+/// The end of a joiner's tag that nobody has refused.
+pub enum Met {
+    /// The host has confirmed it.
+    Joined(Box<Joined>),
+    /// The connection ended before the host's answer, which a later link has to bring (SPEC 3.7).
+    Unheard(Box<Tagged>),
 }
 
 /// The end of waiting for a joiner.
@@ -36,7 +44,8 @@ pub enum JoinEnd {
     OtherWords(u8),
     /// The two programs have no version of the protocol in common.
     NoCommonVersion,
-    /// The tag was sent and the connection died before the answer: the code may still be good.
+    /// The tag was sent, the connection ended before the answer, and no link was made after it: the
+    /// code may still be good.
     CutAfterTag,
     /// The host did not prove that it knows the code.
     Impostor,

@@ -3,6 +3,7 @@
 use crate::harness::Machine;
 use crate::peer::{FakeHost, frame, read_frame, wrong};
 use pinhole_protocol::handshake::{Kind, Verdict};
+use pinhole_protocol::limits::CAPABILITIES;
 use pinhole_protocol::rendezvous::OPENING;
 use rand_core::OsRng;
 use std::io::{Read, Write};
@@ -40,6 +41,24 @@ fn a_host_that_drops_the_tag_sees_no_second_one() {
         drop(socket);
         let taker = taker.end().expect(6);
         assert_eq!(taker.one("error")["error"], "peer-lost");
+        assert!(!visited(&host));
+        nothing_in(&there);
+    }
+}
+
+#[test]
+fn a_host_that_drops_the_tag_and_offers_another_message_1_sees_no_second_one() {
+    for _ in 0..10 {
+        let (host, there) = (FakeHost::new(), Machine::new());
+        let judge = || host.judge().with_capabilities(CAPABILITIES);
+        let taker = there.start(["take", &host.code, "-o", "."]);
+        for tags in [true, false, false] {
+            let mut socket = host.accept();
+            socket.write_all(&judge().begin(&mut OsRng).1).unwrap();
+            assert_eq!(read_frame(&mut socket).is_ok(), tags);
+        }
+        let failure = taker.end().expect(6).failure();
+        assert!(failure["detail"].as_str().unwrap().contains("still be good"), "{failure}");
         assert!(!visited(&host));
         nothing_in(&there);
     }

@@ -184,20 +184,38 @@ fn what_is_put_behind_a_message_ends_what_follows() {
 }
 
 #[test]
-fn a_cut_message_3_does_not_tell_whether_the_code_is_used() {
-    at_once([0, 2, 3, 34].into_iter(), |length| {
-        let here = Machine::new();
+fn a_cut_message_3_is_made_good_by_a_link() {
+    for length in [0, 2, 3, 34] {
+        let (here, there) = (Machine::new(), Machine::new());
         let giver = Giver::new(&here);
-        let taker = giver.take(move |at, mut bytes: Vec<u8>| {
+        let line = Line::new(port(&giver.code), move |at, mut bytes: Vec<u8>| {
             if at != At::Confirmation {
                 return Passed::On(bytes);
             }
             bytes.truncate(length);
             Passed::Last(bytes)
         });
+        there.run(["take", &line.code(&giver.code), "-o", "."]).expect(0);
+        assert_eq!(std::fs::read(there.path("gift")).unwrap(), b"the gift");
+        assert_eq!(giver.running.end().expect(0).all("delivered").len(), 1);
+    }
+}
+
+#[test]
+fn a_cut_message_2_leaves_the_code_good() {
+    let here = Machine::new();
+    let giver = Giver::new(&here);
+    for length in [0, 2, 3, 34, MESSAGE_2 - 1] {
+        let taker = giver.take(move |at, mut bytes: Vec<u8>| {
+            if at != At::Answer {
+                return Passed::On(bytes);
+            }
+            bytes.truncate(length);
+            Passed::Last(bytes)
+        });
         assert_eq!(taker.expect(6).one("error")["error"], "peer-lost");
-        giver.running.end().expect(6);
-    });
+    }
+    giver.still_gives();
 }
 
 #[test]

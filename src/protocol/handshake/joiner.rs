@@ -1,7 +1,7 @@
 //! The joiner's side of a code: one tag (SPEC 3.6).
 
 use super::steps::{Answered, Context, answer};
-use super::{Established, Frame, HelloError, JoinError};
+use super::{Established, Frame, HelloError, JoinError, Peer};
 use crate::code::{Nameplate, Password};
 use crate::keys::{Commitment, ResumeSecret};
 use crate::limits::CAPABILITIES;
@@ -74,11 +74,18 @@ impl Tagged {
             .map(|confirmed| confirmed.established(|keys| Commitment::joiner(keys, commitment)))
     }
 
+    /// True if the host makes links again when one is lost, as its hello says (SPEC 6).
+    #[must_use]
+    pub const fn is_resuming(&self) -> bool {
+        self.answered.peer.is_resuming()
+    }
+
     /// The connection died before the host's reply, which may have been yes. A link handshake with
     /// this secret finds out and confirms both sides, without another word about the code
     /// (SPEC 3.7).
     #[must_use]
-    pub fn cut(self) -> (ResumeSecret, Commitment) {
-        (self.answered.keys.resume(), Commitment::joiner(self.answered.keys, self.commitment))
+    pub fn cut(self) -> (ResumeSecret, Commitment, Peer) {
+        let Self { answered: Answered { keys, peer, .. }, commitment } = self;
+        (keys.resume(), Commitment::joiner(keys, commitment), peer)
     }
 }

@@ -128,7 +128,7 @@ impl Claim {
 /// A joiner that has made message 2.
 pub(super) struct Answered {
     pub keys: Keys,
-    peer: Peer,
+    pub peer: Peer,
     /// The host's, in a code's handshake.
     pub commitment: Option<[u8; 32]>,
 }

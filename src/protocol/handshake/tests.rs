@@ -214,7 +214,7 @@ fn a_pending_of_another_code_is_not_judged() {
 fn a_joiner_cut_after_its_tag_finds_its_host_again() {
     let met = meet();
     let (_, host) = confirmed(met.judge.judge(met.pending, &frame(&met.message2)));
-    let (resume, commitment) = met.tagged.cut();
+    let (resume, commitment, _) = met.tagged.cut();
     assert!(words(&host.commitment, &commitment).is_some_and(|[host, joiner]| host == joiner));
     let mut rng = rng(5);
     let (pending, message1) = host.resume.host(1, &mut rng);

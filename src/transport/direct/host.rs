@@ -1,7 +1,8 @@
 //! The host's side: listening, up to 16 handshakes pending, and one judge.
 
 use super::pending::Pending;
-use super::{confirmed, read_frame, read_opening, say_and_close};
+use super::{confirmed, prepare, read_frame, read_opening, say_and_close};
+use crate::events::Path;
 use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::forbidden;
@@ -201,19 +202,19 @@ pub async fn meet(listener: &Listener, judge: Judge) -> Result<HostEnd, Failure>
 
 /// A verdict on its way to [`meet`], with what is still to be said on its connection.
 enum End {
-    Joined { socket: TcpStream, established: Box<Established>, confirmation: Vec<u8> },
+    Joined { socket: TcpStream, path: Path, established: Box<Established>, confirmation: Vec<u8> },
     Burned { socket: TcpStream, refusal: Vec<u8> },
 }
 
 async fn finish(end: End) -> Result<HostEnd, Failure> {
     match end {
-        End::Joined { mut socket, established, confirmation } => {
+        End::Joined { mut socket, path, established, confirmation } => {
             // If the joiner is gone already, the session finds out as it would a moment later.
             let _ = socket.write_all(&confirmation).await;
             let cannot = |error| {
                 Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
             };
-            confirmed(socket, *established)
+            confirmed(socket, path, *established)
                 .map(|joined| HostEnd::Joined(Box::new(joined)))
                 .map_err(cannot)
         }
@@ -233,11 +234,13 @@ async fn handshake(
     if read_opening(&mut socket).await != Some(Opening::Code) {
         return Ok(());
     }
+    // Of one that has ended by the time of the verdict nothing more can be found out.
+    let path = prepare(&socket)?;
     let begun = lock(judge).as_ref().map(|judge| judge.begin(&mut OsRng));
     let Some((pending, message1)) = begun else { return Ok(()) };
     socket.write_all(&message1).await?;
     let frame = read_frame(&mut socket).await?;
-    if let Some((mut socket, answer)) = decide(socket, judge, pending, &frame, met) {
+    if let Some((mut socket, answer)) = decide((socket, path), judge, pending, &frame, met) {
         say_and_close(&mut socket, &answer).await;
     }
     Ok(())
@@ -247,7 +250,7 @@ async fn handshake(
 /// verdict is lost however the task ends. Returns what is still to be said on a connection that
 /// came to nothing.
 fn decide(
-    socket: TcpStream,
+    (socket, path): (TcpStream, Path),
     judge: &SharedJudge,
     pending: handshake::Pending,
     frame: &Frame,
@@ -265,7 +268,7 @@ fn decide(
             None
         }
         Verdict::Confirmed { confirmation, established } => {
-            let _ = met.send(End::Joined { socket, established, confirmation });
+            let _ = met.send(End::Joined { socket, path, established, confirmation });
             None
         }
     }

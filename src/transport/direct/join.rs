@@ -1,13 +1,14 @@
 //! The joiner's side: dialling what the code names, and one tag in all.
 
-use super::{confirmed, read_frame};
+use super::{confirmed, prepare, read_frame};
+use crate::events::Path;
 use crate::failure::{Advice, Failure, Kind};
 use crate::settings::Network;
 use crate::settings::agent::{forbidden, online_first};
 use crate::transport::addresses::bracketed;
 use crate::transport::lan::{self, Found};
-use crate::transport::{JoinEnd, Joined};
-use pinhole_protocol::handshake::{Frame, HelloError, Joiner, Kind as Message};
+use crate::transport::{JoinEnd, Met};
+use pinhole_protocol::handshake::{Frame, HelloError, Joiner, Kind as Message, Tagged};
 use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LOOPBACK_PATIENCE};
 use pinhole_protocol::rendezvous::Opening;
 use rand_core::OsRng;
@@ -22,6 +23,8 @@ use tokio::time::{Instant, sleep, timeout};
 const DIAL_TIME: Duration = Duration::from_secs(8);
 /// Between two rounds over all candidates.
 const PAUSE: Duration = Duration::from_millis(300);
+/// By then a host has looked at a tag that it has.
+const JUDGED_BY: Duration = Duration::from_millis(700);
 
 /// Addresses at which the host of a code may be.
 pub struct Candidates {
@@ -127,22 +130,22 @@ enum Miss {
 
 /// Dials the candidates in order until one gives a sound message 1, then spends the tag on it. If
 /// none does, the local network is asked once, where that is allowed. A host that cuts before the
-/// tag is tried again for 15 s; after the tag nothing is (SPEC 3.6).
+/// tag is tried again for 15 s; after the tag it is told whether an answer came (SPEC 3.7).
 ///
 /// # Errors
 /// [`JoinEnd`].
 pub async fn join(
     mut candidates: Candidates,
     mut joiner: Joiner,
-) -> Result<(Joined, Dialled), JoinEnd> {
+) -> Result<(Met, Dialled), JoinEnd> {
     let mut deadline = Instant::now() + JOINER_RETRIES;
     let mut ask = candidates.lan;
     loop {
         let mut misses = Vec::new();
         for address in &candidates.addresses {
-            let (mut socket, frame) = match first_message(*address).await {
+            let (socket, path, frame) = match first_message(*address).await {
                 // It listens for the other side of a conversation, and the code is used.
-                Ok((_, frame)) if frame.kind == Message::Refusal => {
+                Ok((.., frame)) if frame.kind == Message::Refusal => {
                     misses.push(Miss::Refused);
                     continue;
                 }
@@ -154,18 +157,15 @@ pub async fn join(
             };
             match joiner.confirm(&frame, &mut OsRng) {
                 Ok((tagged, message2)) => {
-                    socket.write_all(&message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
-                    let answer = match timeout(HANDSHAKE_TIME, read_frame(&mut socket)).await {
-                        Ok(Ok(answer)) => answer,
-                        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                            return Err(JoinEnd::Impostor);
-                        }
-                        _ => return Err(JoinEnd::CutAfterTag),
-                    };
-                    let joined = confirmed(socket, tagged.finish(&answer)?)
-                        .map_err(|_| JoinEnd::CutAfterTag)?;
                     let dialled = Dialled { address: *address, name: candidates.name };
-                    return Ok((joined, dialled));
+                    let met = answered(socket, path, tagged, &message2).await?;
+                    if let Met::Unheard(tagged) = &met
+                        && tagged.is_resuming()
+                        && still_waits(*address).await
+                    {
+                        return Err(JoinEnd::CutAfterTag);
+                    }
+                    return Ok((met, dialled));
                 }
                 Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
                 Err((unspent, fault)) => {
@@ -199,6 +199,40 @@ pub async fn join(
     }
 }
 
+/// Sends the tag, and waits for what the host says to it.
+async fn answered(
+    mut socket: TcpStream,
+    path: Path,
+    tagged: Tagged,
+    message2: &[u8],
+) -> Result<Met, JoinEnd> {
+    let answer = async {
+        socket.write_all(message2).await?;
+        read_frame(&mut socket).await
+    };
+    match timeout(HANDSHAKE_TIME, answer).await {
+        Ok(Ok(answer)) => {
+            let joined = confirmed(socket, path, tagged.finish(&answer)?);
+            joined.map(|joined| Met::Joined(Box::new(joined))).map_err(|_| JoinEnd::CutAfterTag)
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(JoinEnd::Impostor),
+        Ok(Err(_)) | Err(_) => Ok(Met::Unheard(Box::new(tagged))),
+    }
+}
+
+/// True if the host there still waits under its code, so that it has looked at no tag (SPEC 3.7).
+/// One that is on its way to it is looked at before it is asked a second time.
+async fn still_waits(address: SocketAddr) -> bool {
+    let waits = || async {
+        matches!(first_message(address).await, Ok((.., frame)) if frame.kind == Message::Hello)
+    };
+    if !waits().await {
+        return false;
+    }
+    sleep(JUDGED_BY).await;
+    waits().await
+}
+
 /// Connects to the host's address for a later link, and says so with a message 0.
 pub(in crate::transport) async fn dial(
     address: SocketAddr,
@@ -211,7 +245,7 @@ pub(in crate::transport) async fn dial(
 }
 
 /// Connects, says what for, and waits for message 1.
-async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> {
+async fn first_message(address: SocketAddr) -> Result<(TcpStream, Path, Frame), Miss> {
     let mut socket = match timeout(DIAL_TIME, TcpStream::connect(address)).await {
         Ok(Ok(socket)) => socket,
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -227,10 +261,10 @@ async fn first_message(address: SocketAddr) -> Result<(TcpStream, Frame), Miss> 
     let local = address.ip().is_loopback();
     let patience = if local { LOOPBACK_PATIENCE } else { HANDSHAKE_TIME };
     // A tag of a few bytes must not wait for an acknowledgement that waits for it.
-    socket.set_nodelay(true).map_err(|_| Miss::Cut)?;
+    let path = prepare(&socket).map_err(|_| Miss::Cut)?;
     socket.write_all(&Opening::Code.encode()).await.map_err(|_| Miss::Cut)?;
     match timeout(patience, read_frame(&mut socket)).await {
-        Ok(Ok(frame)) => Ok((socket, frame)),
+        Ok(Ok(frame)) => Ok((socket, path, frame)),
         Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Err(Miss::Silent),
         Ok(Err(_)) => Err(Miss::Cut),
         Err(_) => Err(Miss::Mute),

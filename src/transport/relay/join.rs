@@ -6,14 +6,14 @@ use super::replies::Closed;
 use super::socket::{Heard, Socket, ended};
 use super::{Access, link};
 use crate::failure::{Failure, Kind};
-use crate::transport::{JoinEnd, Joined};
+use crate::transport::{JoinEnd, Met};
 use pinhole_protocol::code::Nameplate;
 use pinhole_protocol::handshake::{Frame, HelloError, Joiner};
-use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES};
+use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LINK_MESSAGE_TIME};
 use pinhole_protocol::rendezvous::Verb;
 use rand_core::OsRng;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Longer than a joiner can wait in a relay's line, with the host away at first (SPEC 10.7): the
 /// relay says when it is over.
@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Meets the host of a number. A joiner that is cut before its tag tries again for 15 s (SPEC 3.7);
-/// after the tag nothing is tried.
+/// after the tag it is told whether an answer came.
 ///
 /// # Errors
 /// [`JoinEnd`].
@@ -33,7 +33,7 @@ pub async fn join(
     access: &Access,
     nameplate: Nameplate,
     mut joiner: Joiner,
-) -> Result<Joined, JoinEnd> {
+) -> Result<Met, JoinEnd> {
     // Set once this joiner had message 1 and was cut before its tag: from then on "unavailable"
     // means "not yet".
     let mut until: Option<Instant> = None;
@@ -57,16 +57,17 @@ pub async fn join(
         let until = *until.get_or_insert(Instant::now() + JOINER_RETRIES);
         match joiner.confirm(&message1, &mut OsRng) {
             Ok((tagged, message2)) => {
-                let sent = Instant::now();
-                socket.send(message2).await.map_err(|_| JoinEnd::CutAfterTag)?;
-                let answer = loop {
-                    match timeout_at(sent + HANDSHAKE_TIME, socket.hear()).await {
-                        Ok(Heard::Control(_)) => {}
-                        Ok(Heard::Frame(bytes)) => break whole(&bytes).ok_or(JoinEnd::Impostor)?,
-                        Ok(Heard::Ended(_)) | Err(_) => return Err(JoinEnd::CutAfterTag),
+                let answer = timeout(HANDSHAKE_TIME, answer(&mut socket, message2)).await;
+                let Ok(Some(answer)) = answer else {
+                    drop(socket);
+                    if tagged.is_resuming() && still_waits(access, nameplate).await {
+                        return Err(JoinEnd::CutAfterTag);
                     }
+                    return Ok(Met::Unheard(Box::new(tagged)));
                 };
-                return link::joined(socket, tagged.finish(&answer)?).map_err(JoinEnd::Nobody);
+                let answer = whole(&answer).ok_or(JoinEnd::Impostor)?;
+                let joined = link::joined(socket, tagged.finish(&answer)?);
+                return joined.map(|joined| Met::Joined(Box::new(joined))).map_err(JoinEnd::Nobody);
             }
             Err((_, HelloError::NoCommonVersion)) => return Err(JoinEnd::NoCommonVersion),
             Err((_, HelloError::OtherWords(words))) => return Err(JoinEnd::OtherWords(words)),
@@ -83,6 +84,24 @@ pub async fn join(
             }
         }
     }
+}
+
+/// Sends message 2 and waits for the answer; `None` if the connection ends before.
+async fn answer(socket: &mut Socket, message2: Vec<u8>) -> Option<Vec<u8>> {
+    socket.send(message2).await.ok()?;
+    loop {
+        match socket.hear().await {
+            Heard::Control(_) => {}
+            Heard::Frame(bytes) => return Some(bytes.to_vec()),
+            Heard::Ended(_) => return None,
+        }
+    }
+}
+
+/// True if the host still waits under its number. Before it makes message 1 for another joiner it
+/// has judged every tag that it got, so ours has not come to it (SPEC 3.7).
+async fn still_waits(access: &Access, nameplate: Nameplate) -> bool {
+    matches!(timeout(LINK_MESSAGE_TIME, first_message(access, nameplate)).await, Ok(Ok(_)))
 }
 
 /// No message 1.

@@ -7,7 +7,8 @@ use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Ended, Machine, Running, port};
 use rustix::process::Signal;
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 /// A file that is given, and the code by which it is taken over a wire.
 struct Given {
@@ -217,4 +218,78 @@ fn a_relay_that_ends_is_found_again_behind_its_address() {
     taker.end().expect(0);
     giver.end().expect(0);
     assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+}
+
+/// A wire that notes how much its first connection has carried, to the server and to the client,
+/// once the client has said two things there.
+fn noting(server: SocketAddr) -> (Wire, Arc<Mutex<[u64; 2]>>) {
+    let noted = Arc::<Mutex<[u64; 2]>>::default();
+    let (note, mut bytes, mut said) = (Arc::clone(&noted), [0; 2], 0);
+    let wire = Wire::watched(server, move |number, way, passing| {
+        if number > 0 {
+            return;
+        }
+        let to_client = usize::from(way == Way::ToClient);
+        bytes[to_client] += passing.len() as u64;
+        said += 1 - to_client;
+        if (said, to_client) == (2, 0) {
+            *note.lock().unwrap() = bytes;
+        }
+    });
+    (wire, noted)
+}
+
+#[test]
+fn a_joiner_that_is_cut_behind_its_tag_gets_there_by_a_link() {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Cut {
+        Direct,
+        Joiner,
+        Host,
+    }
+    for cut in [Cut::Direct, Cut::Joiner, Cut::Host] {
+        let relay = Relay::start();
+        let sound = relay.url();
+        let mut at = None;
+        // The first time nothing is wrong, and shows where the second is to be cut.
+        for _ in 0..2 {
+            let (here, there) = (Machine::new(), Machine::new());
+            here.write("file", "content");
+            let broken =
+                (cut != Cut::Direct).then(|| noting((Ipv4Addr::LOCALHOST, relay.port).into()));
+            let url = broken.as_ref().map(|(wire, _)| wire.url()).unwrap_or_default();
+            let fault = |noted: [u64; 2]| match cut {
+                Cut::Direct | Cut::Joiner => Fault::Cut(Way::ToClient, noted[1] + 1),
+                Cut::Host => Fault::Cut(Way::ToServer, noted[0] + 1),
+            };
+            if let (Some((wire, _)), Some(noted)) = (&broken, at) {
+                wire.only(0).set(fault(noted));
+            }
+            let mut giver = match cut {
+                Cut::Direct => here.start(["give", "file"]),
+                Cut::Joiner => here.start(["give", "file", "--relay", &sound]),
+                Cut::Host => here.start(["give", "file", "--relay", &url]),
+            };
+            let mut code = giver.code();
+            let (wire, noted) = broken.unwrap_or_else(|| {
+                let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+                let direct = noting((Ipv4Addr::LOCALHOST, port).into());
+                if let Some(noted) = at {
+                    direct.0.only(0).set(fault(noted));
+                }
+                code = format!("{code}@127.0.0.1:{}", direct.0.port());
+                direct
+            });
+            let taker = match cut {
+                Cut::Direct => there.start(["take", &code, "-o", "."]),
+                Cut::Joiner => there.start(["take", &code, "-o", ".", "--relay", &url]),
+                Cut::Host => there.start(["take", &code, "-o", ".", "--relay", &sound]),
+            };
+            taker.end().expect(0);
+            assert_eq!(giver.end().expect(0).all("delivered").len(), 1);
+            assert_eq!(std::fs::read(there.path("file")).unwrap(), b"content");
+            assert_eq!(wire.connections() > 1, at.is_some());
+            at = Some(*noted.lock().unwrap());
+        }
+    }
 }

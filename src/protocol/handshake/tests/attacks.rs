@@ -320,7 +320,7 @@ fn the_verification_words_cannot_be_ground() {
     for _ in 0..tries {
         let (_, message1) = judge.begin(&mut rng);
         let Ok((tagged, _)) = joiner(CODE).confirm(&frame(&message1), &mut rng) else { panic!() };
-        let (_, commitment) = tagged.cut();
+        let (_, commitment, _) = tagged.cut();
         let said =
             Hello::parse(Hello::split(&message1[3..]).unwrap().0).unwrap().commitment.unwrap();
         digests.insert(said);

@@ -93,7 +93,7 @@ fn tokens_of_a_conversation_are_known_to_both_sides_and_to_nobody_else() {
     else {
         panic!()
     };
-    let (other, _) = tagged.cut();
+    let (other, ..) = tagged.cut();
     assert!(!other.is_direct(Role::Host, token) && other.slot(0) != slots[0]);
 }
 
