@@ -132,6 +132,9 @@ pub const LINKS_JUDGED: u32 = 20;
 pub const LINK_MISSED: Duration = Duration::from_secs(1);
 /// Patience without a link of a side that has only a last word left to say or to hear (SPEC 6.5).
 pub const LINK_PATIENCE: Duration = Duration::from_secs(30);
+/// The same of one that came to take and has nothing in progress: the other side may have more for
+/// it, or still wait for a result, and an outage of a minute is to harm neither.
+pub const TAKER_PATIENCE: Duration = Duration::from_secs(120);
 /// Links in a row that end by a record that does not open, with no progress between them, before
 /// the conversation does (SPEC 6.5).
 pub const TAMPERED_LINKS: u8 = 8;

@@ -125,7 +125,7 @@ impl Ending {
             Some(Outcome::LinkLost | Outcome::NeverHeard | Outcome::Unheard)
         );
         let said = lost.then_some(Event::Disconnected);
-        let ended = self.outcome.and_then(|outcome| self.ended(outcome));
+        let ended = self.outcome.and_then(|outcome| self.ended(outcome, received));
         if let Some(failure) = self.failure.take().or(ended) {
             return (said, Some(failure));
         }
@@ -136,7 +136,7 @@ impl Ending {
         (Some(Event::Closed), None)
     }
 
-    fn ended(&self, outcome: Outcome) -> Option<Failure> {
+    fn ended(&self, outcome: Outcome, received: usize) -> Option<Failure> {
         let again = "start again with a new code";
         Some(match outcome {
             Outcome::Done => return None,
@@ -147,6 +147,10 @@ impl Ending {
                 return None;
             }
             Outcome::PeerLeft(reason) => failure_from(reason, Side::There),
+            Outcome::Unheard if received == 0 => {
+                let detail = "the connection to the other side was lost before anything came";
+                Failure::new(Kind::PeerLost, detail).next(again)
+            }
             Outcome::Unheard => {
                 let detail = "what has come is here, whole, but the connection was lost before the \
                               last word: the other side may not know, or may have had more to send";
@@ -252,6 +256,8 @@ mod tests {
         let failure = failure.unwrap();
         assert!(matches!(said, Some(Event::Disconnected)) && failure.kind == Kind::PeerLost);
         assert!(failure.detail.contains("here, whole"), "{}", failure.detail);
+        let failure = over(Want::Take, 0, Outcome::Unheard).judge(0).1.unwrap();
+        assert!(failure.detail.ends_with("before anything came"), "{}", failure.detail);
     }
 
     #[test]

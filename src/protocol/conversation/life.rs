@@ -25,7 +25,7 @@ impl Conversation {
         }
         self.ask(actions);
         if self.is_due(Timer::LastWordMissed) {
-            if let Some(outcome) = self.last_word_missed() {
+            if let Some((outcome, _)) = self.last_word_missed() {
                 return self.end(outcome, actions);
             }
         }

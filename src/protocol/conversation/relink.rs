@@ -3,12 +3,13 @@
 
 use super::{Actions, Conversation, Event, LinkEnd, LinkNews, Outcome, Role, Words};
 use crate::limits::{
-    FIRST_RECORD_TIME, LEAVE_PATIENCE, LINK_MISSED, LINK_PATIENCE, TAMPERED_LINKS,
+    FIRST_RECORD_TIME, LEAVE_PATIENCE, LINK_MISSED, LINK_PATIENCE, TAKER_PATIENCE, TAMPERED_LINKS,
 };
 use crate::links::LinkId;
 use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Control, Greeting, Reason, Want};
+use core::time::Duration;
 
 /// Everything about links that no single one of them has.
 pub(super) struct Between {
@@ -51,9 +52,9 @@ impl Between {
         self.lost.filter(|_| !self.told).map(|lost| lost.after(LINK_MISSED))
     }
 
-    /// The moment at which a side gives up that needs a link for nothing more than a last word.
-    pub(super) fn give_up_at(&self) -> Option<Instant> {
-        self.lost.map(|lost| lost.after(LINK_PATIENCE))
+    /// The moment at which there will have been no link for this time.
+    pub(super) fn lost_for(&self, time: Duration) -> Option<Instant> {
+        self.lost.map(|lost| lost.after(time))
     }
 
     /// The moment at which a conversation that its user ends has waited long enough.
@@ -302,16 +303,19 @@ impl Conversation {
         actions.events.push(Event::Link(LinkNews::Reconnecting));
     }
 
-    /// The end for a side that has been without a link for long and needs one for nothing more than
-    /// to say or hear a last word; `None` if it needs one for more.
-    pub(super) fn last_word_missed(&self) -> Option<Outcome> {
-        let nothing_open = self.finished && !self.has_unfinished() && self.theirs.is_empty();
+    /// The end for a side that needs a link for nothing more than to say or hear a last word, and
+    /// the time without one after which it comes; `None` if it needs one for more.
+    pub(super) fn last_word_missed(&self) -> Option<(Outcome, Duration)> {
+        let nothing_open = !self.has_unfinished() && self.theirs.is_empty();
+        let said_all = self.finished && self.phase.is_leaving();
         match self.setup.want {
-            _ if self.nothing_owed() => Some(Outcome::Done),
+            _ if self.nothing_owed() => Some((Outcome::Done, LINK_PATIENCE)),
             // It has said all that it came to give.
-            Want::Give if nothing_open && self.phase.is_leaving() => Some(Outcome::Done),
+            Want::Give if nothing_open && said_all => Some((Outcome::Done, LINK_PATIENCE)),
             // The giver has not said `leave`, so there may have been more.
-            Want::Take if nothing_open => Some(Outcome::Unheard),
+            Want::Take if nothing_open && self.unverified.is_none() => {
+                Some((Outcome::Unheard, TAKER_PATIENCE))
+            }
             _ => None,
         }
     }

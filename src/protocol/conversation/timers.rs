@@ -95,7 +95,7 @@ impl Conversation {
             Timer::LinkUnused => self.links.use_due().map(|(_, due)| due),
             Timer::LinkMissing => self.between.tell_at(),
             Timer::LastWordMissed => {
-                self.between.give_up_at().filter(|_| self.last_word_missed().is_some())
+                self.last_word_missed().and_then(|(_, patience)| self.between.lost_for(patience))
             }
             Timer::EndAsked => self.between.end_at(),
             Timer::Expired => Some(self.rest.expires_at()),
