@@ -56,6 +56,39 @@ pub fn port(code: &str) -> u16 {
     code.split('-').next().unwrap().parse().unwrap()
 }
 
+/// How often a test does something, or for how many seconds: as `PINHOLE_RUNS` says, `full` if all
+/// is asked for, else `reduced`.
+pub fn runs(full: usize, reduced: usize) -> usize {
+    let asked = std::env::var("PINHOLE_RUNS").ok().map(|runs| runs.parse().expect("a number"));
+    asked.unwrap_or(if content::in_full() { full } else { reduced })
+}
+
+/// How long something took each time, said in full runs (`--nocapture`).
+pub struct Times {
+    what: &'static str,
+    all: Vec<Duration>,
+}
+
+impl Times {
+    pub fn of(what: &'static str) -> Self {
+        Self { what, all: Vec::new() }
+    }
+
+    pub fn push(&mut self, time: Duration) {
+        self.all.push(time);
+    }
+}
+
+impl Drop for Times {
+    fn drop(&mut self) {
+        self.all.sort();
+        if let (Some(median), Some(worst)) = (self.all.get(self.all.len() / 2), self.all.last()) {
+            let count = self.all.len();
+            eprintln!("{}: {count} times, median {median:.1?}, worst {worst:.1?}", self.what);
+        }
+    }
+}
+
 /// Says on standard error, past what the test runner keeps to itself, that the test of this thread
 /// does not run here, and why.
 pub fn not_run(why: impl std::fmt::Display) {

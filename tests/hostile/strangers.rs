@@ -1,13 +1,15 @@
 //! Strangers at the listener of a channel, whose code is used: they find nothing, and keep nobody
 //! out (SPEC 3.7 to 3.9).
 
+use crate::harness::content::{bytes, digest, digest_at};
 use crate::harness::wire::{self, Fault, Way, Wire};
-use crate::harness::{Machine, Running, port};
+use crate::harness::{Machine, Running, port, runs};
 use crate::peer::dial_from;
 use pinhole_protocol::handshake::REFUSED;
 use pinhole_protocol::rendezvous::{OPENING, Opening, SlotToken};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 /// A channel over a wire, which notes what its joiner says first on each connection.
@@ -106,4 +108,58 @@ fn a_message_0_that_is_answered_by_somebody_else_gets_no_more() {
     assert_eq!(host.until("text", "")["body"], "here");
     peer.until("delivered", "");
     assert!(openings.lock().unwrap().len() >= 3);
+}
+
+#[test]
+fn a_transfer_goes_on_among_ten_thousand_strangers_and_nothing_is_burned() {
+    const PIECE: usize = 4_096;
+    let strangers = runs(10_000, 500);
+    let (here, there) = (Machine::new(), Machine::new());
+    let mut give = here.command(["give", "-"]);
+    give.stdin(Stdio::piped());
+    let mut giver = Running::start(give);
+    let code = giver.code();
+    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    // What each side says first on the second connection: true tokens, taken by then.
+    let tokens = Arc::new(Mutex::new([Vec::new(), Vec::new()]));
+    let noted = Arc::clone(&tokens);
+    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port), move |connection, way, bytes| {
+        if connection == 1 {
+            noted.lock().unwrap()[usize::from(way == Way::ToClient)].extend_from_slice(bytes);
+        }
+    });
+    wire.only(0).set(Fault::Cut(Way::ToClient, 2 * PIECE as u64));
+    let taker = there.start(["take", &format!("{code}@127.0.0.1:{}", wire.port()), "-o", "file"]);
+    let content = bytes(PIECE * (strangers + 16));
+    let mut pieces = content.chunks(PIECE);
+    let mut feed =
+        |giver: &mut Running| pieces.next().into_iter().for_each(|piece| giver.feed(piece));
+    (0..8).for_each(|_| feed(&mut giver));
+    wire.wait_connections(2);
+    wire.only(1).wait_bytes(Way::ToClient, PIECE as u64);
+    let [joiners, hosts] = tokens.lock().unwrap().each_ref().map(|first| first[..OPENING].to_vec());
+    assert!(matches!(Opening::parse(&joiners), Ok(Some(Opening::Link(_)))));
+    for stranger in 0..strangers {
+        feed(&mut giver);
+        let socket = dial_from(20 + stranger as u32 % 1_000, port).unwrap();
+        let mut garbage = [stranger as u8; OPENING];
+        garbage[1..9].copy_from_slice(&stranger.to_be_bytes());
+        let guessed = Opening::Link(SlotToken::new(garbage[..16].try_into().unwrap())).encode();
+        let said = match stranger % 5 {
+            0 => heard(socket, &garbage),
+            1 => heard(socket, &guessed),
+            2 => heard(socket, &joiners),
+            3 => heard(socket, &hosts),
+            _ => {
+                assert_eq!(heard(socket, &Opening::Code.encode()), REFUSED);
+                continue;
+            }
+        };
+        assert!(said.is_empty(), "{said:?}");
+    }
+    pieces.for_each(|piece| giver.feed(piece));
+    giver.hang_up();
+    giver.end().expect(0);
+    taker.end().expect(0);
+    assert_eq!(digest_at(there.path("file")), digest(&content[..]));
 }

@@ -12,6 +12,7 @@ mod in_the_way;
 mod lost_links;
 mod messages;
 mod other_users;
+mod outages;
 mod predecessor;
 mod transcripts;
 mod unread;

@@ -16,6 +16,7 @@ mod left_out;
 mod lost_links;
 mod made_up;
 mod merging;
+mod outages;
 mod outlets;
 mod pairings;
 mod sizes;

@@ -1,0 +1,250 @@
+//! Outages of every kind under a transfer, each at many points of it: both sides always end well,
+//! and everything is there. `PINHOLE_RUNS` says how many points, or for how many seconds.
+
+use crate::harness::content::{bytes, digest_at, names, pour};
+use crate::harness::relay::Relay;
+use crate::harness::terminal::Terminal;
+use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::{Machine, Running, Times, runs, wait};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What passes one way of a direct connection, of which the records are looked for.
+#[derive(Default)]
+struct Stream {
+    /// Bytes that are left of what is passing.
+    left: usize,
+    /// Handshake messages to come, which have a header of their own.
+    messages: usize,
+    header: Vec<u8>,
+    passed: u64,
+    /// Where each record begins.
+    records: Vec<u64>,
+}
+
+impl Stream {
+    /// To the server it is message 0 and message 2 that come first, to the client 1 and 3.
+    fn both() -> [Self; 2] {
+        [(25, 1), (0, 2)].map(|(left, messages)| Self { left, messages, ..Self::default() })
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if self.left > 0 {
+                self.left -= 1;
+            } else {
+                if self.header.is_empty() && self.messages == 0 {
+                    self.records.push(self.passed);
+                }
+                self.header.push(*byte);
+                let (fixed, length) = if self.messages > 0 { (1, 3) } else { (0, 4) };
+                if self.header.len() == length {
+                    let digits = self.header.drain(..).skip(fixed);
+                    self.left = digits.fold(0, |sum, byte| sum << 8 | usize::from(byte));
+                    self.messages = self.messages.saturating_sub(1);
+                }
+            }
+            self.passed += 1;
+        }
+    }
+}
+
+/// Gives a small file over a wire that has this fault in its first connection. Both sides end well.
+/// Returns where the records of that connection began, to the server and to the client.
+fn gift(giver_hosts: bool, fault: Option<Fault>) -> [Vec<u64>; 2] {
+    let (here, there) = (Machine::new(), Machine::new());
+    here.write("file", bytes(100_000));
+    let host = |mut host: Running| (host.code(), host);
+    let (code, host) = host(if giver_hosts {
+        here.start(["give", "file"])
+    } else {
+        there.start(["take", "-o", "."])
+    });
+    let streams = Arc::new(Mutex::new(Stream::both()));
+    let watched = Arc::clone(&streams);
+    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port), move |number, way, passing| {
+        if number == 0 {
+            watched.lock().unwrap()[usize::from(way == Way::ToClient)].pass(passing);
+        }
+    });
+    fault.into_iter().for_each(|fault| wire.only(0).set(fault));
+    let code = format!("{code}@127.0.0.1:{}", wire.port());
+    let guest = if giver_hosts {
+        there.start(["take", &code, "-o", "."])
+    } else {
+        here.start(["give", "--code", &code, "file"])
+    };
+    for side in [host, guest] {
+        side.end().expect(0);
+    }
+    assert_eq!(names(there.dir()), ["file"]);
+    assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+    let streams = streams.lock().unwrap();
+    [0, 1].map(|way| streams[way].records.clone())
+}
+
+#[test]
+fn each_of_the_last_eight_records_may_be_lost_with_its_link() {
+    let lost = |giver_hosts| {
+        let mut times = Vec::new();
+        let records = gift(giver_hosts, None);
+        for (way, records) in [Way::ToServer, Way::ToClient].into_iter().zip(records) {
+            for start in records.iter().rev().take(8) {
+                let began = Instant::now();
+                gift(giver_hosts, Some(Fault::Cut(way, start + 1)));
+                // The longest that a side waits for a last word is 30 s.
+                assert!(began.elapsed() < Duration::from_secs(40), "{way:?} {start}");
+                times.push(began.elapsed());
+            }
+        }
+        times
+    };
+    let mut times = Times::of("each of the last eight records lost");
+    std::thread::scope(|scope| {
+        let both = [true, false].map(|giver_hosts| scope.spawn(move || lost(giver_hosts)));
+        for lost in both {
+            lost.join().unwrap().into_iter().for_each(|time| times.push(time));
+        }
+    });
+}
+
+#[test]
+fn a_relay_may_be_killed_and_started_again_at_any_point() {
+    const SIZE: u64 = 16 << 20;
+    let mut times = Times::of("bytes again after a relay was killed and started");
+    let points = runs(50, 4) as u64;
+    for point in 0..points {
+        let mut relay = Relay::start();
+        let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+        let (here, there) = (Machine::new(), Machine::new());
+        pour(File::create(here.path("file")).unwrap(), SIZE);
+        let at = 3_000 + SIZE * point / points;
+        wire.only(0).set(Fault::Stall(Way::ToClient, at));
+        let mut giver = here.start(["give", "file", "--relay", &relay.url()]);
+        let code = giver.code();
+        let taker = there.start(["take", &code, "-o", ".", "--relay", &wire.url()]);
+        wire.only(0).wait_bytes(Way::ToClient, at);
+        relay.crash_and_restart(&[]);
+        wire.only(0).lift(Fault::Stall(Way::ToClient, at));
+        let back = Instant::now();
+        let before = wire.only(0).bytes(Way::ToClient);
+        wire.all().wait_bytes(Way::ToClient, before + 70_000.min(SIZE - before.min(SIZE)));
+        times.push(back.elapsed());
+        for side in [giver, taker] {
+            side.end().expect(0);
+        }
+        assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")), "{at}");
+    }
+}
+
+#[test]
+fn many_transfers_outlive_their_relay() {
+    let count = runs(200, 6);
+    let limits: Vec<String> =
+        ["connections", "waiting-hosts", "hosts-a-minute", "joins-a-minute", "misses-a-minute"]
+            .iter()
+            .chain(&["source-numbers"])
+            .flat_map(|limit| [format!("--{limit}"), "10000".to_owned()])
+            .collect();
+    let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
+    let mut relay = Relay::with(&limits);
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    let stall = Fault::Stall(Way::ToClient, 200_000);
+    wire.all().set(stall);
+    let (here, there) = (Machine::new(), Machine::new());
+    pour(File::create(here.path("file")).unwrap(), 4 << 20);
+    let givers: Vec<_> = (0..count)
+        .map(|_| {
+            let mut giver = here.start(["give", "file", "--relay", &relay.url()]);
+            (giver.code(), giver)
+        })
+        .collect();
+    let sides: Vec<_> = givers
+        .into_iter()
+        .enumerate()
+        .map(|(number, (code, giver))| {
+            let name = format!("file {number}");
+            let taker = there.start(["take", &code, "-o", &name, "--relay", &wire.url()]);
+            (name, giver, taker)
+        })
+        .collect();
+    wire.all().wait_bytes(Way::ToClient, 200_000 * count as u64);
+    relay.crash_and_restart(&limits);
+    wire.all().lift(stall);
+    let digest = digest_at(here.path("file"));
+    let mut times = Times::of("transfers over after one restart");
+    let back = Instant::now();
+    for (name, giver, taker) in sides {
+        taker.end().expect(0);
+        giver.end().expect(0);
+        times.push(back.elapsed());
+        assert_eq!(digest_at(there.path(&name)), digest);
+    }
+}
+
+/// Stops a process for so many seconds, and lets it go on.
+fn stopped(process: u32, seconds: u64) {
+    let process = Pid::from_raw(process.cast_signed()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let until = Instant::now() + Duration::from_secs(seconds);
+    wait("the end of the stop", || (Instant::now() >= until).then_some(()));
+    kill_process(process, Signal::CONT).unwrap();
+}
+
+#[test]
+fn either_side_may_be_stopped_under_a_transfer() {
+    let seconds = runs(60, 6) as u64;
+    std::thread::scope(|scope| {
+        for of_giver in [true, false] {
+            scope.spawn(move || {
+                let (here, there) = (Machine::new(), Machine::new());
+                pour(File::create(here.path("file")).unwrap(), 32 << 20);
+                let mut giver = here.start(["give", "file"]);
+                let code = giver.code();
+                let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+                let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+                let stall = Fault::Stall(Way::ToClient, 4 << 20);
+                wire.only(0).set(stall);
+                let code = format!("{code}@127.0.0.1:{}", wire.port());
+                let taker = there.start(["take", &code, "-o", "."]);
+                wire.only(0).wait_bytes(Way::ToClient, 4 << 20);
+                let side = if of_giver { giver.child.id() } else { taker.child.id() };
+                // It is stopped in the middle of what is passing.
+                let stop = scope.spawn(move || stopped(side, seconds));
+                wire.only(0).lift(stall);
+                stop.join().unwrap();
+                for side in [giver, taker] {
+                    side.end().expect(0);
+                }
+                assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+            });
+        }
+    });
+}
+
+#[test]
+fn either_side_may_be_stopped_while_a_question_is_open() {
+    let seconds = runs(60, 6) as u64;
+    std::thread::scope(|scope| {
+        for of_giver in [true, false] {
+            scope.spawn(move || {
+                let (here, there) = (Machine::new(), Machine::new());
+                here.write("file", bytes(1 << 20));
+                let mut giver = here.start(["give", "file"]);
+                let code = giver.code();
+                let mut taker = Terminal::start(&there, 80, ["take", &code]);
+                taker.see("[Y/n]");
+                stopped(if of_giver { giver.child.id() } else { taker.child.id() }, seconds);
+                taker.keys("y\r");
+                let screen = taker.end(0);
+                assert!(screen.contains("✓ Received"), "{screen}");
+                giver.end().expect(0);
+                assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+            });
+        }
+    });
+}
