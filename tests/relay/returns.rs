@@ -2,12 +2,14 @@
 
 use crate::harness::relay::Relay;
 use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Machine, Running};
+use crate::harness::{Machine, Running, runs};
 use crate::joiner::{Heard, Socket};
 use crate::operator::until;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 fn arrives(giver: Running, code: &str, relay: &Relay) {
@@ -144,4 +146,54 @@ fn an_end_of_a_link_whose_line_is_dead_makes_room_when_its_side_comes_again() {
     assert!(paired(&mut joiner) && paired(&mut host));
     host.send(b"one");
     assert_eq!(joiner.message(), Some(b"one".to_vec()));
+}
+
+#[test]
+fn strangers_in_the_slot_of_a_transfer_delay_it_and_nothing_more() {
+    const PIECE: usize = 8_192;
+    let strangers = runs(200, 12);
+    let relay = Relay::with(&["--connections", "1000"]);
+    let (here, there) = (Machine::new(), Machine::new());
+    // What the joiner says to the relay on its second connection has the token of the slot.
+    let request = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&request);
+    let wire = Wire::watched((Ipv4Addr::LOCALHOST, relay.port), move |connection, way, bytes| {
+        if (connection, way) == (1, Way::ToServer) {
+            noted.lock().unwrap().extend_from_slice(bytes);
+        }
+    });
+    let mut give = here.command(["give", "-", "--relay", &relay.url()]);
+    give.stdin(Stdio::piped());
+    let mut giver = Running::start(give);
+    let code = giver.code();
+    let taker = there.start(["take", &code, "-o", "file", "--relay", &wire.url()]);
+    let pieces = |count: usize| vec![7; count * PIECE];
+    giver.feed(pieces(1));
+    wire.only(0).wait_bytes(Way::ToClient, PIECE as u64);
+    wire.all().cut();
+    giver.feed(pieces(1));
+    wire.only(1).wait_bytes(Way::ToClient, PIECE as u64);
+    let request = String::from_utf8_lossy(&request.lock().unwrap()).into_owned();
+    let token = &request.split_once("link-joiner-").unwrap().1[..32];
+    for stranger in 0..strangers {
+        let guessed = format!("{stranger:032x}");
+        let (side, token) = match stranger % 4 {
+            0 => ("joiner", token),
+            1 => ("host", token),
+            2 => ("joiner", &*guessed),
+            _ => ("host", &*guessed),
+        };
+        let mut socket = Socket::open(8, relay.port, &format!("link-{side}-{token}")).unwrap();
+        let before = wire.all().bytes(Way::ToClient);
+        wire.all().cut();
+        if stranger % 8 > 3 {
+            socket.send(b"nonsense");
+        }
+        giver.feed(pieces(1));
+        wire.all().wait_bytes(Way::ToClient, before + PIECE as u64);
+    }
+    giver.hang_up();
+    giver.end().expect(0);
+    taker.end().expect(0);
+    assert_eq!(std::fs::read(there.path("file")).unwrap(), pieces(strangers + 2));
 }
