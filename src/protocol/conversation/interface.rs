@@ -258,7 +258,7 @@ pub enum LinkNews {
     Flowing,
     /// For a second there has been no link, and another is sought.
     Reconnecting,
-    /// This one is in use instead, after [`LinkNews::Reconnecting`].
+    /// This one is in use instead, after [`LinkNews::Reconnecting`] or [`LinkNews::Stalled`].
     Reconnected(LinkId),
     /// A link has ended because a record did not open: somebody on its way may have changed it.
     Tampered(LinkId),

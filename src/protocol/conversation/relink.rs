@@ -207,12 +207,10 @@ impl Conversation {
             return Ok(());
         }
         self.between.lost = None;
-        if core::mem::take(&mut self.between.told) {
+        let missed = core::mem::take(&mut self.between.told);
+        if core::mem::take(&mut self.between.stalled) || missed {
             actions.events.push(Event::Link(LinkNews::Reconnected(link)));
-        } else if self.between.stalled {
-            actions.events.push(Event::Link(LinkNews::Flowing));
         }
-        self.between.stalled = false;
         Ok(())
     }
 

@@ -40,6 +40,7 @@ pub(super) struct Model {
     items: [BTreeMap<ItemId, Own>; 2],
     links: [BTreeMap<LinkId, Way>; 2],
     missing: [bool; 2],
+    stalled: [bool; 2],
     tampered: [u32; 2],
     /// The first to end.
     first: Option<usize>,
@@ -195,8 +196,14 @@ impl Model {
             Event::Link(LinkNews::Reconnecting) => {
                 assert!(!core::mem::replace(&mut self.missing[side], true), "told twice");
             }
+            Event::Link(LinkNews::Stalled) => self.stalled[side] = true,
+            Event::Link(LinkNews::Flowing) => {
+                assert!(core::mem::take(&mut self.stalled[side]), "nothing had stalled");
+            }
             Event::Link(LinkNews::Reconnected(_)) => {
-                assert!(core::mem::take(&mut self.missing[side]))
+                let missing = core::mem::take(&mut self.missing[side]);
+                let stalled = core::mem::take(&mut self.stalled[side]);
+                assert!(missing || stalled, "nothing was missed");
             }
             Event::Over(outcome) => {
                 let first = *self.first.get_or_insert(side);
