@@ -97,9 +97,11 @@ impl Handler {
 }
 
 /// True for a variable of the caller's environment that a handler gets: what every program needs,
-/// and `PINHOLE_NETWORK`, so that its network is no larger than ours.
+/// `PINHOLE_NETWORK` and `PINHOLE_PLACES`, so that its network is no larger than ours.
 fn passed(name: &OsString) -> bool {
-    name.to_str().is_some_and(|name| name == "PINHOLE_NETWORK" || is_basic_variable(name))
+    name.to_str().is_some_and(|name| {
+        ["PINHOLE_NETWORK", "PINHOLE_PLACES"].contains(&name) || is_basic_variable(name)
+    })
 }
 
 /// A variable of `--handler-env`.

@@ -14,6 +14,7 @@ mod items;
 mod life;
 mod outbound;
 mod phase;
+mod places;
 mod relink;
 mod route;
 #[cfg(test)]
@@ -76,6 +77,7 @@ pub struct Conversation {
     messages: Messages,
     links: Links,
     between: Between,
+    places: places::Known,
     ours: BTreeMap<ItemId, OwnItem>,
     theirs: BTreeMap<ItemId, PeerItem>,
     /// Share of the window of each of the peer's items that is delivered and not collected.
@@ -106,6 +108,7 @@ impl Conversation {
             messages: Messages::new(),
             links: Links::new(),
             between: Between::new(now),
+            places: places::Known::default(),
             ours: BTreeMap::new(),
             theirs: BTreeMap::new(),
             uncollected: BTreeMap::new(),

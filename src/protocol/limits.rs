@@ -138,6 +138,15 @@ pub const TAKER_PATIENCE: Duration = Duration::from_secs(120);
 /// Links in a row that end by a record that does not open, with no progress between them, before
 /// the conversation does (SPEC 6.5).
 pub const TAMPERED_LINKS: u8 = 8;
+/// Addresses that a side says it can be dialled at, at a time and in a conversation (SPEC 6.6): what
+/// a machine with many interfaces has, and few enough that nobody is made to knock at many doors.
+pub const PLACES: usize = 8;
+/// See [`PLACES`].
+pub const PLACES_IN_ALL: usize = 32;
+/// The lowest port among them, so that no system's own services are knocked at.
+pub const PLACE_PORT: u16 = 1024;
+/// Bytes of the address of a relay that is said.
+pub const PLACE_RELAY: usize = 1_024;
 /// Control records that wait in a link: two of the longest messages, which keeps its threads busy.
 /// The rest waits as state, of which the latest counts, and as messages.
 pub const LINK_RECORDS: usize = 36;

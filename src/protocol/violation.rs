@@ -31,6 +31,8 @@ violations! {
     EarlyControl = "spoke before the link was in use",
     NotItsGreeting = "put a link into use that is not its to use",
     SecondGreeting = "put a link into use twice",
+    PlacesUnagreed = "said where it can be met, which was not agreed",
+    ManyPlaces = "said more addresses of its own than allowed",
     NoWant = "did not say what it came for",
     MissingMessage = "left out a message",
     LongMessage = "sent a message over its limit",

@@ -9,6 +9,7 @@ mod form;
 mod message;
 mod offer;
 mod paths;
+mod places;
 mod reason;
 #[cfg(test)]
 mod vectors;
@@ -18,6 +19,7 @@ pub use differences::{Difference, Differences, Fate};
 pub use message::Message;
 pub use offer::{Entry, EntryKind, Item, ItemKind, Offer, PERMISSIONS, Part, Place};
 pub use paths::{PathEntry, PathKind, PathPart};
+pub use places::Places;
 pub use reason::Reason;
 
 use crate::limits::HASH;

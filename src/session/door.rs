@@ -103,8 +103,9 @@ impl Door {
                 };
                 Ok((end, Way::Listener(listener)))
             }
-            Self::Relay(host, _) => {
-                let way = Way::Relay(Box::new(host.access().clone()));
+            Self::Relay(host, public) => {
+                let access = Box::new(host.access().clone());
+                let way = Way::Relay { access, told: Some(public.url) };
                 let (told, mut meanwhile) = mpsc::unbounded_channel();
                 let told = |news| {
                     // It is heard for as long as the host waits.

@@ -161,6 +161,7 @@ impl<'a> Driver<'a> {
         match happened {
             Happened::News(link, news) => self.links.news(link, news),
             Happened::Made(made) => self.links.made(made),
+            Happened::Places(places) => Effects::none().input(Input::Places(places)),
             Happened::Tick => Effects::none().input(Input::Tick),
             Happened::Rests(answer) => core.answer(answer),
             Happened::Send(ware, follower) => outgoing.send(core.next_item(), ware, follower),
@@ -253,6 +254,7 @@ impl<'a> Driver<'a> {
             // Only the side that asked is protected by the words, whoever else compares them.
             Told::PeerVerified => Effects::none(),
             Told::Link(news) => self.links.told(news),
+            Told::Places(places) => self.links.peer_is_at(places),
             Told::Expiring(left) => Effects::none().event(Event::Expiring { left }),
             Told::PeerLeft(reason) => handling.peer_left(reason),
             Told::Over(outcome) => ending.over(outcome),

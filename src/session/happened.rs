@@ -15,7 +15,7 @@ use crate::transport::again::Made;
 use crate::transport::bulk::News;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::secret::SecretVec;
-use pinhole_protocol::wire::{Differences, Hash, ItemId, Offer, PeerText, Reason};
+use pinhole_protocol::wire::{Differences, Hash, ItemId, Offer, PeerText, Places, Reason};
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -30,6 +30,8 @@ pub(super) enum Happened {
     News(LinkId, News),
     /// A later link's handshake is confirmed.
     Made(Made),
+    /// This side can be met here now.
+    Places(Places),
     /// The moment has come at which the conversation wanted to be woken.
     Tick,
 

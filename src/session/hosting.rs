@@ -69,7 +69,9 @@ impl Host {
             };
             let (end, way) = door.meet(judge, report, stop).await?;
             match end {
-                HostEnd::Joined(joined) => return Ok(Meeting::by_code((*joined, way))),
+                HostEnd::Joined(joined) => {
+                    return Ok(Meeting::by_code((*joined, way), plan.bounds()));
+                }
                 // Whoever comes now hears at once that nobody waits under this code any more.
                 HostEnd::Burned => {
                     drop(way);

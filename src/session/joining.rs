@@ -37,12 +37,14 @@ pub(super) async fn join(
             }
             Route::Relay(access) => {
                 let met = relay::join(&access, nameplate, joiner).await;
-                met.map(|met| (met, Way::Relay(Box::new(access))))
+                met.map(|met| (met, Way::Relay { access: Box::new(access), told: None }))
             }
         };
         let meeting = match met {
-            Ok((Met::Joined(joined), way)) => Ok(Meeting::by_code((*joined, way))),
-            Ok((Met::Unheard(tagged), way)) => Meeting::by_link(*tagged, way, report).await,
+            Ok((Met::Joined(joined), way)) => Ok(Meeting::by_code((*joined, way), plan.bounds())),
+            Ok((Met::Unheard(tagged), way)) => {
+                Meeting::by_link(*tagged, (way, plan.bounds()), report).await
+            }
             Err(end) => Err(end),
         };
         match meeting.map_err(Failure::from) {

@@ -13,11 +13,11 @@ use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd, LinkNews};
 use pinhole_protocol::handshake::LinkKeys;
 use pinhole_protocol::links::LinkId;
-use pinhole_protocol::wire::ItemId;
+use pinhole_protocol::wire::{ItemId, Places};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -65,6 +65,8 @@ pub(super) struct Links<T = Link> {
     made: mpsc::Receiver<Made>,
     /// Makes the links after the first; not with a peer that makes none.
     maker: Option<Maker>,
+    /// The places at which this side can be met, as they are told here.
+    places: (watch::Sender<Places>, watch::Receiver<Places>),
 }
 
 /// One link.
@@ -85,19 +87,20 @@ impl Links {
     pub(super) fn start(first: Made, later: Later) -> Result<Self, Failure> {
         let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
         let Later { made, maker } = later;
-        let Made { index, socket, path, keys: LinkKeys { sealer, opener, .. } } = first;
+        let Made { index, socket, path, keys: LinkKeys { sealer, opener, .. }, .. } = first;
         let link = LinkId(index);
         let threads = Link::start(link, socket, (sealer, opener), &tables, told.clone());
         let threads = threads.map_err(|error| {
             Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
         })?;
         let links = BTreeMap::from([(link, One::new(threads, path))]);
-        Ok(Self { links, tables, told, news, made, maker })
+        let places = watch::channel(Places::default());
+        Ok(Self { links, tables, told, news, made, maker, places })
     }
 
     /// Starts the threads of a later link.
     pub(super) fn made(&mut self, made: Made) -> Effects {
-        let Made { index, socket, path, keys: LinkKeys { sealer, opener, peer } } = made;
+        let Made { index, socket, path, keys: LinkKeys { sealer, opener, .. }, linked } = made;
         let link = LinkId(index);
         let keys = (sealer, opener);
         // A connection that cannot be used is as one that was never made.
@@ -105,7 +108,7 @@ impl Links {
             return Effects::none();
         };
         self.links.insert(link, One::new(threads, path));
-        Effects::none().input(Input::LinkUp { link, linked: peer.linked })
+        Effects::none().input(Input::LinkUp { link, linked })
     }
 }
 
@@ -121,8 +124,12 @@ impl<T: Threads> Links<T> {
         self.tables.clone()
     }
 
-    /// There is a channel, over this link.
-    pub(super) fn connected(&self, link: Option<LinkId>) -> Effects {
+    /// There is a channel, over this link. From now on this side says where it can be met for
+    /// others.
+    pub(super) fn connected(&mut self, link: Option<LinkId>) -> Effects {
+        if let Some(maker) = &mut self.maker {
+            maker.open(self.places.0.clone());
+        }
         let path = link.and_then(|link| self.path(link));
         path.map_or_else(Effects::none, |path| Effects::none().event(Event::Connected(path)))
     }
@@ -137,6 +144,14 @@ impl<T: Threads> Links<T> {
             LinkNews::Tampered(link) => self.path(link).map(Event::Tampered),
         };
         event.map_or_else(Effects::none, |event| Effects::none().event(event))
+    }
+
+    /// The peer says that it can be met here.
+    pub(super) fn peer_is_at(&mut self, places: Places) -> Effects {
+        if let Some(maker) = &mut self.maker {
+            maker.peer_is_at(places);
+        }
+        Effects::none()
     }
 
     fn path(&self, link: LinkId) -> Option<Path> {
@@ -157,6 +172,9 @@ impl<T: Threads> Links<T> {
         tokio::select! {
             Some((id, news)) = self.news.recv() => Happened::News(id, news),
             Some(made) = self.made.recv() => Happened::Made(made),
+            Ok(()) = self.places.1.changed() => {
+                Happened::Places(self.places.1.borrow_and_update().clone())
+            }
         }
     }
 
@@ -341,7 +359,8 @@ mod tests {
         let one = |pretend| One::new(pretend, Path::Loopback);
         let links = [LinkId(0), LinkId(1)].into_iter().zip(pretend.map(one)).collect();
         let tables = Tables::default();
-        (Links { links, tables, told: news_of, news, made, maker: None }, told)
+        let places = watch::channel(Places::default());
+        (Links { links, tables, told: news_of, news, made, maker: None, places }, told)
     }
 
     fn grant(link: u8) -> Grant {

@@ -4,7 +4,7 @@
 use super::{Report, tell};
 use crate::events::Event;
 use crate::files::proof::ProofKeys;
-use crate::transport::again::{Made, Maker, Need, Way};
+use crate::transport::again::{Bounds, Made, Maker, Need, Way};
 use crate::transport::{JoinEnd, Joined};
 use pinhole_protocol::handshake::{Established, LinkKeys, Peer, Tagged};
 use pinhole_protocol::keys::{Commitment, ResumeSecret};
@@ -31,22 +31,27 @@ pub(super) struct Later {
 }
 
 impl Later {
-    fn new(commitment: &Commitment, resume: ResumeSecret, peer: Peer, way: Way) -> Self {
+    fn new(
+        commitment: &Commitment,
+        resume: ResumeSecret,
+        peer: Peer,
+        (way, bounds): (Way, Bounds),
+    ) -> Self {
         let (links, made) = mpsc::channel(LINKS);
-        let start = || Maker::start(commitment.role(), resume, way, links);
+        let start = || Maker::start((commitment.role(), resume), way, bounds, links);
         Self { made, maker: peer.is_resuming().then(start) }
     }
 }
 
 impl Meeting {
     /// The code has made a link, by this way.
-    pub(super) fn by_code((joined, way): (Joined, Way)) -> Self {
+    pub(super) fn by_code((joined, way): (Joined, Way), bounds: Bounds) -> Self {
         let Joined { socket, path, established } = joined;
         let Established { sealer, opener, resume, commitment, peer } = established;
         let keys = LinkKeys { sealer, opener, peer };
-        let first = Made { index: LinkId::CODE.0, socket, path, keys };
+        let first = Made { index: LinkId::CODE.0, socket, path, keys, linked: false };
         let proofs = ProofKeys::new(&resume, commitment.role());
-        let later = Later::new(&commitment, resume, peer, way);
+        let later = Later::new(&commitment, resume, peer, (way, bounds));
         Self { first, commitment, proofs, peer, later }
     }
 
@@ -57,12 +62,12 @@ impl Meeting {
     /// If none is made in time.
     pub(super) async fn by_link(
         tagged: Tagged,
-        way: Way,
+        (way, bounds): (Way, Bounds),
         report: &mut Report,
     ) -> Result<Self, JoinEnd> {
         let (resume, commitment, peer) = tagged.cut();
         let proofs = ProofKeys::new(&resume, commitment.role());
-        let mut later = Later::new(&commitment, resume, peer, way);
+        let mut later = Later::new(&commitment, resume, peer, (way, bounds));
         let Some(maker) = &later.maker else { return Err(JoinEnd::CutAfterTag) };
         maker.need(Need { link: true, linked: false });
         let first = timeout(LINK_PATIENCE, told(later.made.recv(), report)).await;

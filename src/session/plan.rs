@@ -16,6 +16,7 @@ use crate::report::screen::Screen;
 use crate::report::transcript::Transcript;
 use crate::settings::agent::fenced_by;
 use crate::settings::{Network, Origin, RelayChoice, Setting};
+use crate::transport::again::Bounds;
 use crate::transport::relay::dial::Trust;
 use crate::transport::relay::{Access, HostToken, Serving};
 use crate::typed::Typed;
@@ -30,6 +31,8 @@ pub struct Plan {
     pub want: Want,
     /// Which addresses may be used.
     pub network: Network,
+    /// True if the peer may be told this machine's addresses, and those that it says are dialled.
+    pub places: bool,
     /// True if the local network may be told of this side's code, and asked for the peer's.
     pub lan: bool,
     /// Which relay is used, and how.
@@ -137,6 +140,19 @@ impl Plan {
     /// Usage, if what is said to it could be read on the way and nobody allowed that.
     pub fn way_to(&self, url: &RelayUrl) -> Result<Access, Failure> {
         self.way_by(url, Origin::Code)
+    }
+
+    /// The bounds of what is told to the peer for later links, and of what it can have this side
+    /// do.
+    pub fn bounds(&self) -> Bounds {
+        let Relays { set, allowed, .. } = &self.relays;
+        let relays = set.value.iter().map(|url| (url, set.from.clone()));
+        let relays = relays.chain(allowed.iter().map(|url| (url, Origin::Flag("--allow-relay"))));
+        Bounds {
+            network: self.network,
+            places: self.places && !self.relays.only,
+            relays: relays.filter_map(|(url, from)| self.way_by(url, from).ok()).collect(),
+        }
     }
 
     /// Refuses a direct connection where everything is to go through a relay (`--relay-only`).

@@ -1,7 +1,7 @@
 //! Which addresses this process may bind and dial.
 
 use crate::failure::{Failure, Kind};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which addresses this process may bind and dial (`PINHOLE_NETWORK`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +30,37 @@ impl Network {
         }
     }
 
+    /// The addresses to listen at where none is named.
+    #[must_use]
+    pub const fn all(self) -> [IpAddr; 2] {
+        match self {
+            Self::Any => [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)],
+            Self::Loopback => [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+        }
+    }
+
     /// True if `address` may be bound or dialled.
     #[must_use]
     pub fn allows(self, address: IpAddr) -> bool {
         match self {
             Self::Any => true,
             Self::Loopback => address.to_canonical().is_loopback(),
+        }
+    }
+}
+
+/// True unless the environment says that no addresses are told or taken (`PINHOLE_PLACES`).
+///
+/// # Errors
+/// Usage, if it is set to anything but `none` or nothing: a typo must not tell them.
+pub fn tells_places() -> Result<bool, Failure> {
+    match std::env::var_os("PINHOLE_PLACES") {
+        None => Ok(true),
+        Some(value) if value.is_empty() => Ok(true),
+        Some(value) if value == "none" => Ok(false),
+        Some(_) => {
+            Err(Failure::new(Kind::Usage, "PINHOLE_PLACES is set to something other than \"none\"")
+                .ask_user("unset PINHOLE_PLACES, or set it to none"))
         }
     }
 }

@@ -1,31 +1,53 @@
-//! The links of a conversation after its first (SPEC 6): a listener that goes on listening, or
-//! dialling, or waiting at a relay, while one is needed.
+//! The links of a conversation after its first (SPEC 6): looked for in all ways at once while one
+//! is needed, and answered where the peer looks.
 
 mod handshake;
 mod listen;
+mod places;
 mod seek;
 
 use crate::events::Path;
+use crate::settings::Network;
 use crate::transport::direct::{Dialled, Listener};
 use crate::transport::relay::Access;
 use handshake::Side;
+use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::handshake::LinkKeys;
 use pinhole_protocol::keys::ResumeSecret;
 use pinhole_protocol::role::Role;
-use seek::{Dialling, Meeting};
+use pinhole_protocol::wire::Places;
+use places::{Door, keep};
+use seek::{Dialling, Knocking, Meeting, Try, seek};
 use socket2::Socket;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
-/// The way by which the first link came, and the next will.
+/// The way by which the first link came.
 pub enum Way {
     /// To a listener of this side's.
     Listener(Listener),
     /// By dialling the host.
     Dialled(Dialled),
     /// Through a relay.
-    Relay(Box<Access>),
+    Relay {
+        /// The relay.
+        access: Box<Access>,
+        /// At a host, the address of it that the peer is told.
+        told: Option<RelayUrl>,
+    },
+}
+
+/// The bounds of what the peer is told about this side, and of what it can have this side do.
+pub struct Bounds {
+    /// Which addresses may be used.
+    pub network: Network,
+    /// True if addresses of this machine are told, and those of the peer are dialled.
+    pub places: bool,
+    /// Relays that this side knows of itself.
+    pub relays: Vec<Access>,
 }
 
 /// A conversation's need of a link.
@@ -47,45 +69,231 @@ pub struct Made {
     pub path: Path,
     /// Its keys, and the peer's hello.
     pub keys: LinkKeys,
+    /// True if the joiner has one that works, as far as it could know (SPEC 6.2).
+    pub linked: bool,
+}
+
+/// Everything that those who look for the peer go by.
+#[derive(Default)]
+struct Wanted {
+    need: Need,
+    /// Addresses at which the peer says that it listens.
+    places: BTreeSet<SocketAddr>,
 }
 
 /// Makes links until it is dropped.
 pub struct Maker {
-    task: JoinHandle<()>,
-    need: watch::Sender<Need>,
+    side: Arc<Side>,
+    bounds: Bounds,
+    made: mpsc::Sender<Made>,
+    wanted: watch::Sender<Wanted>,
+    /// All who look and listen.
+    tasks: JoinSet<()>,
+    /// The listener of this side, once it has one.
+    door: Option<Door>,
+    /// The relay that a host tells the peer.
+    told: Option<RelayUrl>,
+    /// The relay at which it waits.
+    relay: Option<Access>,
+    /// Addresses at which somebody looks already.
+    sought: BTreeSet<SocketAddr>,
 }
 
 impl Maker {
     /// Starts making links of the conversation with this secret, on the side of `role`, as they are
     /// needed or the peer asks for them. Each arrives in `made`.
     #[must_use]
-    pub fn start(role: Role, resume: ResumeSecret, way: Way, made: mpsc::Sender<Made>) -> Self {
-        let (need, needed) = watch::channel(Need::default());
-        let side = Arc::new(Side::new(role, resume, needed.clone()));
-        let task = match way {
-            Way::Listener(listener) => tokio::spawn(listen::listen(listener, side, made)),
-            Way::Dialled(host) => tokio::spawn(seek::seek(needed, made, Dialling { side, host })),
-            Way::Relay(access) => {
-                tokio::spawn(seek::seek(needed, made, Meeting { side, access: *access }))
-            }
+    pub fn start(
+        (role, resume): (Role, ResumeSecret),
+        way: Way,
+        bounds: Bounds,
+        made: mpsc::Sender<Made>,
+    ) -> Self {
+        let (wanted, seen) = watch::channel(Wanted::default());
+        let side = Arc::new(Side::new(role, resume, seen));
+        let mut maker = Self {
+            side,
+            bounds,
+            made,
+            wanted,
+            tasks: JoinSet::new(),
+            door: None,
+            told: None,
+            relay: None,
+            sought: BTreeSet::new(),
         };
-        Self { task, need }
+        match way {
+            Way::Listener(listener) => maker.listen(listener),
+            Way::Dialled(host) => {
+                maker.sought.insert(host.address);
+                maker.look(Dialling { side: Arc::clone(&maker.side), host });
+            }
+            Way::Relay { access, told } => {
+                maker.told = told;
+                maker.meet_at(*access);
+            }
+        }
+        maker
+    }
+
+    /// The first link is in use: this side listens too, where it may, and from now on its places
+    /// are kept in `told`.
+    pub fn open(&mut self, told: watch::Sender<Places>) {
+        if self.bounds.places && self.door.is_none() {
+            // A side that cannot listen dials.
+            if let Some(listener) = Listener::anywhere(self.bounds.network) {
+                self.listen(listener);
+            }
+        }
+        let door = self.door.take().filter(|_| self.bounds.places);
+        let relay = self.told.as_ref().map(ToString::to_string);
+        self.tasks.spawn(keep(door, relay, self.wanted.subscribe(), told));
+    }
+
+    /// The peer says that it can be met here.
+    pub fn peer_is_at(&mut self, Places { direct, relay }: Places) {
+        if self.bounds.places {
+            for address in &direct {
+                if self.sought.insert(*address) {
+                    let (side, network) = (Arc::clone(&self.side), self.bounds.network);
+                    self.look(Knocking { side, address: *address, network });
+                }
+            }
+            self.wanted.send_modify(|wanted| wanted.places = direct.into_iter().collect());
+        }
+        let Some(relay) = relay.filter(|_| self.side.role == Role::Joiner) else { return };
+        let Ok(url) = RelayUrl::parse(relay.raw()) else { return };
+        if self.relay.as_ref().is_some_and(|access| access.choice.url.is_same(&url)) {
+            return;
+        }
+        let known = self.bounds.relays.iter().find(|access| access.choice.url.is_same(&url));
+        if let Some(access) = known.cloned() {
+            self.meet_at(access);
+        }
     }
 
     /// Says what the conversation needs now.
     pub fn need(&self, need: Need) {
-        self.need.send_if_modified(|before| std::mem::replace(before, need) != need);
+        self.wanted.send_if_modified(|wanted| std::mem::replace(&mut wanted.need, need) != need);
     }
 
     /// Ends it, and waits until it has let go of its port.
     pub async fn stop(mut self) {
-        self.task.abort();
-        let _ = (&mut self.task).await;
+        self.tasks.shutdown().await;
+    }
+
+    fn listen(&mut self, listener: Listener) {
+        self.door = Some(Door::of(&listener, self.bounds.network));
+        self.tasks.spawn(listen::listen(listener, Arc::clone(&self.side), self.made.clone()));
+    }
+
+    /// Waits for the peer at a relay, whenever a link is needed.
+    fn meet_at(&mut self, access: Access) {
+        self.relay = Some(access.clone());
+        self.look(Meeting { side: Arc::clone(&self.side), access });
+    }
+
+    fn look(&mut self, way: impl Try + Sync + 'static) {
+        self.tasks.spawn(seek(self.wanted.subscribe(), self.made.clone(), way));
     }
 }
 
-impl Drop for Maker {
-    fn drop(&mut self) {
-        self.task.abort();
+#[cfg(test)]
+mod tests {
+    use super::handshake::tests::secrets;
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    const NEED: Need = Need { link: true, linked: false };
+
+    /// One side of a conversation that listens on loopback, and has not met the other yet.
+    struct Party {
+        maker: Maker,
+        made: mpsc::Receiver<Made>,
+        told: watch::Receiver<Places>,
+    }
+
+    impl Party {
+        fn new(secret: (Role, ResumeSecret), places: bool) -> Self {
+            let bounds = Bounds { network: Network::Loopback, places, relays: Vec::new() };
+            let (new, made) = mpsc::channel(8);
+            let listener = Listener::anywhere(Network::Loopback).unwrap();
+            let mut maker = Maker::start(secret, Way::Listener(listener), bounds, new);
+            let (tell, told) = watch::channel(Places::default());
+            maker.open(tell);
+            Self { maker, made, told }
+        }
+
+        async fn places(&mut self) -> Places {
+            let told = timeout(Duration::from_secs(20), self.told.changed()).await;
+            told.expect("no places are told").unwrap();
+            self.told.borrow().clone()
+        }
+
+        async fn link(&mut self) -> u32 {
+            let made = timeout(Duration::from_secs(20), self.made.recv()).await;
+            made.expect("no link is made").unwrap().index
+        }
+    }
+
+    #[tokio::test]
+    async fn a_side_that_is_told_where_the_other_is_finds_it_there() {
+        for teller in 0..2 {
+            let mut parties = secrets().map(|secret| Party::new(secret, true));
+            let places = parties[teller].places().await;
+            assert!(!places.direct.is_empty(), "it listens nowhere");
+            assert!(places.direct.iter().all(|place| place.ip().is_loopback()));
+            parties[1 - teller].maker.peer_is_at(places);
+            parties.iter().for_each(|party| party.maker.need(NEED));
+            let [host, joiner] = &mut parties;
+            assert_eq!(host.link().await, joiner.link().await);
+            for party in parties {
+                party.maker.stop().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn both_look_at_once_and_every_link_has_an_index_of_its_own() {
+        let mut parties = secrets().map(|secret| Party::new(secret, true));
+        let [host, joiner] = &mut parties;
+        let (of_host, of_joiner) = (host.places().await, joiner.places().await);
+        host.maker.peer_is_at(of_joiner);
+        joiner.maker.peer_is_at(of_host);
+        host.maker.need(NEED);
+        joiner.maker.need(NEED);
+        let mut made = [BTreeSet::new(), BTreeSet::new()];
+        while made[0].len() < 2 || made[0] != made[1] {
+            let (side, link) = tokio::select! {
+                link = host.link() => (0, link),
+                link = joiner.link() => (1, link),
+            };
+            assert!(made[side].insert(link), "{link} twice");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_told_or_dialled_where_addresses_are_hidden() {
+        let [host, joiner] = secrets();
+        let (mut host, mut hidden) = (Party::new(host, true), Party::new(joiner, false));
+        hidden.maker.peer_is_at(host.places().await);
+        hidden.maker.need(NEED);
+        assert!(hidden.maker.sought.is_empty());
+        assert!(!hidden.told.has_changed().unwrap(), "its places are told");
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_no_longer_said_is_not_dialled() {
+        let mut parties = secrets().map(|secret| Party::new(secret, true));
+        let [host, joiner] = &mut parties;
+        let places = host.places().await;
+        joiner.maker.peer_is_at(places.clone());
+        joiner.maker.peer_is_at(Places::default());
+        joiner.maker.need(NEED);
+        let soon = timeout(Duration::from_secs(1), joiner.made.recv()).await;
+        assert!(soon.is_err(), "it was dialled");
+        joiner.maker.peer_is_at(places);
+        assert_eq!(host.link().await, joiner.link().await);
     }
 }

@@ -101,6 +101,8 @@ pub fn not_run(why: impl std::fmt::Display) {
 /// program that runs there, which would make them anew.
 pub struct Machine {
     root: Arc<Root>,
+    /// True if its programs tell no addresses, and dial none that they are told.
+    placeless: bool,
 }
 
 /// The directory of a machine.
@@ -141,7 +143,13 @@ impl Machine {
         std::fs::create_dir(root.0.path().join("work")).unwrap();
         std::fs::create_dir(root.home()).unwrap();
         ROOTS.lock().unwrap().insert(root.home(), Arc::downgrade(&root));
-        Self { root }
+        Self { root, placeless: false }
+    }
+
+    /// One that is met over the wire before it alone: it tells the other side no addresses.
+    #[track_caller]
+    pub fn on_a_wire() -> Self {
+        Self { placeless: true, ..Self::new() }
     }
 
     /// The home directory, where private directories are.
@@ -195,6 +203,9 @@ impl Machine {
             .env("HOME", self.home())
             .env("PATH", "/usr/bin:/bin")
             .env("PINHOLE_NETWORK", "loopback");
+        if self.placeless {
+            command.env("PINHOLE_PLACES", "none");
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -103,5 +103,6 @@ impl Conversation {
             self.messages.send(message);
         }
         actions.events.extend(held.theirs);
+        self.tell_held_places(actions);
     }
 }

@@ -6,7 +6,7 @@ use crate::secret::SecretVec;
 use crate::time::Instant;
 use crate::transfers::Whole;
 use crate::violation::Violation;
-use crate::wire::{Differences, Entry, Hash, ItemId, Offer, Part, PeerText, Reason, Want};
+use crate::wire::{Differences, Entry, Hash, ItemId, Offer, Part, PeerText, Places, Reason, Want};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
@@ -44,6 +44,9 @@ pub enum Input<'a> {
     /// A read on a link has waited this long for its next byte. Time spent writing to a disk is not
     /// waiting (SPEC 6.4).
     Quiet(LinkId, Duration),
+    /// The places at which this side can be met for another link are these now; those beyond the
+    /// limits are left out.
+    Places(Places),
     /// A control record was opened on a link.
     Control(LinkId, &'a [u8]),
     /// Send a text or a secret, under a number from [`super::Conversation::next_item`].
@@ -239,6 +242,8 @@ pub enum Event {
     Cancelled(ItemId, Reason),
     /// The person at the peer has compared the verification words.
     PeerVerified,
+    /// The peer says that it can be met here for another link, and no longer elsewhere.
+    Places(Places),
     /// A link is lost, sought or there again.
     Link(LinkNews),
     /// The channel ends in this time unless something new arrives at either side.

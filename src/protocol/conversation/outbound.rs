@@ -75,7 +75,8 @@ impl Conversation {
         if self.phase.is_over() {
             return None;
         }
-        self.next_counted().or_else(|| self.next_credit()).or_else(|| {
+        let state = self.next_places().or_else(|| self.next_counted());
+        state.or_else(|| self.next_credit()).or_else(|| {
             let work = self.has_work();
             self.links.beat(self.now, work).map(|_| Control::Heartbeat { work })
         })

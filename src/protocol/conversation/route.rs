@@ -53,6 +53,7 @@ impl Conversation {
                 }
                 Silence::Dead => self.give_link_up(link, actions),
             },
+            Input::Places(places) => self.our_places(places),
             Input::Control(link, body) => {
                 self.flows(link, actions);
                 let control = read(body).ok_or(Violation::UnreadableControl)?;
@@ -228,6 +229,7 @@ impl Conversation {
                 }
             }
             Control::Heartbeat { work } => self.links.peer_beat(link, work),
+            Control::Places(places) => self.their_places(places, actions)?,
             // Kept for links that are replaced while they work (SPEC 6.3).
             Control::Drop => {}
         }
@@ -283,6 +285,7 @@ impl Conversation {
         }
         // Everything said before there was a link, and all that the old one may have lost.
         self.messages.again();
+        self.places.say_again();
         self.state.counted.values_mut().for_each(|count| count.said = false);
         for (item, theirs) in &mut self.theirs {
             if let PeerItem::Transfer(transfer) = theirs {

@@ -1,6 +1,6 @@
 //! Control records: state, and pieces of messages (SPEC 5.2).
 
-use super::{ItemId, known};
+use super::{ItemId, Places, known};
 use crate::limits::RANGES;
 use alloc::vec::Vec;
 use core::fmt;
@@ -93,6 +93,10 @@ pub enum Control {
     /// Nothing more will come on this link: the host says it first, the joiner answers (SPEC 6.3).
     #[n(6)]
     Drop,
+    /// The places at which the sender can be met for another link, of two resuming sides
+    /// (SPEC 6.6).
+    #[n(8)]
+    Places(#[n(0)] Places),
 }
 
 /// A piece of an encoded message, which may be a secret's: wiped when dropped, and not shown.

@@ -77,6 +77,17 @@ fn controls() -> Vec<Example> {
             &Control::Counted { transfer: id, bytes: 12_300_000_000, entries: 14, counted: false },
             r#"[7, {"0": 2, "1": 12300000000, "2": 14, "3": false}]"#,
         ),
+        example(
+            "places",
+            &Control::Places(Places {
+                direct: vec![
+                    "192.0.2.7:41234".parse().unwrap(),
+                    "[2001:db8::7]:41234".parse().unwrap(),
+                ],
+                relay: Some(PeerText::new("wss://relay.example/".to_owned())),
+            }),
+            r#"[8, [{"0": [[{"bytes": "c0000207"}, 41234], [{"bytes": "20010db8000000000000000000000007"}, 41234]], "1": "wss://relay.example/"}]]"#,
+        ),
     ]
 }
 
@@ -308,6 +319,7 @@ fn what_a_later_version_may_add_is_skipped() {
         ("an unknown field that is a map", "8203a200f5188182a1010240"),
         ("an element more of a structure's array", "820582a20003011a010000000a"),
         ("an element more of a range", "8202a400010100020003818300010a"),
+        ("an element more of an address", "820881a100818344c000020719a1120a"),
         ("content of a variant that has none", "8206820102"),
         ("16 levels", "8203a200f518638181818181818181818181818180"),
     ];
@@ -319,13 +331,19 @@ fn what_a_later_version_may_add_is_skipped() {
 #[test]
 fn an_item_has_one_form_also_where_it_is_skipped() {
     let refused = [
-        ("another variant", "8208a0"),
+        ("another variant", "8209a0"),
         ("a variant of three elements", "8303a100f500"),
         ("a field missing", "8203a0"),
         ("a field of another type", "8200a3000101f50261aa"),
         ("a field over its range", "8202a4001b0000000100000000010002000380"),
         ("an array for a map", "820381f5"),
         ("item 0", "8202a40000010002000380"),
+        ("places without addresses", "820881a0"),
+        ("an address without a port", "820881a100818144c0000207"),
+        ("an address of 5 bytes", "820881a100818245c00002070119a112"),
+        ("a port below 1024", "820881a100818244c00002071903ff"),
+        ("a port over its range", "820881a100818244c00002071a00010000"),
+        ("an address as text", "820881a10081826931302e302e302e313119a112"),
     ];
     let taken: Vec<_> = refused
         .iter()
@@ -373,6 +391,17 @@ fn written_ranges_ascend_with_a_gap_between_them() {
     ] {
         assert!(!read(wrong), "{wrong:?}");
     }
+}
+
+#[test]
+fn eight_addresses_are_said_and_a_relay_of_so_many_bytes() {
+    let read = |count: u16, relay: usize| {
+        let direct = (0..count).map(|n| ([192, 0, 2, 1], 1_024 + n).into()).collect();
+        let relay = Some(PeerText::new("x".repeat(relay)));
+        read::<Control>(&encoded(&Control::Places(Places { direct, relay }), 0)).is_some()
+    };
+    assert!(read(0, 0) && read(8, 1_024));
+    assert!(!read(9, 0) && !read(8, 1_025));
 }
 
 #[test]

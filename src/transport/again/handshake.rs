@@ -1,6 +1,6 @@
 //! The handshake of a later link (SPEC 3.9), over whatever carries its messages.
 
-use crate::transport::again::Need;
+use crate::transport::again::Wanted;
 use crate::transport::direct::read_frame;
 use crate::transport::relay::Meeting;
 use pinhole_protocol::handshake::{Frame, LinkKeys};
@@ -55,13 +55,15 @@ impl Frames for Meeting {
 pub(super) struct Confirmed {
     pub(super) index: u32,
     pub(super) keys: LinkKeys,
+    /// As in [`Made`](super::Made).
+    pub(super) linked: bool,
 }
 
 /// This side of a conversation, as its later links are made.
 pub(super) struct Side {
     pub(super) role: Role,
     pub(super) resume: ResumeSecret,
-    need: watch::Receiver<Need>,
+    wanted: watch::Receiver<Wanted>,
     /// At a host, the index of its next handshake.
     next: AtomicU32,
     /// At a joiner, the indices of confirmed links.
@@ -78,11 +80,11 @@ struct Judged {
 }
 
 impl Side {
-    pub(super) fn new(role: Role, resume: ResumeSecret, need: watch::Receiver<Need>) -> Self {
+    pub(super) fn new(role: Role, resume: ResumeSecret, wanted: watch::Receiver<Wanted>) -> Self {
         Self {
             role,
             resume,
-            need,
+            wanted,
             next: AtomicU32::new(1),
             had: Mutex::new(HashSet::from([0])),
             taken: Mutex::default(),
@@ -112,6 +114,8 @@ impl Side {
     }
 
     async fn host(&self, frames: &mut impl Frames) -> Option<Confirmed> {
+        // A link that comes into use from here on may be unknown to the joiner when it answers.
+        let needed = self.wanted.borrow().need.link;
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let (pending, message1) = self.resume.host(index, &mut OsRng);
         frames.send(message1).await?;
@@ -121,12 +125,13 @@ impl Side {
         }
         let (keys, message3) = pending.judge(&message2).ok()?;
         frames.send(message3).await?;
-        Some(Confirmed { index, keys })
+        let linked = keys.peer.linked || needed;
+        Some(Confirmed { index, keys, linked })
     }
 
     async fn join(&self, frames: &mut impl Frames) -> Option<Confirmed> {
         let message1 = timeout(LINK_MESSAGE_TIME, frames.receive()).await.ok()??;
-        let linked = self.need.borrow().linked;
+        let linked = self.wanted.borrow().need.linked;
         let (tagged, message2) = self.resume.join(linked, &message1, &mut OsRng).ok()?;
         let index = tagged.index();
         if lock(&self.had).contains(&index) {
@@ -136,7 +141,8 @@ impl Side {
         let message3 = timeout(HANDSHAKE_TIME, frames.receive()).await.ok()??;
         let keys = tagged.finish(&message3).ok()?;
         // Of two with one index that crossed, the second is none.
-        lock(&self.had).insert(index).then_some(Confirmed { index, keys })
+        let is_first = lock(&self.had).insert(index);
+        is_first.then_some(Confirmed { index, keys, linked: false })
     }
 
     /// True if another tag may be looked at in this second.
@@ -155,14 +161,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::transport::again::Need;
     use pinhole_protocol::code::Code;
     use pinhole_protocol::handshake::{Joiner, Judge, Verdict};
     use tokio::time::advance;
 
-    /// Both sides of a conversation.
-    fn sides() -> [Side; 2] {
+    /// Both sides of a conversation, with its secret.
+    pub fn secrets() -> [(Role, ResumeSecret); 2] {
         let (nameplate, password) = Code::parse("9417-walrus-clipboard-mango").unwrap().split();
         let judge = Judge::new(password, nameplate);
         let (nameplate, password) = Code::parse("9417-walrus-clipboard-mango").unwrap().split();
@@ -176,9 +183,13 @@ mod tests {
             panic!()
         };
         let Ok(joined) = tagged.finish(&frame(&confirmation)) else { panic!() };
-        let (_, need) = watch::channel(Need { link: true, linked: true });
         [(Role::Host, established.resume), (Role::Joiner, joined.resume)]
-            .map(|(role, resume)| Side::new(role, resume, need.clone()))
+    }
+
+    fn sides() -> [Side; 2] {
+        let need = Need { link: false, linked: true };
+        let (_, wanted) = watch::channel(Wanted { need, ..Wanted::default() });
+        secrets().map(|(role, resume)| Side::new(role, resume, wanted.clone()))
     }
 
     /// One end of a pair of queues.
@@ -223,6 +234,23 @@ mod tests {
         };
         let (ours, theirs) = tokio::join!(host.handshake(&mut near), there);
         assert!(ours.is_none() && theirs.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_joiner_cannot_know_of_a_link_that_came_into_use_since_message_1() {
+        for (needed, linked) in [(false, false), (true, true)] {
+            let [host, joiner] = sides();
+            let seen = |link| {
+                let need = Need { link, linked: false };
+                watch::channel(Wanted { need, ..Wanted::default() }).1
+            };
+            let host = Side { wanted: seen(needed), ..host };
+            let joiner = Side { wanted: seen(true), ..joiner };
+            let [mut near, mut far] = queues();
+            let (ours, _) = tokio::join!(host.handshake(&mut near), joiner.handshake(&mut far));
+            let ours = ours.unwrap();
+            assert_eq!((ours.keys.peer.linked, ours.linked), (false, linked));
+        }
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use crate::transport::direct::{Listener, Pending, prepared, read_opening};
 use pinhole_protocol::handshake::REFUSED;
 use pinhole_protocol::limits::{HANDSHAKE_TIME, LINK_MESSAGE_TIME, LINKS};
 use pinhole_protocol::rendezvous::Opening;
+use pinhole_protocol::role::Role;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
@@ -63,19 +64,19 @@ async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
             socket.write_all(&Opening::Link(side.token()).encode()).await.ok()?;
             Some(socket)
         }
-        Opening::Link(_) => None,
-        Opening::Code => {
+        Opening::Code if side.role == Role::Host => {
             // The code is used. A joiner that is not told would come again for 15 s.
             socket.write_all(&REFUSED).await.ok()?;
             let _ = socket.shutdown().await;
             None
         }
+        Opening::Link(_) | Opening::Code => None,
     }
 }
 
 /// Shakes hands with a peer that has shown its token.
 pub(super) async fn shake(mut socket: TcpStream, side: &Side) -> Option<Made> {
-    let Confirmed { index, keys } = side.handshake(&mut socket).await?;
+    let Confirmed { index, keys, linked } = side.handshake(&mut socket).await?;
     let (socket, path) = prepared(socket).ok()?;
-    Some(Made { index, socket, path, keys })
+    Some(Made { index, socket, path, keys, linked })
 }

@@ -2,8 +2,10 @@
 
 use super::handshake::{Confirmed, Side};
 use super::listen::shake;
-use super::{Made, Need};
+use super::{Made, Wanted};
 use crate::events::Path;
+use crate::settings::Network;
+use crate::transport::addresses::dialable;
 use crate::transport::direct::{Dialled, dial as connect, read_opening};
 use crate::transport::relay::{self, Access};
 use pinhole_protocol::limits::LINK_MESSAGE_TIME;
@@ -30,6 +32,12 @@ const PLACE: u8 = 0;
 pub(super) trait Try: Send {
     /// A connection on which both sides have met.
     type Met: Send;
+    /// The time that other ways have before it.
+    const AFTER: Duration = Duration::ZERO;
+    /// True if the peer may be there, and is wanted.
+    fn is_wanted(&self, wanted: &Wanted) -> bool {
+        wanted.need.link
+    }
     /// Tries to meet the other side. It may be given up at any moment.
     fn meet(&self) -> impl Future<Output = Option<Self::Met>> + Send;
     /// Shakes hands there. Once begun it is not given up: the other side may have confirmed.
@@ -37,13 +45,21 @@ pub(super) trait Try: Send {
 }
 
 /// Makes links by this way whenever one is needed, with pauses that grow, until nobody wants any.
-pub(super) async fn seek(mut need: watch::Receiver<Need>, made: mpsc::Sender<Made>, way: impl Try) {
-    while need.wait_for(|need| need.link).await.is_ok() {
+pub(super) async fn seek<T: Try>(
+    mut wanted: watch::Receiver<Wanted>,
+    made: mpsc::Sender<Made>,
+    way: T,
+) {
+    while wanted.wait_for(|wanted| way.is_wanted(wanted)).await.is_ok() {
         let mut pause = FIRST_PAUSE;
+        let mut wait = T::AFTER;
         loop {
             let met = tokio::select! {
-                met = way.meet() => met,
-                none = need.wait_for(|need| !need.link) => match none {
+                met = async {
+                    sleep(wait).await;
+                    way.meet().await
+                } => met,
+                none = wanted.wait_for(|wanted| !way.is_wanted(wanted)) => match none {
                     Ok(_) => break,
                     Err(_) => return,
                 },
@@ -52,7 +68,7 @@ pub(super) async fn seek(mut need: watch::Receiver<Need>, made: mpsc::Sender<Mad
                 Some(met) => way.shake(met).await,
                 None => None,
             };
-            let wait = match link {
+            wait = match link {
                 // It is in use soon, or another is made beside it.
                 Some(link) => {
                     if made.send(link).await.is_err() {
@@ -67,13 +83,6 @@ pub(super) async fn seek(mut need: watch::Receiver<Need>, made: mpsc::Sender<Mad
                     wait
                 }
             };
-            tokio::select! {
-                () = sleep(wait) => {}
-                none = need.wait_for(|need| !need.link) => match none {
-                    Ok(_) => break,
-                    Err(_) => return,
-                },
-            }
         }
     }
 }
@@ -85,7 +94,7 @@ fn jittered(pause: Duration) -> Duration {
     half + half.mul_f64(f64::from(OsRng.next_u32()) / f64::from(u32::MAX))
 }
 
-/// Dials the host.
+/// Dials the host where it was met, or where its name leads by now.
 pub(super) struct Dialling {
     pub(super) side: Arc<Side>,
     pub(super) host: Dialled,
@@ -95,12 +104,12 @@ impl Try for Dialling {
     type Met = TcpStream;
 
     async fn meet(&self) -> Option<TcpStream> {
-        if let Some(socket) = self.dial(self.host.address).await {
+        if let Some(socket) = knock(&self.side, self.host.address).await {
             return Some(socket);
         }
         // Its name may lead elsewhere by now.
         for address in timeout(LINK_MESSAGE_TIME, self.host.looked_up()).await.ok()? {
-            if let Some(socket) = self.dial(address).await {
+            if let Some(socket) = knock(&self.side, address).await {
                 return Some(socket);
             }
         }
@@ -112,19 +121,45 @@ impl Try for Dialling {
     }
 }
 
-impl Dialling {
-    /// Dials an address, and shows and sees a token there.
-    async fn dial(&self, address: SocketAddr) -> Option<TcpStream> {
-        let opening = Opening::Link(self.side.token());
-        let dialled = async {
-            let mut socket = connect(address, opening).await.ok()?;
-            match read_opening(&mut socket).await? {
-                Opening::Link(token) => self.side.take(token).then_some(socket),
-                Opening::Code => None,
-            }
-        };
-        timeout(LINK_MESSAGE_TIME, dialled).await.ok()?
+/// Dials an address at which the peer says that it listens.
+pub(super) struct Knocking {
+    pub(super) side: Arc<Side>,
+    pub(super) address: SocketAddr,
+    pub(super) network: Network,
+}
+
+impl Try for Knocking {
+    type Met = TcpStream;
+    const AFTER: Duration = FIRST_PAUSE;
+
+    fn is_wanted(&self, wanted: &Wanted) -> bool {
+        wanted.need.link && wanted.places.contains(&self.address)
     }
+
+    async fn meet(&self) -> Option<TcpStream> {
+        // Which networks this machine is on may have changed.
+        if !dialable(self.address.ip(), self.network) {
+            return None;
+        }
+        knock(&self.side, self.address).await
+    }
+
+    async fn shake(&self, met: TcpStream) -> Option<Made> {
+        shake(met, &self.side).await
+    }
+}
+
+/// Dials an address, and shows and sees a token there.
+async fn knock(side: &Side, address: SocketAddr) -> Option<TcpStream> {
+    let opening = Opening::Link(side.token());
+    let dialled = async {
+        let mut socket = connect(address, opening).await.ok()?;
+        match read_opening(&mut socket).await? {
+            Opening::Link(token) => side.take(token).then_some(socket),
+            Opening::Code => None,
+        }
+    };
+    timeout(LINK_MESSAGE_TIME, dialled).await.ok()?
 }
 
 /// Waits for the other side at a relay.
@@ -141,17 +176,22 @@ impl Try for Meeting {
     }
 
     async fn shake(&self, mut met: relay::Meeting) -> Option<Made> {
-        let Confirmed { index, keys } = self.side.handshake(&mut met).await?;
+        let Confirmed { index, keys, linked } = self.side.handshake(&mut met).await?;
         let socket = met.into_stream()?;
-        Some(Made { index, socket, path: Path::Relay, keys })
+        Some(Made { index, socket, path: Path::Relay, keys, linked })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::again::Need;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::time::{Instant, advance};
+
+    fn needed() -> Wanted {
+        Wanted { need: Need { link: true, linked: false }, ..Wanted::default() }
+    }
 
     /// Tries that fail, counted.
     #[derive(Clone, Default)]
@@ -171,20 +211,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_tried_unless_a_link_is_needed_and_then_at_once() {
-        let (told, need) = watch::channel(Need::default());
+        let (told, need) = watch::channel(Wanted::default());
         let (made, _links) = mpsc::channel(1);
         let Failing(count) = &Failing::default();
         let seeking = tokio::spawn(seek(need, made, Failing(Arc::clone(count))));
         sleep(Duration::from_secs(60)).await;
         assert_eq!(count.load(Ordering::Relaxed), 0);
-        told.send_replace(Need { link: true, linked: false });
+        told.send_replace(needed());
         sleep(Duration::from_millis(1)).await;
         assert_eq!(count.load(Ordering::Relaxed), 1);
-        told.send_replace(Need::default());
+        told.send_replace(Wanted::default());
         sleep(Duration::from_secs(60)).await;
         assert_eq!(count.load(Ordering::Relaxed), 1);
         // The next loss is another: it is not waited for as long as the last was.
-        told.send_replace(Need { link: true, linked: false });
+        told.send_replace(needed());
         sleep(FIRST_PAUSE + Duration::from_millis(1)).await;
         assert!(count.load(Ordering::Relaxed) >= 3);
         // Whoever needed it has gone.
@@ -194,7 +234,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_to_five_seconds() {
-        let (_told, need) = watch::channel(Need { link: true, linked: false });
+        let (_told, need) = watch::channel(needed());
         let (made, _links) = mpsc::channel(1);
         let Failing(count) = &Failing::default();
         let _seeking = tokio::spawn(seek(need, made, Failing(Arc::clone(count))));

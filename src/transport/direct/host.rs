@@ -14,7 +14,7 @@ use pinhole_protocol::source::Source;
 use rand_core::{OsRng, RngCore};
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -59,12 +59,7 @@ impl Listener {
                 )
                 .ask_user("use --bind 127.0.0.1, or unset PINHOLE_NETWORK"));
             }
-            (None, Network::Any) => {
-                vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()]
-            }
-            (None, Network::Loopback) => {
-                vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-            }
+            (None, network) => network.all().to_vec(),
         };
         let fixed = port.is_some();
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
@@ -117,6 +112,37 @@ impl Listener {
             Some(error) if sockets.is_empty() => Err(error),
             _ => Ok(sockets),
         }
+    }
+
+    /// Listens everywhere that may be, on one port that the system chooses; `None` if that cannot
+    /// be had.
+    #[must_use]
+    pub fn anywhere(network: Network) -> Option<Self> {
+        let addresses = network.all();
+        for _ in 0..TRIES {
+            let first = Self::bind_all(addresses.get(..1)?, 0).ok();
+            let port = match &first {
+                Some(sockets) => sockets.first()?.local_addr().ok()?.port(),
+                // A machine may lack the first family.
+                None => 0,
+            };
+            let rest = Self::bind_all(addresses.get(1..)?, port);
+            match (first, rest) {
+                // The port is another's there.
+                (Some(_), Err(error)) if error.kind() == io::ErrorKind::AddrInUse => {}
+                (first, rest) => {
+                    let sockets: Vec<_> = first.into_iter().chain(rest.ok()).flatten().collect();
+                    let port = sockets.first()?.local_addr().ok()?.port();
+                    return Some(Self { sockets, port });
+                }
+            }
+        }
+        None
+    }
+
+    /// The addresses that it is bound to.
+    pub(in crate::transport) fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect()
     }
 
     /// The port, which is the code's number.

@@ -4,8 +4,8 @@
 use super::group::{Group, LONGEST, networks};
 use super::message::{Message, query};
 use super::{ADDRESSES, HOSTS};
-use crate::transport::addresses::outside_interfaces;
-use if_addrs::{IfAddr, Interface};
+use crate::transport::addresses::{is_neighbour, outside_interfaces};
+use if_addrs::Interface;
 use simple_dns::Name;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
@@ -109,33 +109,6 @@ fn note(
                 host.addresses.push(address);
             }
         }
-    }
-}
-
-/// True if `ip` may be a machine in the subnet of `own`, and is no address of many or of none.
-fn is_neighbour(ip: IpAddr, own: &Interface) -> bool {
-    if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() {
-        return false;
-    }
-    match (ip, &own.addr) {
-        (IpAddr::V4(ip), IfAddr::V4(own)) => {
-            let (address, mask) = (u32::from(ip), u32::from(own.netmask));
-            // A network's first and last address are its own and everybody's, where it has more
-            // than two (RFC 3021).
-            let of_all = !mask > 1 && (address & !mask == 0 || address | mask == u32::MAX);
-            mask != 0
-                && u32::from(own.ip) & mask == address & mask
-                && !of_all
-                && !ip.is_broadcast()
-                && !ip.is_link_local()
-        }
-        (IpAddr::V6(ip), IfAddr::V6(own)) => {
-            let mask = u128::from(own.netmask);
-            mask != 0
-                && u128::from(own.ip) & mask == u128::from(ip) & mask
-                && !ip.is_unicast_link_local()
-        }
-        _ => false,
     }
 }
 

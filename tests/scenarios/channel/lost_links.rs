@@ -20,7 +20,7 @@ fn bodies(ended: &Ended) -> Vec<Value> {
 
 #[test]
 fn texts_of_both_sides_arrive_once_and_in_order_over_many_connections() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (host, peer, wire, number) = channel(&here, &there);
     // Each connection carries some records and is cut in one.
     wire.all().set(Fault::Cut(Way::Both, 9_001));
@@ -46,7 +46,7 @@ fn texts_of_both_sides_arrive_once_and_in_order_over_many_connections() {
 
 #[test]
 fn other_commands_see_that_the_link_is_lost_and_a_send_waits_through_it() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (mut host, mut peer, wire, number) = channel(&here, &there);
     wire.refuse();
     wire.all().cut();
@@ -73,7 +73,7 @@ fn other_commands_see_that_the_link_is_lost_and_a_send_waits_through_it() {
 
 #[test]
 fn without_a_link_the_user_ends_it_at_once() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (mut host, mut peer, wire, number) = channel(&here, &there);
     wire.refuse();
     wire.all().cut();
@@ -88,7 +88,7 @@ fn without_a_link_the_user_ends_it_at_once() {
 
 #[test]
 fn an_idle_channel_outlives_a_proxy_that_cuts_what_is_silent() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (host, mut peer, wire, number) = channel(&here, &there);
     wire.all().set(Fault::Silence(Duration::from_millis(150)));
     wire.wait_connections(6);

@@ -21,7 +21,7 @@ struct Given {
 
 /// Gives a file of this size directly, and puts a wire before its port.
 fn given(size: u64) -> Given {
-    let here = Machine::new();
+    let here = Machine::on_a_wire();
     pour(File::create(here.path("file")).unwrap(), size);
     let digest = digest_at(here.path("file"));
     let mut giver = here.start(["give", "file"]);
@@ -35,7 +35,7 @@ impl Given {
     /// Takes it: both sides end well, and it is there as it was. Returns both sides' lines.
     #[track_caller]
     fn taken(self) -> [Ended; 2] {
-        let there = Machine::new();
+        let there = Machine::on_a_wire();
         let taker = there.start(["take", &self.code, "-o", "."]).end().expect(0);
         let giver = self.giver.end().expect(0);
         assert_eq!(names(there.dir()), ["file"]);
@@ -120,7 +120,7 @@ fn eight_changed_connections_in_a_row_are_tampering() {
         // In the first record behind the handshake's 25, 107 and 35 bytes, so that none is used.
         given.wire.only(connection).set(Fault::Flip(Way::ToClient, 300));
     }
-    let there = Machine::new();
+    let there = Machine::on_a_wire();
     let taker = there.run(["take", &given.code, "-o", "."]).expect(7);
     assert_eq!(taker.failure()["error"], "tampered");
     assert_eq!((given.wire.connections(), names(there.dir()).len()), (8, 0));
@@ -132,7 +132,7 @@ fn eight_changed_connections_in_a_row_are_tampering() {
 fn a_lost_side_is_looked_for_until_the_user_ends_it() {
     let given = given(64 << 20);
     given.wire.only(0).set(Fault::Stall(Way::ToClient, 1 << 20));
-    let there = Machine::new();
+    let there = Machine::on_a_wire();
     let mut taker = there.start(["take", &given.code, "-o", "."]);
     given.wire.only(0).wait_bytes(Way::ToClient, 1 << 20);
     given.wire.refuse();
@@ -159,7 +159,7 @@ fn a_lost_side_is_looked_for_until_the_user_ends_it() {
 fn a_transfer_goes_on_when_the_way_is_back() {
     let given = given(64 << 20);
     given.wire.only(0).set(Fault::Stall(Way::ToClient, 1 << 20));
-    let there = Machine::new();
+    let there = Machine::on_a_wire();
     let mut taker = there.start(["take", &given.code, "-o", "."]);
     given.wire.only(0).wait_bytes(Way::ToClient, 1 << 20);
     given.wire.refuse();
@@ -184,7 +184,7 @@ fn through_a_relay_both_sides_find_each_other_again() {
         let relay = Relay::start();
         let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
         let (broken, sound) = (wire.url(), relay.url());
-        let (here, there) = (Machine::new(), Machine::new());
+        let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
         pour(File::create(here.path("file")).unwrap(), SIZE);
         let [givers, takers] = if of_giver { [&broken, &sound] } else { [&sound, &broken] };
         let way = if of_giver { Way::ToServer } else { Way::ToClient };
@@ -204,7 +204,7 @@ fn through_a_relay_both_sides_find_each_other_again() {
 fn a_relay_that_ends_is_found_again_behind_its_address() {
     let first = Relay::start();
     let wire = Wire::to((Ipv4Addr::LOCALHOST, first.port));
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     pour(File::create(here.path("file")).unwrap(), 48 << 20);
     let relay = ["--relay", &wire.url()];
     let mut giver = here.start([&["give", "file"], &relay[..]].concat());

@@ -11,7 +11,7 @@ mod runs;
 use super::*;
 use crate::limits::CHUNK_DATA;
 use crate::links::LinkId;
-use crate::wire::Control;
+use crate::wire::{Control, Places};
 use acts::{Act, Loss};
 use model::Model;
 use rand_chacha::ChaCha8Rng;

@@ -1,33 +1,12 @@
 use super::super::message;
 use super::*;
-use if_addrs::{IfOperStatus, Ifv4Addr, Ifv6Addr};
+use crate::transport::addresses::tests::interface;
 use proptest::prelude::*;
 
 const PORT: u16 = 9471;
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
-}
-
-/// An interface with the address, in a subnet of that many bits.
-fn interface(address: &str, bits: u32) -> Interface {
-    let addr = match ip(address) {
-        IpAddr::V4(ip) => {
-            let netmask = u32::MAX.checked_shl(32 - bits).unwrap_or(0).into();
-            IfAddr::V4(Ifv4Addr { ip, netmask, prefixlen: 0, broadcast: None })
-        }
-        IpAddr::V6(ip) => {
-            let netmask = u128::MAX.checked_shl(128 - bits).unwrap_or(0).into();
-            IfAddr::V6(Ifv6Addr { ip, netmask, prefixlen: 0, broadcast: None })
-        }
-    };
-    Interface {
-        name: "eth0".into(),
-        addr,
-        index: Some(2),
-        oper_status: IfOperStatus::Up,
-        is_p2p: false,
-    }
 }
 
 /// The addresses found when one host answers with these.

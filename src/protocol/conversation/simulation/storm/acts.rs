@@ -26,6 +26,8 @@ pub(super) enum Act {
     Stall(usize, u64, usize),
     /// No link can be made for so long.
     Outage(u64),
+    /// A side can be met at this port from now on.
+    Moves(usize, u16),
 }
 
 /// The end of a link.
@@ -87,6 +89,7 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: Option<usize>) -> Vec<(u64, Act)
                 20 => Act::Sleep(side, below(20_000)),
                 21 => Act::Stall(side, below(12_000), below(8) as usize),
                 22 => Act::Outage(below(15_000)),
+                23 if below(2) == 0 => Act::Moves(side, 2_000 + below(32) as u16),
                 _ => Act::Text(from, 1),
             };
             (wait, act)
@@ -150,6 +153,14 @@ impl Storm {
                 let which = which % self.wires.len().max(1);
                 if let Some(wire) = self.wires.values_mut().rev().nth(which) {
                     wire.ends[side].last = wire.ends[side].last.max(later);
+                }
+            }
+            Act::Moves(side, port) => {
+                let direct = std::vec![([192, 0, 2, 1], port).into()];
+                let places = Places { direct, relay: None };
+                if self.parties[side].over.is_none() {
+                    self.model.moves(side, places.clone());
+                    self.tell(side, Input::Places(places));
                 }
             }
             Act::Outage(time) => self.outage = self.outage.max(self.now.after(millis(time))),

@@ -179,6 +179,24 @@ fn a_link_that_is_dead_in_one_direction_is_replaced_when_it_is_missed() {
 }
 
 #[test]
+fn of_links_made_at_once_one_is_in_use_on_both_sides() {
+    // The second is confirmed before the first is in use, or after it, on either side.
+    for waits in [[0, 0], [300, 0], [0, 300], [300, 300], [30, 10], [10, 30]] {
+        let mut storm = Storm::tidy([Want::Both, Want::Both]);
+        storm.lost_at_once(CODE);
+        let first = storm.made([true, true]);
+        storm.made_in([true, true], waits);
+        storm.text(0, 3);
+        storm.text(1, 3);
+        storm.run(1_000);
+        let used = [0, 1].map(|side| storm.parties[side].conversation.link());
+        assert_eq!(used, [Some(first); 2], "{waits:?}");
+        assert_eq!([storm.up(0), storm.up(1)], [vec![first], vec![first]], "{waits:?}");
+        assert_eq!([storm.model.stand_of(0), storm.model.stand_of(1)], [(true, true); 2]);
+    }
+}
+
+#[test]
 fn a_source_that_is_gone_when_it_has_to_be_sent_again_fails_alone() {
     let mut storm = Storm::tidy([Want::Both, Want::Both]);
     let item = storm.offer(0, &[200_000], 1, false);

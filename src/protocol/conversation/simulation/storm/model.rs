@@ -41,6 +41,9 @@ pub(super) struct Model {
     links: [BTreeMap<LinkId, Way>; 2],
     missing: [bool; 2],
     stalled: [bool; 2],
+    /// Places that each side has had to say, and the last of the other's that it has heard of.
+    places: [Vec<Places>; 2],
+    heard: [Option<Places>; 2],
     tampered: [u32; 2],
     /// The first to end.
     first: Option<usize>,
@@ -56,6 +59,10 @@ impl Model {
         let items = &self.items[side];
         let delivered = items.values().all(|own| own.result == Some(true));
         (items.values().all(|own| own.kept), delivered)
+    }
+
+    pub(super) fn moves(&mut self, side: usize, places: Places) {
+        self.places[side].push(places);
     }
 
     pub(super) fn has_heard_of(&self, side: usize, item: ItemId) -> bool {
@@ -205,6 +212,10 @@ impl Model {
                 let stalled = core::mem::take(&mut self.stalled[side]);
                 assert!(missing || stalled, "nothing was missed");
             }
+            Event::Places(places) => {
+                assert!(self.places[1 - side].contains(places), "heard of places never said");
+                self.heard[side] = Some(places.clone());
+            }
             Event::Over(outcome) => {
                 let first = *self.first.get_or_insert(side);
                 let answered = self.items[side].values().all(|own| own.result.is_some());
@@ -228,6 +239,9 @@ impl Model {
             let meant = !own.refused && !own.withdrawn;
             assert!(own.result == Some(true) || !meant, "{item:?} ended as {:?}", own.result);
             assert!(own.heard || !meant, "{item:?} was not heard of");
+        }
+        for (said, heard) in self.places.iter().zip(self.heard.iter().rev()) {
+            assert_eq!(said.last(), heard.as_ref(), "the last places were not heard of");
         }
     }
 }

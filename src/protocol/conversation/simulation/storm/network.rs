@@ -13,7 +13,7 @@ impl Storm {
         }
     }
 
-    /// Handshakes, whenever a side needs a link: one, two at once, or half of one.
+    /// Handshakes, whenever a side needs a link: one, some at once, or half of one.
     pub(super) fn made_at_random(&mut self) {
         self.making = false;
         if self.parties.iter().any(|party| party.over.is_some()) {
@@ -22,7 +22,7 @@ impl Storm {
         if self.parties.iter().any(|party| party.conversation.needs_link()) {
             let asleep = self.parties.iter().any(|party| party.asleep > self.now);
             if self.outage <= self.now && !asleep {
-                for _ in 0..1 + self.below(6) / 5 {
+                for _ in 0..[1, 1, 1, 1, 2, 3][self.below(6) as usize] {
                     let half = !self.calm && self.one_in(8);
                     let which = self.below(2) == 0;
                     self.made([!half || which, !half || !which]);
@@ -36,11 +36,22 @@ impl Storm {
 
     /// A handshake is through, at these sides.
     pub(super) fn made(&mut self, at: [bool; 2]) -> LinkId {
+        let latency = if self.tidy { LATENCY } else { 1 + self.below(150) };
+        let waits = [0, 1].map(|_| self.while_of(latency));
+        self.connects(at, waits, latency)
+    }
+
+    /// The same, confirmed after these times.
+    pub(super) fn made_in(&mut self, at: [bool; 2], waits: [u64; 2]) -> LinkId {
+        self.connects(at, waits, LATENCY)
+    }
+
+    fn connects(&mut self, at: [bool; 2], waits: [u64; 2], latency: u64) -> LinkId {
         let link = LinkId(self.next);
         self.next += 1;
-        let latency = if self.tidy { LATENCY } else { 1 + self.below(150) };
-        let linked = self.parties[1].conversation.is_linked();
-        let waits = [0, 1].map(|_| self.while_of(latency));
+        // Where the host needs one, the joiner may not know of the next that it puts into use.
+        let needed = self.parties[0].conversation.needs_link();
+        let linked = self.parties[1].conversation.is_linked() || needed;
         let now = self.now;
         let end = |side: usize| End {
             stand: if at[side] {
