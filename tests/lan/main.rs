@@ -1,4 +1,4 @@
-//! Hosts found on the local network, between network namespaces that each test makes for itself.
+//! Hosts found on the local network, and again when a side has moved, between network namespaces that each test makes for itself.
 //! Nothing here runs in the machine's own.
 //!
 //! Needs `unshare` and `nsenter` (util-linux), `ip` (iproute2), and a system that lets this user
@@ -12,4 +12,5 @@ mod announcing;
 mod doctor;
 mod finding;
 mod hostile;
+mod moving;
 mod world;

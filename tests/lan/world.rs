@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -142,10 +143,20 @@ pub struct Neighbour {
 impl Neighbour {
     /// Starts the program there.
     pub fn start(&self, args: &[&str]) -> Running {
+        Running::start(self.command(args))
+    }
+
+    /// The program there with these arguments, not yet started.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = self.machine.other("nsenter");
         command.args([&self.holder.network(), "--", PROGRAM]).args(args);
         command.env_remove("PINHOLE_NETWORK");
-        Running::start(command)
+        command
+    }
+
+    /// A path below its working directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.machine.path(name)
     }
 
     /// Runs the program there to its end.
