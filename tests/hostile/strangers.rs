@@ -41,7 +41,7 @@ fn heard(mut socket: TcpStream, opening: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_used_code_is_refused_at_once_and_a_token_that_is_not_true_without_a_word() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (mut host, _peer, wire, openings, code) = channel(&here, &there);
     let port = port(&code);
     let dial = || dial_from(9, port).unwrap();
@@ -62,7 +62,7 @@ fn a_used_code_is_refused_at_once_and_a_token_that_is_not_true_without_a_word() 
 
 #[test]
 fn strangers_on_all_places_keep_nobody_out() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (mut host, mut peer, wire, _, code) = channel(&here, &there);
     let port = port(&code);
     wire.refuse();
@@ -87,7 +87,7 @@ fn strangers_on_all_places_keep_nobody_out() {
 
 #[test]
 fn a_message_0_that_is_answered_by_somebody_else_gets_no_more() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (mut host, mut peer, wire, openings, code) = channel(&here, &there);
     // Whoever stands in the way sends the joiner's own token back to it, and anything after.
     wire.all().set(Fault::Stall(Way::ToServer, 0));

@@ -87,3 +87,58 @@ fn decode_relay<C>(
     }
     Ok(Some(relay))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Control, encoded, read};
+    use proptest::prelude::*;
+    use std::string::String;
+
+    prop_compose! {
+        fn address()(v4 in any::<bool>(), ip in any::<[u8; 16]>(), port in any::<u16>()) -> SocketAddr {
+            let [a, b, c, d, ..] = ip;
+            let ip = if v4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(ip) };
+            SocketAddr::new(ip, port)
+        }
+    }
+
+    fn again(places: &Places) -> Option<Places> {
+        match read::<Control>(&encoded(&Control::Places(places.clone()), 0))? {
+            Control::Places(places) => Some(places),
+            _ => None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_within_the_limits_is_read_as_it_was_said_and_nothing_else(
+            direct in prop::collection::vec(address(), 0..12),
+            relay in prop::option::of(".{0,400}"),
+        ) {
+            let lawful = direct.len() <= PLACES
+                && direct.iter().all(|place| place.port() >= PLACE_PORT)
+                && relay.as_ref().map_or(0, String::len) <= PLACE_RELAY;
+            let places = Places { direct, relay: relay.map(PeerText::new) };
+            prop_assert_eq!(again(&places), lawful.then_some(places));
+        }
+
+        #[test]
+        fn whatever_is_read_is_within_the_limits(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        ) {
+            let direct = std::vec!["192.0.2.7:41234".parse().unwrap(), "[fd00::7]:1024".parse().unwrap()];
+            let relay = Some(PeerText::new("wss://relay.example/".into()));
+            let mut bytes = encoded(&Control::Places(Places { direct, relay }), 0);
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if let Some(Control::Places(places)) = read(&bytes) {
+                prop_assert!(places.direct.len() <= PLACES);
+                prop_assert!(places.direct.iter().all(|place| place.port() >= PLACE_PORT));
+                prop_assert_eq!(again(&places), Some(places));
+            }
+        }
+    }
+}

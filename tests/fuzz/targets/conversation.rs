@@ -10,7 +10,8 @@ use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::{
-    Control, Differences, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Reason, Want, read,
+    Control, Differences, Greeting, Item, ItemId, ItemKind, Offer, PeerText, Places, Reason, Want,
+    read,
 };
 use std::collections::BTreeSet;
 
@@ -150,6 +151,11 @@ fuzz_target!(|bytes: &[u8]| {
                 2 => tell(&mut conversation, now, Input::Refuse(item, Reason::Declined)),
                 3 => tell(&mut conversation, now, Input::Cancel(item, Reason::Declined)),
                 4 => tell(&mut conversation, now, Input::Checked(item, Differences::default())),
+                _ if which & 0x80 != 0 => {
+                    let direct = vec![([192, 0, 2, 1], 1_024 + u16::from(which)).into()];
+                    let places = Places { direct, relay: None };
+                    tell(&mut conversation, now, Input::Places(places));
+                }
                 _ => tell(&mut conversation, now, Input::Total(item, u64::from(which))),
             },
             _ => match which % 6 {
