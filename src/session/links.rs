@@ -8,7 +8,7 @@ use super::interrupt::Interrupt;
 use super::meeting::Later;
 use crate::events::{Event, Path};
 use crate::failure::{Failure, Kind};
-use crate::transport::again::{Made, Maker, Need};
+use crate::transport::again::{Made, Maker, Need, Route};
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd, LinkNews};
 use pinhole_protocol::handshake::LinkKeys;
@@ -73,6 +73,8 @@ pub(super) struct Links<T = Link> {
 struct One<T> {
     threads: T,
     path: Path,
+    /// The route that it takes, if that is known.
+    route: Option<Route>,
     /// True once its writer has ended.
     flushed: bool,
     /// True once its reader has ended.
@@ -87,34 +89,36 @@ impl Links {
     pub(super) fn start(first: Made, later: Later) -> Result<Self, Failure> {
         let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
         let Later { made, maker } = later;
-        let Made { index, socket, path, keys: LinkKeys { sealer, opener, .. }, .. } = first;
+        let Made { index, socket, path, route, keys, .. } = first;
+        let LinkKeys { sealer, opener, .. } = keys;
         let link = LinkId(index);
         let threads = Link::start(link, socket, (sealer, opener), &tables, told.clone());
         let threads = threads.map_err(|error| {
             Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
         })?;
-        let links = BTreeMap::from([(link, One::new(threads, path))]);
+        let links = BTreeMap::from([(link, One::new(threads, path, route))]);
         let places = watch::channel(Places::default());
         Ok(Self { links, tables, told, news, made, maker, places })
     }
 
     /// Starts the threads of a later link.
     pub(super) fn made(&mut self, made: Made) -> Effects {
-        let Made { index, socket, path, keys: LinkKeys { sealer, opener, .. }, linked } = made;
+        let Made { index, socket, path, route, keys, linked } = made;
+        let LinkKeys { sealer, opener, .. } = keys;
         let link = LinkId(index);
         let keys = (sealer, opener);
         // A connection that cannot be used is as one that was never made.
         let Ok(threads) = Link::start(link, socket, keys, &self.tables, self.told.clone()) else {
             return Effects::none();
         };
-        self.links.insert(link, One::new(threads, path));
+        self.links.insert(link, One::new(threads, path, route));
         Effects::none().input(Input::LinkUp { link, linked })
     }
 }
 
 impl<T> One<T> {
-    const fn new(threads: T, path: Path) -> Self {
-        Self { threads, path, flushed: false, down: false }
+    const fn new(threads: T, path: Path, route: Option<Route>) -> Self {
+        Self { threads, path, route, flushed: false, down: false }
     }
 }
 
@@ -134,8 +138,14 @@ impl<T: Threads> Links<T> {
         path.map_or_else(Effects::none, |path| Effects::none().event(Event::Connected(path)))
     }
 
-    /// Tells the user how the links are.
+    /// Tells the user how the links are. A route on which something was changed is taken after all
+    /// others.
     pub(super) fn told(&self, news: LinkNews) -> Effects {
+        if let (LinkNews::Tampered(link), Some(maker)) = (news, &self.maker)
+            && let Some(route) = self.links.get(&link).and_then(|one| one.route.clone())
+        {
+            maker.avoid(route);
+        }
         let event = match news {
             LinkNews::Stalled => Some(Event::Stalled),
             LinkNews::Flowing => Some(Event::Reconnected(None)),
@@ -356,7 +366,7 @@ mod tests {
         let told = pretend.each_ref().map(|one| Rc::clone(&one.told));
         let (news_of, news) = mpsc::channel(1);
         let (_, made) = mpsc::channel(1);
-        let one = |pretend| One::new(pretend, Path::Loopback);
+        let one = |pretend| One::new(pretend, Path::Loopback, None);
         let links = [LinkId(0), LinkId(1)].into_iter().zip(pretend.map(one)).collect();
         let tables = Tables::default();
         let places = watch::channel(Places::default());

@@ -49,7 +49,8 @@ impl Meeting {
         let Joined { socket, path, established } = joined;
         let Established { sealer, opener, resume, commitment, peer } = established;
         let keys = LinkKeys { sealer, opener, peer };
-        let first = Made { index: LinkId::CODE.0, socket, path, keys, linked: false };
+        let route = way.route(&socket);
+        let first = Made { index: LinkId::CODE.0, socket, path, route, keys, linked: false };
         let proofs = ProofKeys::new(&resume, commitment.role());
         let later = Later::new(&commitment, resume, peer, (way, bounds));
         Self { first, commitment, proofs, peer, later }

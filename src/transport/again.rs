@@ -17,13 +17,19 @@ use pinhole_protocol::keys::ResumeSecret;
 use pinhole_protocol::role::Role;
 use pinhole_protocol::wire::Places;
 use places::{Door, keep};
-use seek::{Dialling, Knocking, Meeting, Try, seek};
+use seek::{Dialling, Knocking, LONGEST_PAUSE, Meeting, Try, seek};
 use socket2::Socket;
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// The first pause of a route on which a record did not open: enough for others to be tried. Each
+/// further one is twice as long.
+const HARM_PAUSE: Duration = Duration::from_millis(500);
 
 /// The way by which the first link came.
 pub enum Way {
@@ -38,6 +44,35 @@ pub enum Way {
         /// At a host, the address of it that the peer is told.
         told: Option<RelayUrl>,
     },
+}
+
+impl Way {
+    /// The route of the first link, which came this way over `socket`; `None` if that is gone.
+    #[must_use]
+    pub fn route(&self, socket: &Socket) -> Option<Route> {
+        Some(match self {
+            Self::Listener(_) => Route::From(socket.peer_addr().ok()?.as_socket()?.ip()),
+            Self::Dialled(host) => Route::To(host.address),
+            Self::Relay { access, .. } => Route::through(access),
+        })
+    }
+}
+
+/// One of the ways between the two sides: somebody may sit on one and not on another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Route {
+    /// To an address that this side dials.
+    To(SocketAddr),
+    /// From an address that the peer dials from.
+    From(IpAddr),
+    /// Through the relay of this address.
+    Relay(String),
+}
+
+impl Route {
+    fn through(access: &Access) -> Self {
+        Self::Relay(access.choice.url.to_string())
+    }
 }
 
 /// The bounds of what the peer is told about this side, and of what it can have this side do.
@@ -67,6 +102,8 @@ pub struct Made {
     pub socket: Socket,
     /// Its path.
     pub path: Path,
+    /// The route that it takes, if that is known.
+    pub route: Option<Route>,
     /// Its keys, and the peer's hello.
     pub keys: LinkKeys,
     /// True if the joiner has one that works, as far as it could know (SPEC 6.2).
@@ -79,6 +116,22 @@ struct Wanted {
     need: Need,
     /// Addresses at which the peer says that it listens.
     places: BTreeSet<SocketAddr>,
+    /// Routes on which something was changed.
+    harmed: BTreeMap<Route, Harm>,
+}
+
+/// A route on which something was changed is taken again after all others (SPEC 6.5).
+struct Harm {
+    until: Instant,
+    /// The next pause.
+    pause: Duration,
+}
+
+impl Wanted {
+    /// True while other routes are tried instead of this one.
+    fn avoids(&self, route: &Route) -> bool {
+        self.harmed.get(route).is_some_and(|harm| Instant::now() < harm.until)
+    }
 }
 
 /// Makes links until it is dropped.
@@ -170,6 +223,16 @@ impl Maker {
         if let Some(access) = known.cloned() {
             self.meet_at(access);
         }
+    }
+
+    /// A record that came by this route did not open: the others are tried before it.
+    pub fn avoid(&self, route: Route) {
+        self.wanted.send_modify(|wanted| {
+            let new = || Harm { until: Instant::now(), pause: HARM_PAUSE };
+            let harm = wanted.harmed.entry(route).or_insert_with(new);
+            harm.until = Instant::now() + harm.pause;
+            harm.pause = (harm.pause * 2).min(LONGEST_PAUSE);
+        });
     }
 
     /// Says what the conversation needs now.
@@ -271,6 +334,46 @@ mod tests {
             };
             assert!(made[side].insert(link), "{link} twice");
         }
+    }
+
+    #[tokio::test]
+    async fn a_route_on_which_something_was_changed_is_taken_after_all_others() {
+        for other in [true, false] {
+            let mut parties = secrets().map(|secret| Party::new(secret, true));
+            let [host, joiner] = &mut parties;
+            let (of_host, of_joiner) = (host.places().await, joiner.places().await);
+            // Three times, so that a busy machine has done the other first.
+            for _ in 0..if other { 3 } else { 1 } {
+                of_host.direct.iter().for_each(|place| joiner.maker.avoid(Route::To(*place)));
+            }
+            joiner.maker.peer_is_at(of_host);
+            let began = Instant::now();
+            if other {
+                host.maker.peer_is_at(of_joiner);
+            }
+            host.maker.need(NEED);
+            joiner.maker.need(NEED);
+            let made = timeout(Duration::from_secs(20), joiner.made.recv()).await;
+            match made.unwrap().unwrap().route.unwrap() {
+                Route::From(_) => assert!(other),
+                Route::To(_) => assert!(!other && began.elapsed() >= HARM_PAUSE / 2),
+                Route::Relay(_) => panic!("there is no relay"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_by_a_route_on_which_something_was_changed_is_not_let_in_at_once() {
+        let mut parties = secrets().map(|secret| Party::new(secret, true));
+        let [host, joiner] = &mut parties;
+        for ip in Network::Loopback.all() {
+            host.maker.avoid(Route::From(ip));
+        }
+        joiner.maker.peer_is_at(host.places().await);
+        let began = Instant::now();
+        joiner.maker.need(NEED);
+        host.link().await;
+        assert!(began.elapsed() >= HARM_PAUSE / 2);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The handshake of a later link (SPEC 3.9), over whatever carries its messages.
 
-use crate::transport::again::Wanted;
+use crate::transport::again::{Route, Wanted};
 use crate::transport::direct::read_frame;
 use crate::transport::relay::Meeting;
 use pinhole_protocol::handshake::{Frame, LinkKeys};
@@ -90,6 +90,11 @@ impl Side {
             taken: Mutex::default(),
             judged: Mutex::new(Judged { since: Instant::now(), count: 0 }),
         }
+    }
+
+    /// True while other routes are tried instead of this one.
+    pub(super) fn avoids(&self, route: &Route) -> bool {
+        self.wanted.borrow().avoids(route)
     }
 
     /// A fresh token of this side's for a direct connection.

@@ -1,8 +1,8 @@
 //! A listener of a conversation that goes on: the peer comes back to it, and strangers find nothing
 //! (SPEC 3.7, 3.9).
 
-use super::Made;
 use super::handshake::{Confirmed, Side};
+use super::{Made, Route};
 use crate::transport::direct::{Listener, Pending, prepared, read_opening};
 use pinhole_protocol::handshake::REFUSED;
 use pinhole_protocol::limits::{HANDSHAKE_TIME, LINK_MESSAGE_TIME, LINKS};
@@ -47,7 +47,9 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
                 }
                 let (side, made) = (Arc::clone(&side), made.clone());
                 known.push_back(tasks.spawn(async move {
-                    if let Ok(Some(link)) = timeout(HANDSHAKE_TIME, shake(socket, &side)).await {
+                    let Ok(source) = socket.peer_addr() else { return };
+                    let shaken = shake(socket, Route::From(source.ip()), &side);
+                    if let Ok(Some(link)) = timeout(HANDSHAKE_TIME, shaken).await {
                         let _ = made.send(link).await;
                     }
                 }));
@@ -58,7 +60,9 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
 
 /// Reads message 0, and answers a true one with this side's.
 async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
+    let route = Route::From(socket.peer_addr().ok()?.ip());
     match read_opening(&mut socket).await? {
+        Opening::Link(_) if side.avoids(&route) => None,
         Opening::Link(token) if side.take(token) => {
             socket.set_nodelay(true).ok()?;
             socket.write_all(&Opening::Link(side.token()).encode()).await.ok()?;
@@ -75,8 +79,8 @@ async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
 }
 
 /// Shakes hands with a peer that has shown its token.
-pub(super) async fn shake(mut socket: TcpStream, side: &Side) -> Option<Made> {
+pub(super) async fn shake(mut socket: TcpStream, route: Route, side: &Side) -> Option<Made> {
     let Confirmed { index, keys, linked } = side.handshake(&mut socket).await?;
     let (socket, path) = prepared(socket).ok()?;
-    Some(Made { index, socket, path, keys, linked })
+    Some(Made { index, socket, path, route: Some(route), keys, linked })
 }

@@ -2,7 +2,7 @@
 
 use super::handshake::{Confirmed, Side};
 use super::listen::shake;
-use super::{Made, Wanted};
+use super::{Made, Route, Wanted};
 use crate::events::Path;
 use crate::settings::Network;
 use crate::transport::addresses::dialable;
@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 /// The pause after the first try that failed; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The time in which a link is in use where all is well; after it another is tried beside it.
 const USE_TIME: Duration = Duration::from_secs(1);
 /// The place of a conversation's links at a relay: one link at a time is sought.
@@ -117,7 +117,8 @@ impl Try for Dialling {
     }
 
     async fn shake(&self, met: TcpStream) -> Option<Made> {
-        shake(met, &self.side).await
+        let route = Route::To(met.peer_addr().ok()?);
+        shake(met, route, &self.side).await
     }
 }
 
@@ -145,12 +146,16 @@ impl Try for Knocking {
     }
 
     async fn shake(&self, met: TcpStream) -> Option<Made> {
-        shake(met, &self.side).await
+        let route = Route::To(met.peer_addr().ok()?);
+        shake(met, route, &self.side).await
     }
 }
 
 /// Dials an address, and shows and sees a token there.
 async fn knock(side: &Side, address: SocketAddr) -> Option<TcpStream> {
+    if side.avoids(&Route::To(address)) {
+        return None;
+    }
     let opening = Opening::Link(side.token());
     let dialled = async {
         let mut socket = connect(address, opening).await.ok()?;
@@ -172,13 +177,17 @@ impl Try for Meeting {
     type Met = relay::Meeting;
 
     async fn meet(&self) -> Option<relay::Meeting> {
+        if self.side.avoids(&Route::through(&self.access)) {
+            return None;
+        }
         relay::Meeting::wait(&self.access, self.side.resume.slot(PLACE), self.side.role).await
     }
 
     async fn shake(&self, mut met: relay::Meeting) -> Option<Made> {
         let Confirmed { index, keys, linked } = self.side.handshake(&mut met).await?;
         let socket = met.into_stream()?;
-        Some(Made { index, socket, path: Path::Relay, keys, linked })
+        let route = Some(Route::through(&self.access));
+        Some(Made { index, socket, path: Path::Relay, route, keys, linked })
     }
 }
 
