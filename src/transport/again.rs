@@ -265,7 +265,9 @@ impl Maker {
 mod tests {
     use super::handshake::tests::secrets;
     use super::*;
-    use std::time::Duration;
+    use crate::settings::{Origin, RelayChoice};
+    use crate::transport::relay::dial::Trust;
+    use pinhole_protocol::wire::PeerText;
     use tokio::time::timeout;
 
     const NEED: Need = Need { link: true, linked: false };
@@ -306,7 +308,9 @@ mod tests {
             let mut parties = secrets().map(|secret| Party::new(secret, true));
             let places = parties[teller].places().await;
             assert!(!places.direct.is_empty(), "it listens nowhere");
-            assert!(places.direct.iter().all(|place| place.ip().is_loopback()));
+            let port = places.direct[0].port();
+            let is_ours = |at: &SocketAddr| at.ip().is_loopback() && at.port() == port;
+            assert!(places.direct.iter().all(is_ours), "{places:?}");
             parties[1 - teller].maker.peer_is_at(places);
             parties.iter().for_each(|party| party.maker.need(NEED));
             let [host, joiner] = &mut parties;
@@ -384,6 +388,29 @@ mod tests {
         hidden.maker.need(NEED);
         assert!(hidden.maker.sought.is_empty());
         assert!(!hidden.told.has_changed().unwrap(), "its places are told");
+    }
+
+    #[tokio::test]
+    async fn only_a_relay_that_this_side_knows_itself_is_gone_to() {
+        let relay = |url: &str| {
+            let choice = RelayChoice::new(RelayUrl::parse(url).unwrap(), Origin::Default, false);
+            let (trust, network) = (Trust::default(), Network::Loopback);
+            Access { choice: choice.unwrap(), trust, network, host_token: None }
+        };
+        for (role, said, gone_to) in [
+            (Role::Joiner, "ws://127.0.0.1:7", true),
+            (Role::Joiner, "http://127.0.0.1:7/", true),
+            (Role::Joiner, "ws://127.0.0.1:8", false),
+            (Role::Joiner, "no relay", false),
+            (Role::Host, "ws://127.0.0.1:7", false),
+        ] {
+            let secret = secrets().into_iter().find(|(of, _)| *of == role).unwrap();
+            let mut party = Party::new(secret, true);
+            party.maker.bounds.relays = vec![relay("ws://127.0.0.1:7")];
+            let relay = Some(PeerText::new(said.into()));
+            party.maker.peer_is_at(Places { direct: Vec::new(), relay });
+            assert_eq!(party.maker.relay.is_some(), gone_to, "{said}");
+        }
     }
 
     #[tokio::test]

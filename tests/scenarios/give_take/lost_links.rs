@@ -2,6 +2,7 @@
 //! once, and both sides say what happened.
 
 use crate::harness::content::{digest_at, names, pour};
+use crate::harness::process::Watch;
 use crate::harness::relay::Relay;
 use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Ended, Machine, Running, port};
@@ -291,5 +292,68 @@ fn a_joiner_that_is_cut_behind_its_tag_gets_there_by_a_link() {
             assert_eq!(wire.connections() > 1, at.is_some());
             at = Some(*noted.lock().unwrap());
         }
+    }
+}
+
+#[test]
+fn where_the_wire_is_gone_both_sides_find_each_other_by_their_addresses() {
+    const SIZE: u64 = 64 << 20;
+    for by_relay in [false, true] {
+        let (here, there) = (Machine::new(), Machine::new());
+        pour(File::create(here.path("file")).unwrap(), SIZE);
+        let relay = by_relay.then(Relay::start);
+        let wire = relay.as_ref().map(|relay| Wire::to((Ipv4Addr::LOCALHOST, relay.port)));
+        let options =
+            wire.as_ref().map_or_else(Vec::new, |wire| vec!["--relay".into(), wire.url()]);
+        let mut giver = here.start([vec!["give".into(), "file".into()], options.clone()].concat());
+        let mut code = giver.code();
+        let wire = wire.unwrap_or_else(|| {
+            let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+            let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+            code = format!("{code}@127.0.0.1:{}", wire.port());
+            wire
+        });
+        wire.all().set(Fault::Cut(Way::Both, SIZE / 3));
+        let take = vec!["take".into(), code, "-o".into(), ".".into()];
+        let taker = there.start([take, options].concat());
+        let watched = [Watch::start(giver.child.id()), Watch::start(taker.child.id())];
+        wire.only(usize::from(by_relay)).wait_bytes(Way::ToClient, 1 << 20);
+        wire.refuse();
+        taker.end().expect(0);
+        giver.end().expect(0);
+        watched.into_iter().for_each(Watch::check);
+        assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+    }
+}
+
+#[test]
+fn with_relay_only_a_lost_side_is_met_at_the_relay_alone() {
+    let relay = Relay::start();
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    for hides in ["giver", "taker"] {
+        wire.accept();
+        let (here, there) = (Machine::new(), Machine::new());
+        pour(File::create(here.path("file")).unwrap(), 32 << 20);
+        let options = |side| {
+            let only = (side == hides).then(|| "--relay-only".to_owned());
+            ["--relay".to_owned(), wire.url()].into_iter().chain(only).collect::<Vec<_>>()
+        };
+        let give = vec!["give".to_owned(), "file".into()];
+        let before = wire.connections();
+        wire.only(before).set(Fault::Cut(Way::Both, 1 << 20));
+        let mut giver = here.start([give, options("giver")].concat());
+        let take = vec!["take".to_owned(), giver.code(), "-o".into(), ".".into()];
+        let mut taker = there.start([take, options("taker")].concat());
+        wire.only(before).wait_bytes(Way::ToServer, 1 << 19);
+        wire.refuse();
+        for side in [&mut giver, &mut taker] {
+            side.until("status", "reconnecting");
+        }
+        wire.accept();
+        for side in [&mut giver, &mut taker] {
+            assert_eq!(side.until("status", "reconnected")["path"], "relay");
+        }
+        taker.end().expect(0);
+        giver.end().expect(0);
     }
 }
