@@ -116,10 +116,7 @@ fn may_dial(ip: IpAddr, network: Network, own: &[Interface]) -> bool {
 /// True for an IPv6 address that leads to an IPv4 one: compatible, by a translator (RFC 6052), or
 /// by 6to4.
 fn embeds_v4(ip: Ipv6Addr) -> bool {
-    match ip.segments() {
-        [0, 0, 0, 0, 0, 0, ..] | [0x64, 0xff9b, ..] | [0x2002, ..] => true,
-        _ => false,
-    }
+    matches!(ip.segments(), [0, 0, 0, 0, 0, 0, ..] | [0x64, 0xff9b, ..] | [0x2002, ..])
 }
 
 /// True if `ip` may be a machine in the subnet of `own`, and is no address of many or of none.

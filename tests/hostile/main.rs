@@ -19,6 +19,7 @@ mod man_in_the_middle;
 mod merging;
 mod names;
 mod peer;
+mod places;
 mod records;
 mod relays;
 mod secrecy;

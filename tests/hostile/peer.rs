@@ -122,8 +122,12 @@ impl FakeHost {
 
     /// The judge of the code.
     pub fn judge(&self) -> Judge {
+        self.judge_with(FAITHFUL)
+    }
+
+    fn judge_with(&self, capabilities: u64) -> Judge {
         let (nameplate, password) = Code::parse(&self.code).unwrap().split();
-        Judge::new(password, nameplate).with_capabilities(FAITHFUL)
+        Judge::new(password, nameplate).with_capabilities(capabilities)
     }
 
     /// The next connection, after its message 0.
@@ -139,8 +143,13 @@ impl FakeHost {
 
     /// Waits for the joiner and confirms it, honestly.
     pub fn meet(&self) -> Peer {
+        self.meet_with(FAITHFUL)
+    }
+
+    /// The same, with these abilities.
+    pub fn meet_with(&self, capabilities: u64) -> Peer {
         let mut socket = self.accept();
-        let judge = self.judge();
+        let judge = self.judge_with(capabilities);
         let (pending, message1) = judge.begin(&mut OsRng);
         socket.write_all(&message1).unwrap();
         let message2 = read_frame(&mut socket).unwrap();
