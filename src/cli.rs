@@ -21,6 +21,7 @@ mod man;
 mod mcp;
 mod misuse;
 mod options;
+mod partials;
 mod pasted;
 mod receive;
 mod relay;
@@ -91,6 +92,8 @@ enum Command {
     Status(status::Args),
     /// End a channel that is open on this machine.
     Close(close::Args),
+    /// Show what unfinished transfers have left here, or remove it.
+    Partials(partials::Args),
     /// Run a relay, where two machines meet that cannot reach each other.
     Relay(Box<relay::Args>),
     /// Show the settings and where they come from, or change them.
@@ -167,6 +170,7 @@ pub fn main() -> Ended {
         Command::Session(session) => session::main(session.command(), permissions, detached),
         Command::Status(args) => args.main(),
         Command::Close(args) => args.main(),
+        Command::Partials(args) => args.main(),
         Command::Relay(args) => args.main(),
         Command::Config(args) => args.main(),
         Command::Schema(args) => args.main(),

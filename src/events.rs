@@ -148,6 +148,8 @@ pub enum Event {
     Detached(About),
     /// One thing that `doctor` has looked at.
     Check(Check),
+    /// What an unfinished transfer has left here, for `partials`.
+    Partial(Partial),
     /// The last line, once.
     End {
         /// The kind of failure, if the session or command did not end well.
@@ -342,6 +344,27 @@ pub struct Sent<'a> {
     pub size: Option<u64>,
     /// Its content, if it is a text.
     pub body: Option<&'a str>,
+}
+
+/// What an unfinished transfer has left here.
+#[derive(Clone, Debug)]
+pub struct Partial {
+    /// The name of its first item at the other side.
+    pub name: PeerName,
+    /// Its items.
+    pub items: usize,
+    /// Bytes of it that are here.
+    pub bytes: u64,
+    /// Bytes of all of it, if the other side had counted them.
+    pub size: Option<u64>,
+    /// When the last of them came.
+    pub grown: SystemTime,
+    /// True if a transfer is using it.
+    pub in_use: bool,
+    /// True if it has been removed.
+    pub removed: bool,
+    /// The first of its items, under its hidden name.
+    pub path: PathBuf,
 }
 
 /// A finding of `doctor` about one thing.

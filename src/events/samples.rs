@@ -1,8 +1,8 @@
 //! One of every event, for the tests of both renderers.
 
 use crate::events::{
-    About, Acting, Arrived, Channel, Check, Event, Join, Offered, Path, Reach, SentItem, SetAside,
-    State, Stored, Way,
+    About, Acting, Arrived, Channel, Check, Event, Join, Offered, Partial, Path, Reach, SentItem,
+    SetAside, State, Stored, Way,
 };
 use crate::failure::{Advice, Failure, Kind, Run};
 use crate::role::Role;
@@ -237,7 +237,23 @@ pub fn every(peer: &str) -> Vec<Event> {
             ..about()
         }),
         Event::Detached(about()),
+        Event::Partial(partial(1, false)),
+        Event::Partial(partial(3, true)),
         Event::Check(check.clone()),
         Event::Check(Check { ok: false, next: Some(Advice::for_user("set --relay URL")), ..check }),
     ]
+}
+
+/// What a transfer of so many items has left.
+fn partial(items: usize, used: bool) -> Partial {
+    Partial {
+        name: PeerName::new(b"photos\xff".to_vec()),
+        items,
+        bytes: 23_300_000,
+        size: used.then_some(38_200_000),
+        grown: std::time::SystemTime::UNIX_EPOCH,
+        in_use: used,
+        removed: !used,
+        path: PathBuf::from("/tmp/.pinhole-0123456789abcdef.part"),
+    }
 }

@@ -243,6 +243,7 @@ impl<W: Write + Send + 'static> Human<W> {
             Event::Session(about) => say(&words::session(about, SystemTime::now())),
             Event::Detached(about) => say(&words::detached(about)),
             Event::Check(check) => Some(self.check(check)),
+            Event::Partial(partial) => say(&words::partial(partial, SystemTime::now())),
             Event::End { .. } => None,
         }
     }

@@ -283,6 +283,22 @@ struct Check {
     ask: Option<Ask>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Left {
+    name: String,
+    #[serde(rename = "name_bytes")]
+    _name_bytes: Option<String>,
+    trust: Trust,
+    items: Option<usize>,
+    bytes: u64,
+    size: Option<u64>,
+    grown_at: String,
+    saved_to: String,
+    in_use: Option<bool>,
+    removed: Option<bool>,
+}
+
 #[derive(Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum Ask {
@@ -321,7 +337,10 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
         let kind =
             kind.as_str().unwrap_or_else(|| panic!("the type is no word: {line}")).to_owned();
         let seq = fields.remove("seq").and_then(|seq| seq.as_u64());
-        if matches!(kind.as_str(), "progress" | "pending" | "session" | "error" | "check" | "end") {
+        if matches!(
+            kind.as_str(),
+            "progress" | "pending" | "session" | "error" | "check" | "partial" | "end"
+        ) {
             assert_eq!(seq, None, "made by this process: {line}");
         } else if reads {
             assert!(seq > last_seq, "{line}");
@@ -357,6 +376,19 @@ pub fn check(lines: &[String], status: i32, reads: bool) {
                     "what is wrong has a next: {line}"
                 );
                 check_advice(it.next.as_deref(), it.run.as_deref(), it.ask.as_ref(), line);
+            }
+            "partial" => {
+                let it: Left = read(fields, line);
+                assert!(
+                    !it.name.is_empty()
+                        && it.items.is_none_or(|items| items > 1)
+                        && it.size.is_none_or(|size| it.bytes <= size)
+                        && it.grown_at.ends_with('Z')
+                        && it.saved_to.ends_with(".part")
+                        && [it.in_use, it.removed].iter().flatten().all(|said| *said),
+                    "{line}"
+                );
+                let Trust::Untrusted = it.trust;
             }
             "pending" => {
                 let it: Pending = read(fields, line);

@@ -6,6 +6,7 @@ mod completions_and_man;
 mod config;
 mod doctor;
 mod help;
+mod partials;
 mod pasted_code;
 mod routing;
 mod schema;

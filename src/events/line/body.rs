@@ -58,7 +58,7 @@ pub struct Line {
     #[schemars(extend("const" = 1))]
     pub v: u8,
     /// The number of the event in its session, from 1. `progress`, `pending`, `sent`, `session`,
-    /// `error`, `check` and `end` have none.
+    /// `error`, `check`, `partial` and `end` have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub seq: Option<u64>,
@@ -231,6 +231,34 @@ pub enum Body {
         /// There if `next` is for the user to decide.
         #[serde(skip_serializing_if = "Option::is_none")]
         ask: Option<Ask>,
+    },
+    /// What an unfinished transfer has left here.
+    Partial {
+        /// The name of its first item at the other side.
+        name: String,
+        /// The same in base64, where it is no UTF-8.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name_bytes: Option<String>,
+        /// The name is of the other side's choice.
+        trust: Trust,
+        /// Its items, where it has several.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        items: Option<usize>,
+        /// Bytes of it that are here.
+        bytes: u64,
+        /// Bytes of all of it, if the other side had counted them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
+        /// When the last of them came: RFC 3339 in UTC.
+        grown_at: String,
+        /// The first of its items, under its hidden name.
+        saved_to: String,
+        /// True if a transfer is using it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        in_use: Option<bool>,
+        /// True if it has been removed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        removed: Option<bool>,
     },
     /// One thing that `doctor` looked at.
     Check {

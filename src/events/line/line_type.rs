@@ -47,6 +47,7 @@ impl LineType {
             | Body::Sent { .. }
             | Body::Error { .. }
             | Body::Check { .. }
+            | Body::Partial { .. }
             | Body::Session(_)
             | Body::End { .. } => return None,
         })

@@ -131,6 +131,21 @@ impl Body {
                 ask: Ask::of(failure.next.as_ref()),
             },
             Event::Session(about) | Event::Detached(about) => Self::Session(open(about)),
+            Event::Partial(partial) => {
+                let (name, name_bytes) = differing::spelt(partial.name.raw());
+                Self::Partial {
+                    name,
+                    name_bytes,
+                    trust: body::Trust::Untrusted,
+                    items: (partial.items > 1).then_some(partial.items),
+                    bytes: partial.bytes,
+                    size: partial.size,
+                    grown_at: timestamp(partial.grown),
+                    saved_to: spelt(&partial.path),
+                    in_use: partial.in_use.then_some(true),
+                    removed: partial.removed.then_some(true),
+                }
+            }
             Event::Check(Check { name, ok, detail, next }) => Self::Check {
                 name: (*name).into(),
                 ok: *ok,

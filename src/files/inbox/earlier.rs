@@ -33,7 +33,7 @@ pub(super) struct Earlier {
 
 #[derive(Debug)]
 struct Held {
-    partial: Partial,
+    left: Left,
     /// Files that are here in part, by item and path at the sender.
     files: HashMap<(usize, Name), Partly>,
 }
@@ -50,7 +50,7 @@ pub(super) struct Ground {
 
 /// What a transfer has left.
 #[derive(Debug)]
-pub(super) struct Partial {
+pub(super) struct Left {
     pub(super) ground: Ground,
     pub(super) found: Found,
 }
@@ -90,15 +90,15 @@ impl Earlier {
         }
         let mut held: Vec<_> = grounds(place, within)
             .into_iter()
-            .flat_map(partials)
-            .filter(|partial| partial.found.held.is_some() && partial.is_of(items))
+            .flat_map(left_in)
+            .filter(|left| left.found.held.is_some() && left.is_of(items))
             .collect();
-        held.sort_by_key(|partial| std::cmp::Reverse(partial.found.grown));
+        held.sort_by_key(|left| std::cmp::Reverse(left.found.grown));
         held.truncate(HELD);
-        let held = held.into_iter().map(|mut partial| {
-            let files = std::mem::take(&mut partial.found.told.wrote.files);
+        let held = held.into_iter().map(|mut left| {
+            let files = std::mem::take(&mut left.found.told.wrote.files);
             let files = files.into_iter().map(|file| ((file.item, file.path.clone()), file));
-            Held { files: files.collect(), partial }
+            Held { files: files.collect(), left }
         });
         let earlier = Self { held: held.collect(), spare: 0, last: None };
         Self { spare: earlier.kept(), ..earlier }
@@ -115,13 +115,13 @@ impl Earlier {
     }
 
     fn kept(&self) -> u64 {
-        let kept = |partial: &Partial, part: &OsStr| {
-            let facts = partial.ground.folder.facts(part, false).ok()?;
-            Some(if facts.kind().is_dir() { partial.found.told.wrote.bytes } else { facts.kept() })
+        let kept = |left: &Left, part: &OsStr| {
+            let facts = left.ground.folder.facts(part, false).ok()?;
+            Some(if facts.kind().is_dir() { left.found.told.wrote.bytes } else { facts.kept() })
         };
-        let each = self.held.iter().map(|Held { partial, .. }| {
-            let parts = partial.parts().filter_map(|part| kept(partial, part.as_ref()));
-            parts.fold(0, u64::saturating_add).min(partial.found.told.wrote.bytes)
+        let each = self.held.iter().map(|Held { left, .. }| {
+            let parts = left.parts().filter_map(|part| kept(left, part.as_ref()));
+            parts.fold(0, u64::saturating_add).min(left.found.told.wrote.bytes)
         });
         // Those of one transfer after another may say the same.
         each.max().unwrap_or(0)
@@ -140,8 +140,8 @@ impl Earlier {
 
     /// The same in one of them, whose folder is then the last.
     fn look(&mut self, index: usize, wanted: &Wanted<'_>) -> io::Result<Option<Had>> {
-        let Some(Held { partial, files }) = self.held.get(index) else { return Ok(None) };
-        let items = &partial.found.told.items;
+        let Some(Held { left, files }) = self.held.get(index) else { return Ok(None) };
+        let items = &left.found.told.items;
         let same = |(item, kind): (&[u8], Kind)| {
             items.iter().position(|begun| begun.name.0 == item && begun.kind == kind)
         };
@@ -161,7 +161,7 @@ impl Earlier {
             None => (&b""[..], path.as_slice()),
         };
         if !matches!(&self.last, Some((held, at, _)) if *held == index && *at == above) {
-            let mut folder = partial.ground.folder.reopen()?;
+            let mut folder = left.ground.folder.reopen()?;
             for name in above.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
                 folder = folder.open_own_folder(from_bytes(name))?;
                 if !is_safe(&folder) {
@@ -198,8 +198,8 @@ impl Earlier {
     /// Removes what is left of these items: they are delivered, or not wanted any more.
     pub(super) fn remove(&mut self, items: &[(&[u8], Kind)]) {
         self.last = None;
-        for Held { partial, .. } in std::mem::take(&mut self.held) {
-            partial.remove(|item| items.contains(&item));
+        for Held { left, .. } in std::mem::take(&mut self.held) {
+            left.remove(|item| items.contains(&item));
         }
     }
 
@@ -209,7 +209,7 @@ impl Earlier {
     }
 }
 
-impl Partial {
+impl Left {
     /// True if something of these items is in it.
     fn is_of(&self, items: &[(&[u8], Kind)]) -> bool {
         self.found
@@ -252,6 +252,11 @@ impl Partial {
 }
 
 impl Ground {
+    /// A folder, unless others may write to it.
+    pub(super) fn safe(path: &Path, folder: Folder) -> Option<Self> {
+        is_safe(&folder).then(|| Self::at(path, folder))
+    }
+
     fn at(path: &Path, folder: Folder) -> Self {
         Self { folder, path: path.to_owned(), above: None }
     }
@@ -282,8 +287,8 @@ impl Ground {
 /// The folders in which partials of a place may be: itself, and for a private directory those beside
 /// it. None in which others may put something.
 fn grounds(place: &Place, within: &Folder) -> Vec<Ground> {
-    let own = within.reopen().map(|folder| Ground::at(&place.path, folder));
-    let mut grounds: Vec<_> = own.into_iter().filter(|own| is_safe(&own.folder)).collect();
+    let own = within.reopen().ok().and_then(|folder| Ground::safe(&place.path, folder));
+    let mut grounds: Vec<_> = own.into_iter().collect();
     if place.modes == Modes::Private
         && let Some(base) = place.path.parent()
     {
@@ -296,10 +301,7 @@ fn grounds(place: &Place, within: &Folder) -> Vec<Ground> {
 /// The private directories in `base`.
 pub(super) fn private(base: &Path) -> Vec<Ground> {
     let Ok(folder) = Folder::open(base) else { return Vec::new() };
-    let base = Ground::at(base, folder);
-    if !is_safe(&base.folder) {
-        return Vec::new();
-    }
+    let Some(base) = Ground::safe(base, folder) else { return Vec::new() };
     let open = |name: OsString| {
         let folder = base.folder.open_folder(&name).ok().filter(is_safe)?;
         let above = base.folder.reopen().ok()?;
@@ -310,25 +312,25 @@ pub(super) fn private(base: &Path) -> Vec<Ground> {
 }
 
 /// The partials in a folder of which a journal tells.
-pub(super) fn partials(ground: Ground) -> Vec<Partial> {
+pub(super) fn left_in(ground: Ground) -> Vec<Left> {
     let names = ground.names(is_journal);
     let open = |name: OsString| {
         let found = Found::open(&ground.folder, &name).ok()??;
-        Some(Partial { ground: ground.reopen().ok()?, found })
+        Some(Left { ground: ground.reopen().ok()?, found })
     };
     let mut partials: Vec<_> = names.into_iter().filter_map(open).collect();
-    let in_use = partials.iter().filter(|partial| partial.found.held.is_none());
-    let in_use: HashSet<_> = in_use.flat_map(Partial::parts).map(str::to_owned).collect();
+    let in_use = partials.iter().filter(|left| left.found.held.is_none());
+    let in_use: HashSet<_> = in_use.flat_map(Left::parts).map(str::to_owned).collect();
     // What a transfer is using is nobody else's, whatever another journal says.
-    partials.retain(|partial| {
-        partial.found.held.is_none() || !partial.parts().any(|part| in_use.contains(part))
+    partials.retain(|left| {
+        left.found.held.is_none() || !left.parts().any(|part| in_use.contains(part))
     });
     partials
 }
 
 /// Hidden items in a folder of which no journal tells, not even those that are in use.
-pub(super) fn without_journal(ground: &Ground, partials: &[Partial]) -> Vec<(OsString, Facts)> {
-    let told: HashSet<_> = partials.iter().flat_map(Partial::parts).collect();
+pub(super) fn without_journal(ground: &Ground, partials: &[Left]) -> Vec<(OsString, Facts)> {
+    let told: HashSet<_> = partials.iter().flat_map(Left::parts).collect();
     let names = ground
         .names(|name| is_part(name) && !name.to_str().is_some_and(|name| told.contains(name)));
     let facts = |name: OsString| {
@@ -344,15 +346,15 @@ pub(super) fn remove_old(place: &Place) {
     let is_old = |grown: SystemTime| now.duration_since(grown).is_ok_and(|age| age > KEPT);
     for ground in grounds(place, &place.folder) {
         let Ok(again) = ground.reopen() else { continue };
-        let partials = partials(again);
-        for (name, _) in without_journal(&ground, &partials) {
+        let lefts = left_in(again);
+        for (name, _) in without_journal(&ground, &lefts) {
             if ground.grown(&name).is_ok_and(is_old) {
                 let _ = ground.folder.remove(&name);
             }
         }
-        for partial in partials {
-            if partial.found.held.is_some() && is_old(partial.found.grown) {
-                partial.remove(|_| true);
+        for left in lefts {
+            if left.found.held.is_some() && is_old(left.found.grown) {
+                left.remove(|_| true);
             }
         }
     }

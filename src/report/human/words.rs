@@ -2,7 +2,9 @@
 
 use crate::amounts::{count, roughly, size, took};
 use crate::escape::{name, terminal};
-use crate::events::{About, Acting, Channel, Offered, Path, Reach, SetAside, WantWord, Words};
+use crate::events::{
+    About, Acting, Channel, Offered, Partial, Path, Reach, SetAside, WantWord, Words,
+};
 use crate::failure::sentences::{Side, sentence};
 use crate::report::style::{Ink, Style};
 use pinhole_protocol::wire::{Difference, Differences, Fate, Reason};
@@ -92,6 +94,27 @@ pub fn holding(secrets: usize, left: Duration) -> String {
         "{what} held here for {}, or until {they} {} taken:",
         roughly(left),
         if secrets == 1 { "is" } else { "are" }
+    )
+}
+
+/// One line for what an unfinished transfer has left.
+pub fn partial(partial: &Partial, now: SystemTime) -> String {
+    let what = match partial.items {
+        1 => bytes(partial.name.raw()),
+        several => format!("{} and {} more", bytes(partial.name.raw()), several.saturating_sub(1)),
+    };
+    let of = partial.size.map(|all| format!(" of {}", size(all))).unwrap_or_default();
+    let ago = now.duration_since(partial.grown).unwrap_or_default();
+    let state = match (partial.removed, partial.in_use) {
+        (true, _) => ", removed",
+        (false, true) => ", in use",
+        (false, false) => "",
+    };
+    format!(
+        "{what}: {}{of} here, {} ago{state}; {}",
+        size(partial.bytes),
+        roughly(ago),
+        name(&partial.path.to_string_lossy())
     )
 }
 

@@ -25,7 +25,7 @@ fn lines_are_those_of_the_document_each_with_its_fields() {
         let mut promised = fields(name);
         promised.extend([("v", false), ("type", false), ("seq", true)]);
         promised.extend((kind == "status").then_some(("event", false)));
-        if words(&line["fields"]).any(|field| field == "trust") {
+        if words(&line["fields"]).any(|field| field == "from") {
             promised.extend(["id", "from", "trust"].map(|field| (field, false)));
         }
         let has = words(&line["fields"]).map(|field| (field, false));

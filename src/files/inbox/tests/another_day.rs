@@ -603,3 +603,33 @@ fn a_folder_that_goes_on_is_merged_like_any_other() {
     assert!(fs::read(desk.dir.path().join("t/a")).unwrap() == bytes);
     assert_eq!(desk.tree().len(), 4);
 }
+
+#[test]
+fn what_is_left_is_listed_and_removed_on_request_but_for_what_is_in_use() {
+    let desk = Desk::new();
+    assert!(partials(desk.dir.path()).unwrap().is_empty());
+    let left = Source::file(content(100_000));
+    left.begin(&desk).write(0..50_000);
+    let used = Source::folder(&[("t/a", Some(b"abc"))]);
+    let in_use = used.begin(&desk);
+    in_use.write(0..1);
+    in_use.incoming.note_for_tests();
+    let (used, left): (Vec<_>, Vec<_>) =
+        partials(desk.dir.path()).unwrap().into_iter().partition(|partial| partial.in_use);
+    let ([used], [one]) = (used.as_slice(), left.as_slice()) else { panic!("one each") };
+    assert_eq!((used.name.as_slice(), used.bytes), (&b"t"[..], 1));
+    assert_eq!((one.name.as_slice(), one.items, one.bytes), (&b"f"[..], 1, 50_000));
+    let (used, one) = (used.path.clone(), one.path.clone());
+    assert!(partials(desk.dir.path()).unwrap().into_iter().all(|other| !other.remove()));
+    assert!(one.exists(), "it is looked at here");
+    assert!(left.into_iter().all(Partial::remove));
+    assert!(!one.exists() && used.exists());
+    in_use.write(1..3);
+    in_use.commit();
+    let base = tempfile::tempdir().unwrap();
+    interrupted_in(base.path());
+    let private = private_partials(base.path());
+    assert_eq!(private.len(), 1);
+    assert!(private.into_iter().all(Partial::remove));
+    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+}
