@@ -43,9 +43,6 @@ struct Held {
 pub(super) struct Ground {
     pub(super) folder: Folder,
     pub(super) path: PathBuf,
-    /// The folder that it lies in and its name there, if it is a private directory, which goes with
-    /// the last that is in it.
-    above: Option<(Folder, OsString)>,
 }
 
 /// What a transfer has left.
@@ -227,7 +224,7 @@ impl Left {
     /// Removes those of its items that are chosen, and its journal with the last of them. Returns
     /// true if nothing of it is left.
     pub(super) fn remove(self, chosen: impl Fn((&[u8], Kind)) -> bool) -> bool {
-        let Self { ground: Ground { folder, above, .. }, found } = self;
+        let Self { ground: Ground { folder, .. }, found } = self;
         let mut gone = true;
         for item in &found.told.items {
             let part = OsStr::new(&item.part);
@@ -242,10 +239,6 @@ impl Left {
         }
         if gone {
             gone = folder.unlink(&found.name).is_ok();
-            if let Some((above, name)) = above {
-                // Refused if it has anything else in it.
-                let _ = above.remove_empty(&name);
-            }
         }
         gone
     }
@@ -258,17 +251,11 @@ impl Ground {
     }
 
     fn at(path: &Path, folder: Folder) -> Self {
-        Self { folder, path: path.to_owned(), above: None }
+        Self { folder, path: path.to_owned() }
     }
 
     fn reopen(&self) -> io::Result<Self> {
-        let above = self.above.as_ref();
-        let above = above.map(|(above, name)| Ok::<_, io::Error>((above.reopen()?, name.clone())));
-        Ok(Self {
-            folder: self.folder.reopen()?,
-            path: self.path.clone(),
-            above: above.transpose()?,
-        })
+        Ok(Self::at(&self.path, self.folder.reopen()?))
     }
 
     /// The names in it for which something holds; none if it cannot be listed.
@@ -304,8 +291,7 @@ pub(super) fn private(base: &Path) -> Vec<Ground> {
     let Some(base) = Ground::safe(base, folder) else { return Vec::new() };
     let open = |name: OsString| {
         let folder = base.folder.open_folder(&name).ok().filter(is_safe)?;
-        let above = base.folder.reopen().ok()?;
-        Some(Ground { folder, path: base.path.join(&name), above: Some((above, name)) })
+        Some(Ground::at(&base.path.join(&name), folder))
     };
     let names = base.names(|name| bytes(name).starts_with(b"received-"));
     names.into_iter().filter_map(open).collect()
@@ -318,26 +304,18 @@ pub(super) fn left_in(ground: Ground) -> Vec<Left> {
         let found = Found::open(&ground.folder, &name).ok()??;
         Some(Left { ground: ground.reopen().ok()?, found })
     };
-    let mut partials: Vec<_> = names.into_iter().filter_map(open).collect();
-    let in_use = partials.iter().filter(|left| left.found.held.is_none());
+    let mut all: Vec<_> = names.into_iter().filter_map(open).collect();
+    let in_use = all.iter().filter(|left| left.found.held.is_none());
     let in_use: HashSet<_> = in_use.flat_map(Left::parts).map(str::to_owned).collect();
     // What a transfer is using is nobody else's, whatever another journal says.
-    partials.retain(|left| {
-        left.found.held.is_none() || !left.parts().any(|part| in_use.contains(part))
-    });
-    partials
+    all.retain(|left| left.found.held.is_none() || !left.parts().any(|part| in_use.contains(part)));
+    all
 }
 
-/// Hidden items in a folder of which no journal tells, not even those that are in use.
-pub(super) fn without_journal(ground: &Ground, partials: &[Left]) -> Vec<(OsString, Facts)> {
-    let told: HashSet<_> = partials.iter().flat_map(Left::parts).collect();
-    let names = ground
-        .names(|name| is_part(name) && !name.to_str().is_some_and(|name| told.contains(name)));
-    let facts = |name: OsString| {
-        let facts = ground.folder.facts(&name, false).ok()?;
-        is_left(&facts).then_some((name, facts))
-    };
-    names.into_iter().filter_map(facts).collect()
+/// Hidden items in a folder of which no journal tells, not even one that is in use.
+fn without_journal(ground: &Ground, all: &[Left]) -> Vec<OsString> {
+    let told: HashSet<_> = all.iter().flat_map(Left::parts).collect();
+    ground.names(|name| is_part(name) && !name.to_str().is_some_and(|name| told.contains(name)))
 }
 
 /// Removes what has not grown for seven days, and nobody uses.
@@ -346,13 +324,14 @@ pub(super) fn remove_old(place: &Place) {
     let is_old = |grown: SystemTime| now.duration_since(grown).is_ok_and(|age| age > KEPT);
     for ground in grounds(place, &place.folder) {
         let Ok(again) = ground.reopen() else { continue };
-        let lefts = left_in(again);
-        for (name, _) in without_journal(&ground, &lefts) {
-            if ground.grown(&name).is_ok_and(is_old) {
+        let all = left_in(again);
+        for name in without_journal(&ground, &all) {
+            let facts = ground.folder.facts(&name, false);
+            if facts.is_ok_and(|facts| is_left(&facts) && is_old(grown(&facts))) {
                 let _ = ground.folder.remove(&name);
             }
         }
-        for left in lefts {
+        for left in all {
             if left.found.held.is_some() && is_old(left.found.grown) {
                 left.remove(|_| true);
             }
@@ -360,14 +339,11 @@ pub(super) fn remove_old(place: &Place) {
     }
 }
 
-impl Ground {
-    /// When something in it was last changed.
-    pub(super) fn grown(&self, name: &OsStr) -> io::Result<SystemTime> {
-        let facts = self.folder.facts(name, false)?;
-        let (seconds, nanos) = facts.modified().max(facts.changed());
-        let since = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);
-        Ok(SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH))
-    }
+/// When something was last changed.
+fn grown(facts: &Facts) -> SystemTime {
+    let (seconds, nanos) = facts.modified().max(facts.changed());
+    let since = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// True for what a transfer of this user's has left: its file or folder, and nothing that leads

@@ -71,17 +71,22 @@ impl Journal {
         let name = format!(".pinhole-{}.journal", random_hex()?);
         let file = folder.create_file(name.as_ref())?;
         let mut journal = Self { file, name, length: 0 };
-        let locked = match try_lock(&journal.file) {
-            Ok(false) => Err(Cause::Busy.into()),
-            locked => locked,
-        };
-        match locked.and_then(|_| journal.append(items.into_iter().map(Line::Item))) {
+        let fit = journal.check();
+        match fit.and_then(|()| journal.append(items.into_iter().map(Line::Item))) {
             Ok(()) => Ok(journal),
             Err(error) => {
                 journal.remove(folder);
                 Err(error)
             }
         }
+    }
+
+    /// Locks it, if others would find it to be one: a file system without permissions keeps none.
+    fn check(&self) -> io::Result<()> {
+        if !is_ours(&Facts::of(&self.file)?) {
+            return Err(Cause::Forbidden.into());
+        }
+        if try_lock(&self.file)? { Ok(()) } else { Err(Cause::Busy.into()) }
     }
 
     /// Says what is written.

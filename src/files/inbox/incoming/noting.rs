@@ -27,8 +27,8 @@ impl Incoming {
             && is_safe(&self.place.folder)
     }
 
-    /// Says in the journal what is here now, if another thread is not doing that. It is a hint, so
-    /// what fails is left out.
+    /// Says in the journal what is here now. It is a hint, so what fails is left out. Whoever calls
+    /// it keeps the transfer from being discarded meanwhile.
     pub(super) fn note_now(&self) {
         let wrote = {
             let underway = self.underway();

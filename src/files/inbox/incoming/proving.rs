@@ -57,16 +57,15 @@ impl Incoming {
         let bytes = proved
             .iter()
             .fold(0, |sum: u64, range| sum.saturating_add(range.end.saturating_sub(range.start)));
+        if self.underway().pace.counts(bytes) {
+            self.note_now();
+        }
         let mut underway = self.underway();
-        let due = underway.pace.counts(bytes);
         underway.busy = underway.busy.saturating_sub(1);
         if underway.busy == 0 {
             self.idle.notify_all();
         }
         drop(underway);
-        if due {
-            self.note_now();
-        }
         result.map(|()| proved)
     }
 

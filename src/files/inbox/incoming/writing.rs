@@ -87,14 +87,16 @@ impl Incoming {
             underway = self.underway();
         }
         underway.forget_written();
+        if due {
+            drop(underway);
+            self.note_now();
+            underway = self.underway();
+        }
         underway.busy = underway.busy.saturating_sub(1);
         if underway.busy == 0 {
             self.idle.notify_all();
         }
         drop(underway);
-        if due {
-            self.note_now();
-        }
         result?;
         complete?;
         finished?;
