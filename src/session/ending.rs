@@ -157,9 +157,9 @@ impl Ending {
                 Failure::new(Kind::PeerLost, detail).next("ask the other side")
             }
             Outcome::LinkLost => {
-                let detail =
-                    "the connection to the other side broke, and what was in progress is lost";
-                Failure::new(Kind::PeerLost, detail).next(again)
+                let detail = "the connection to the other side broke before all was there";
+                Failure::new(Kind::PeerLost, detail)
+                    .next("start again with a new code: files go on where they ended")
             }
             Outcome::NeverHeard => {
                 let detail = "the other side knew the code but never came back; the code is dead";

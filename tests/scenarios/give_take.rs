@@ -1,6 +1,7 @@
 //! One side gives and the other takes, once: what arrives, and what is said where it cannot.
 
 mod acting;
+mod another_day;
 mod bad_input;
 mod changing;
 mod code_comes_first;

@@ -51,6 +51,10 @@ pub(in crate::cli) struct Receive {
     /// -y`); each file or folder counts as at least 4 KiB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
+    /// Begin anew where an unfinished transfer of the same files has left some of them here; the
+    /// sender is not told of it. Without this it goes on with what is here and the same
+    #[arg(long)]
+    fresh: bool,
     /// Keep the sender's permissions, whatever the umask here; without it the umask is applied
     #[arg(long)]
     modes: bool,
@@ -173,6 +177,7 @@ impl Receive {
             acting: person && keeper.is_none(),
             modes,
             links,
+            fresh: self.fresh,
             ..Policy::default()
         };
         let outlet = self.bytes_to_outlet()?;

@@ -1,0 +1,199 @@
+//! Transfers that go on another day, with a new code: what is here and the same is not sent again,
+//! and what arrives is what its sender has today.
+
+use crate::harness::content::{digest_at, names, pour, tree};
+use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::{Ended, Machine, Running, port, runs};
+use rustix::process::Signal;
+use std::fs::{self, File, FileTimes};
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const MIB: u64 = 1 << 20;
+/// What a death may cost: the journal has a line for so many bytes.
+const SEGMENT: u64 = 16 * MIB;
+
+/// A transfer of `what` from `here` over a wire, into the working directory of `there`.
+struct Transfer {
+    giver: Running,
+    taker: Running,
+    wire: Wire,
+}
+
+impl Transfer {
+    /// Stops at this byte of what comes to the taker, if one is named.
+    #[track_caller]
+    fn start(machines: [&Machine; 2], what: &str, stop: Option<u64>, options: &[&str]) -> Self {
+        let [here, there] = machines;
+        let mut giver = here.start(["give", what]);
+        let code = giver.code();
+        let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
+        if let Some(stop) = stop {
+            wire.all().set(Fault::Stall(Way::ToClient, stop));
+        }
+        let code = wire.join(&code);
+        let taker = there.start([&["take", &code, "-o", "."], options].concat());
+        if let Some(stop) = stop {
+            wire.only(0).wait_bytes(Way::ToClient, stop);
+        }
+        Self { giver, taker, wire }
+    }
+
+    /// Ends well on both sides. Returns the taker's lines, and how much came to it.
+    #[track_caller]
+    fn end(self) -> (Ended, u64) {
+        let taker = self.taker.end().expect(0);
+        self.giver.end().expect(0);
+        (taker, self.wire.only(0).bytes(Way::ToClient))
+    }
+
+    /// The taker is killed in the midst of it, and the giver interrupted.
+    fn die(self) {
+        self.taker.signal(Signal::KILL);
+        self.taker.end();
+        self.giver.signal(Signal::TERM);
+        self.giver.end();
+    }
+}
+
+/// Bytes with which a transfer went on, if it did.
+fn here(taker: &Ended) -> Option<u64> {
+    let status = taker.all("status");
+    let said = status.iter().find(|line| line["event"] == "continued")?;
+    said["here"].as_u64()
+}
+
+/// Sets when a file was changed.
+fn date(path: &Path, like: &Path) {
+    let changed = fs::metadata(like).unwrap().modified().unwrap();
+    let times = FileTimes::new().set_modified(changed);
+    File::options().write(true).open(path).unwrap().set_times(times).unwrap();
+}
+
+#[test]
+fn a_file_goes_on_wherever_its_taker_was_killed() {
+    const SIZE: u64 = 96 * MIB;
+    let from = Machine::on_a_wire();
+    pour(File::create(from.path("file")).unwrap(), SIZE);
+    let digest = digest_at(from.path("file"));
+    let count = runs(100, 3) as u64;
+    for at in (1..=count).map(|part| SIZE * part / (count + 1) + 4_321 * part) {
+        let to = Machine::on_a_wire();
+        let killed = Transfer::start([&from, &to], "file", Some(at), &[]);
+        killed.die();
+        let (taker, came) = Transfer::start([&from, &to], "file", None, &[]).end();
+        let here = here(&taker).unwrap_or(0);
+        // The kernel had some of it, and the last line of the journal is older.
+        assert!(here + SEGMENT + MIB * 12 >= at, "{here} of {at}");
+        assert!(came <= SIZE - here + MIB, "{came} came although {here} were there");
+        assert_eq!(names(to.dir()), ["file"]);
+        assert_eq!(digest_at(to.path("file")), digest);
+    }
+}
+
+#[test]
+fn what_an_interrupt_or_a_lost_giver_leaves_is_gone_on_with_and_fresh_begins_anew() {
+    const SIZE: u64 = 48 * MIB;
+    let from = Machine::on_a_wire();
+    pour(File::create(from.path("file")).unwrap(), SIZE);
+    let digest = digest_at(from.path("file"));
+    for who in ["taker", "giver"] {
+        for fresh in [false, true] {
+            let to = Machine::on_a_wire();
+            let broken = Transfer::start([&from, &to], "file", Some(40 * MIB), &[]);
+            let Transfer { giver, taker, wire } = broken;
+            if who == "giver" {
+                giver.signal(Signal::KILL);
+                giver.end();
+                drop(wire);
+                // It would look for its giver.
+                taker.signal(Signal::INT);
+                taker.end().expect(130);
+            } else {
+                taker.signal(Signal::TERM);
+                taker.end().expect(130);
+                giver.signal(Signal::INT);
+                giver.end();
+            }
+            let hidden = names(to.dir());
+            assert_eq!(hidden.len(), 2, "a part and its journal: {hidden:?}");
+            let listed = to.run(["partials"]).expect(0);
+            assert_eq!(listed.one("partial")["name"], "file");
+            let options: &[&str] = if fresh { &["--fresh"] } else { &[] };
+            let (taker, came) = Transfer::start([&from, &to], "file", None, options).end();
+            let here = here(&taker);
+            assert_eq!(here.is_none(), fresh, "{here:?}");
+            assert!(came <= SIZE - here.unwrap_or(0) + MIB);
+            assert_eq!(digest_at(to.path("file")), digest);
+            let left = names(to.dir());
+            assert_eq!(left.len(), if fresh { 3 } else { 1 }, "{left:?}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_changed_in_between_arrives_as_it_is_today() {
+    let count = runs(3_000, 600);
+    let from = Machine::on_a_wire();
+    let folder = from.path("d");
+    for number in 0..count {
+        let inner = folder.join(format!("{}", number % 10));
+        fs::create_dir_all(&inner).unwrap();
+        pour(File::create(inner.join(format!("{number}"))).unwrap(), 20_000 + number as u64);
+    }
+    pour(File::create(folder.join("0/long")).unwrap(), 20 * MIB);
+    pour(File::create(folder.join("z")).unwrap(), 20 * MIB);
+    let whole = 40 * MIB + count as u64 * 20_000;
+    let to = Machine::on_a_wire();
+    let at = whole * 2 / 3;
+    Transfer::start([&from, &to], "d", Some(at), &[]).die();
+    // One is gone, one is new, one is another, and one has other bytes and looks the same.
+    fs::remove_file(folder.join("1/1")).unwrap();
+    fs::write(folder.join("1/new"), b"new").unwrap();
+    fs::write(folder.join("2/2"), b"another").unwrap();
+    let same = folder.join("3/3");
+    let mut bytes = fs::read(&same).unwrap();
+    bytes[7] ^= 1;
+    fs::copy(&same, from.path("before")).unwrap();
+    date(&from.path("before"), &same);
+    fs::write(&same, bytes).unwrap();
+    date(&same, &from.path("before"));
+    let (taker, came) = Transfer::start([&from, &to], "d", None, &[]).end();
+    let here = here(&taker).unwrap();
+    assert!(here > 0);
+    assert!(came < whole - MIB, "{came} of {whole}");
+    assert_eq!(names(to.dir()), ["d"]);
+    assert_eq!(tree(&to.path("d")), tree(&folder));
+}
+
+#[test]
+fn a_part_that_was_changed_here_or_whose_source_was_is_never_spliced() {
+    const SIZE: u64 = 64 * MIB;
+    for source in [false, true] {
+        let from = Machine::on_a_wire();
+        let file = from.path("file");
+        pour(File::create(&file).unwrap(), SIZE);
+        let to = Machine::on_a_wire();
+        Transfer::start([&from, &to], "file", Some(SIZE * 3 / 4), &[]).die();
+        let changed = if source {
+            file.clone()
+        } else {
+            let is_part = |name: &String| name.ends_with(".part");
+            to.path(names(to.dir()).into_iter().find(is_part).unwrap())
+        };
+        // One byte in the first segment, and nothing else that could be seen.
+        fs::copy(&file, from.path("before")).unwrap();
+        date(&from.path("before"), &file);
+        let writable = File::options().write(true).open(&changed).unwrap();
+        rustix::io::pwrite(&writable, b"changed", 5_000).unwrap();
+        drop(writable);
+        if source {
+            date(&file, &from.path("before"));
+        }
+        let (taker, _) = Transfer::start([&from, &to], "file", None, &[]).end();
+        let here = here(&taker).unwrap_or(0);
+        assert_eq!(here % SEGMENT, 0, "the first segment came again, {here} did not");
+        assert_eq!(digest_at(to.path("file")), digest_at(&file));
+        assert_eq!(names(to.dir()), ["file"]);
+    }
+}
