@@ -56,6 +56,14 @@ pub fn port(code: &str) -> u16 {
     code.split('-').next().unwrap().parse().unwrap()
 }
 
+/// Lets so many seconds pass, where they are what a test is about.
+pub fn pass(seconds: usize) {
+    let until = Instant::now() + Duration::from_secs(seconds as u64);
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        std::thread::park_timeout(left);
+    }
+}
+
 /// How often a test does something, or for how many seconds: as `PINHOLE_RUNS` says, `full` if all
 /// is asked for, else `reduced`.
 pub fn runs(full: usize, reduced: usize) -> usize {

@@ -5,7 +5,7 @@ use crate::harness::content::{bytes, digest_at, names, pour};
 use crate::harness::relay::Relay;
 use crate::harness::terminal::Terminal;
 use crate::harness::wire::{Connections, Fault, Way, Wire};
-use crate::harness::{Machine, Running, Times, runs, wait};
+use crate::harness::{Machine, Running, Times, pass, runs, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::Ipv4Addr;
@@ -190,17 +190,16 @@ fn many_transfers_outlive_their_relay() {
 }
 
 /// Stops a process for so many seconds, and lets it go on.
-fn stopped(process: u32, seconds: u64) {
+fn stopped(process: u32, seconds: usize) {
     let process = Pid::from_raw(process.cast_signed()).unwrap();
     kill_process(process, Signal::STOP).unwrap();
-    let until = Instant::now() + Duration::from_secs(seconds);
-    wait("the end of the stop", || (Instant::now() >= until).then_some(()));
+    pass(seconds);
     kill_process(process, Signal::CONT).unwrap();
 }
 
 #[test]
 fn either_side_may_be_stopped_under_a_transfer() {
-    let seconds = runs(60, 6) as u64;
+    let seconds = runs(60, 6);
     std::thread::scope(|scope| {
         for of_giver in [true, false] {
             scope.spawn(move || {
@@ -231,7 +230,7 @@ fn either_side_may_be_stopped_under_a_transfer() {
 
 #[test]
 fn either_side_may_be_stopped_while_a_question_is_open() {
-    let seconds = runs(60, 6) as u64;
+    let seconds = runs(60, 6);
     std::thread::scope(|scope| {
         for of_giver in [true, false] {
             scope.spawn(move || {
