@@ -84,7 +84,8 @@ impl Conversation {
             },
             Message::Proof { item, hashes } => {
                 if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(item) {
-                    let (proofs, last) = transfer.proof(hashes)?;
+                    let proofs = transfer.proof(hashes)?;
+                    let last = transfer.is_answered();
                     actions.events.push(Event::Proof { transfer: *item, proofs, last });
                     self.ask_for_proof(*item);
                 }

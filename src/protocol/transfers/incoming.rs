@@ -156,13 +156,14 @@ impl Incoming {
         self.asking.question()
     }
 
-    /// Hashes of the next segments that were asked for, and whether they are the last of the part.
-    pub(crate) fn proof(
-        &mut self,
-        hashes: &[u8],
-    ) -> Result<(Vec<(Range<u64>, Hash)>, bool), Violation> {
-        let proofs = self.asking.answer(hashes)?;
-        Ok((proofs, self.asking.is_done()))
+    /// Hashes of the next segments that were asked for.
+    pub(crate) fn proof(&mut self, hashes: &[u8]) -> Result<Vec<(Range<u64>, Hash)>, Violation> {
+        self.asking.answer(hashes)
+    }
+
+    /// True if all is answered that was asked for.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.asking.is_done()
     }
 
     /// The part last given out is registered.

@@ -348,7 +348,7 @@ mod tests {
         let written = |start: u64, end: u64| [Span { start: start << 20, end: end << 20 }];
         assert!(transfer.have(&written(2, 11)).is_err(), "there is not as much");
         assert!(transfer.credit(0, 0, &written(2, 4)).is_err(), "nobody has asked");
-        assert_eq!(transfer.have(&written(2, 4)).unwrap(), [2 << 20..4 << 20]);
+        assert_eq!(transfer.have(&written(2, 4)).unwrap().first(), Some(&(2 << 20..4 << 20)));
         assert!(transfer.have(&written(5, 6)).is_err(), "one question at a time");
         assert!(transfer.proved(1) && !transfer.proved(1));
         transfer.credit(16 << 20, 1, &written(2, 4)).unwrap();

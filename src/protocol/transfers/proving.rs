@@ -68,11 +68,12 @@ impl Asking {
 
     /// Pairs the next hashes with the segments that they are of.
     pub(super) fn answer(&mut self, hashes: &[u8]) -> Result<Vec<(Range<u64>, Hash)>, Violation> {
-        let (hashes, rest) = hashes.as_chunks::<HASH>();
-        if hashes.is_empty() || !rest.is_empty() || hashes.len() > self.open.len() {
+        let (count, rest) = (hashes.len() / HASH, hashes.len() % HASH);
+        if count == 0 || rest > 0 || count > self.open.len() {
             return Err(Violation::ProvedUnasked);
         }
-        Ok(self.open.drain(..hashes.len()).zip(hashes.iter().copied()).collect())
+        let hashes = hashes.chunks_exact(HASH).filter_map(|hash| hash.try_into().ok());
+        Ok(self.open.drain(..count).zip(hashes).collect())
     }
 }
 
