@@ -1,5 +1,5 @@
-//! This machine's addresses: what to print for the other side and to tell it, how far away a peer
-//! is, and which addresses of its choice may be dialled.
+//! This machine's addresses: which are printed for the other side, or told to it. Those of a peer:
+//! how far away it is, and which of its choice may be dialled.
 
 use crate::events::{Join, Path, Reach};
 use crate::platform::network;

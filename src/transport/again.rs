@@ -146,8 +146,8 @@ pub struct Maker {
     door: Option<Door>,
     /// The relay that a host tells the peer.
     told: Option<RelayUrl>,
-    /// The relay at which it waits.
-    relay: Option<Access>,
+    /// Relays at which somebody waits already.
+    met_at: Vec<RelayUrl>,
     /// Addresses at which somebody looks already.
     sought: BTreeSet<SocketAddr>,
 }
@@ -172,7 +172,7 @@ impl Maker {
             tasks: JoinSet::new(),
             door: None,
             told: None,
-            relay: None,
+            met_at: Vec::new(),
             sought: BTreeSet::new(),
         };
         match way {
@@ -216,7 +216,7 @@ impl Maker {
         }
         let Some(relay) = relay.filter(|_| self.side.role == Role::Joiner) else { return };
         let Ok(url) = RelayUrl::parse(relay.raw()) else { return };
-        if self.relay.as_ref().is_some_and(|access| access.choice.url.is_same(&url)) {
+        if self.met_at.iter().any(|relay| relay.is_same(&url)) {
             return;
         }
         let known = self.bounds.relays.iter().find(|access| access.choice.url.is_same(&url));
@@ -252,7 +252,7 @@ impl Maker {
 
     /// Waits for the peer at a relay, whenever a link is needed.
     fn meet_at(&mut self, access: Access) {
-        self.relay = Some(access.clone());
+        self.met_at.push(access.choice.url.clone());
         self.look(Meeting { side: Arc::clone(&self.side), access });
     }
 
@@ -408,8 +408,11 @@ mod tests {
             let mut party = Party::new(secret, true);
             party.maker.bounds.relays = vec![relay("ws://127.0.0.1:7")];
             let relay = Some(PeerText::new(said.into()));
-            party.maker.peer_is_at(Places { direct: Vec::new(), relay });
-            assert_eq!(party.maker.relay.is_some(), gone_to, "{said}");
+            // Said again, it is gone to once.
+            for _ in 0..2 {
+                party.maker.peer_is_at(Places { direct: Vec::new(), relay: relay.clone() });
+            }
+            assert_eq!(party.maker.met_at.len(), usize::from(gone_to), "{said}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::wire::{Control, Places};
 use alloc::collections::BTreeSet;
 use core::net::SocketAddr;
 
-/// What this side says of itself, and what it has heard of the other.
+/// Everything that this side says of itself, and that it has heard of the other.
 #[derive(Default)]
 pub(super) struct Known {
     /// Ours; `None` before there is anything to say.

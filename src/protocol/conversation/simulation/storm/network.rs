@@ -49,7 +49,7 @@ impl Storm {
     fn connects(&mut self, at: [bool; 2], waits: [u64; 2], latency: u64) -> LinkId {
         let link = LinkId(self.next);
         self.next += 1;
-        // Where the host needs one, the joiner may not know of the next that it puts into use.
+        // While the host needs one, the joiner may not know of the next that it puts into use.
         let needed = self.parties[0].conversation.needs_link();
         let linked = self.parties[1].conversation.is_linked() || needed;
         let now = self.now;
