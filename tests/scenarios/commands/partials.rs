@@ -1,27 +1,37 @@
 //! `partials`: what a killed transfer has left, listed and removed, and gone with the next.
 
 use crate::harness::content::{digest_at, names, pour};
-use crate::harness::{Machine, Running, wait};
+use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::{Machine, wait};
 use rustix::process::Signal;
-use std::fs::File;
+use std::fs::{File, read_to_string};
+use std::net::Ipv4Addr;
 
-/// Bytes of a transfer that is not over before it is killed.
-const LONG: u64 = 192 << 20;
+/// Bytes of a file, and of those that come of it before it is killed.
+const LONG: u64 = 24 << 20;
+const COMES: u64 = 20 << 20;
 
-/// Begins to take a file, and is killed once a journal tells of it.
+/// Takes a file that does not come to its end, and is killed once a journal tells of it.
 fn killed(here: &Machine, there: &Machine) -> String {
     let mut giver = here.start(["give", "long"]);
-    let mut taker = there.start(["take", "-y", &giver.code()]);
+    let code = giver.code();
+    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+    wire.only(0).set(Fault::Stall(Way::ToClient, COMES));
+    let taker = there.start(["take", "-y", &format!("{code}@127.0.0.1:{}", wire.port())]);
     let journal = wait("a journal", || {
-        names(there.dir()).into_iter().find(|name| name.ends_with(".journal"))
+        let journal = names(there.dir()).into_iter().find(|name| name.ends_with(".journal"))?;
+        read_to_string(there.path(&journal)).unwrap().contains("wrote").then_some(journal)
     });
-    taker.signal(Signal::STOP);
     let used = there.run(["partials"]).expect(0).one("partial");
     assert_eq!(used["in_use"], true, "{used}");
     taker.signal(Signal::KILL);
-    // Nobody says goodbye, so the giver would wait for an hour.
+    // It would wait for an hour.
     giver.signal(Signal::KILL);
-    let _: [_; 2] = [&mut giver, &mut taker].map(Running::line);
+    wait("the end of its lock", || {
+        let free = there.run(["partials"]).expect(0).one("partial")["in_use"].is_null();
+        free.then_some(())
+    });
     journal
 }
 
@@ -33,7 +43,7 @@ fn what_a_killed_transfer_left_is_listed_and_removed() {
     let partial = there.run(["partials", "--json"]).expect(0).one("partial");
     assert_eq!(partial["name"], "long");
     assert_eq!(partial["size"], LONG);
-    assert!(partial["bytes"].as_u64().unwrap() >= 16 << 20, "{partial}");
+    assert!((1..=COMES).contains(&partial["bytes"].as_u64().unwrap()), "{partial}");
     assert!(std::path::Path::new(partial["saved_to"].as_str().unwrap()).exists());
     let human = there.run_plain(["partials", "--human"]);
     assert!(human.starts_with("long: ") && human.contains(" here, "), "{human}");
