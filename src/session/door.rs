@@ -19,6 +19,9 @@ use std::net::IpAddr;
 use std::pin::pin;
 use tokio::sync::mpsc;
 
+/// News of a waiting host that may wait to be told: one follows the other by a dial at least.
+const MEANWHILE: usize = 4;
+
 /// A host's door. A joiner that comes after it was dropped learns at once that nobody waits there
 /// any more.
 pub(super) enum Door {
@@ -106,10 +109,10 @@ impl Door {
             Self::Relay(host, public) => {
                 let access = Box::new(host.access().clone());
                 let way = Way::Relay { access, told: Some(public.url) };
-                let (told, mut meanwhile) = mpsc::unbounded_channel();
+                let (told, mut meanwhile) = mpsc::channel(MEANWHILE);
                 let told = |news| {
-                    // It is heard for as long as the host waits.
-                    let _ = told.send(news);
+                    // Each is read before the host has more to tell.
+                    let _ = told.try_send(news);
                 };
                 let mut meeting = pin!(host.meet(judge, told, stop));
                 let end = loop {
