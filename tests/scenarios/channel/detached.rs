@@ -293,6 +293,8 @@ fn a_bad_end_is_told_to_whoever_asks_next() {
     // One that is killed is in nobody's way.
     here.host(&[]);
     kill_process(here.session(), Signal::KILL).unwrap();
+    // The system lets go of its lock a moment later.
+    wait("killed", || in_background(&here.0.home()).is_empty().then_some(()));
     assert!(here.status().is_empty());
     assert!(!here.runtime().exists());
     here.host(&[]);
