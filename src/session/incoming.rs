@@ -361,7 +361,9 @@ impl Incoming {
             return effects;
         }
         if proving.equal > 0 && !std::mem::replace(&mut proving.told, true) {
-            let here = proving.equal;
+            // The parts that follow are not proved yet.
+            let left = theirs.receiving.as_ref().map_or(0, |receiving| receiving.left());
+            let here = proving.equal.max(left.min(total.unwrap_or(left)));
             effects = effects.event(Event::Continued { id, here, total });
         }
         effects.input(Input::Registered(id))

@@ -45,6 +45,8 @@ pub struct Incoming {
     strict: bool,
     /// Name of the transfer in messages: `report.pdf`, `3 items`.
     what: Subject,
+    /// Bytes that earlier transfers of the same had left here, by what their journals say.
+    left: u64,
     // Locked in this order; the first across the making of a part's folders.
     registering: Mutex<Registering>,
     underway: Mutex<Underway>,
@@ -105,6 +107,7 @@ impl Inbox {
             aside: plan.aside.map(|Inbox(place)| place),
             strict: plan.strict,
             what,
+            left: 0,
             registering: Mutex::new(Registering {
                 totals: vec![Total::default(); count],
                 ..Registering::default()
@@ -145,6 +148,7 @@ impl Inbox {
             incoming.items.push(Item { planned, named, hidden, made, had, apart });
         }
         let earlier = Earlier::of(&place, &place.folder, &incoming.that_stay());
+        incoming.left = earlier.spare();
         incoming.registering().earlier = earlier;
         Ok(incoming)
     }
@@ -198,6 +202,11 @@ impl Incoming {
             self.place.room.give_back(taken);
         }
         left
+    }
+
+    /// Bytes that earlier transfers of the same had left here, by what their journals say.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
     }
 
     /// The hidden names that items have which are removed if it is not delivered.

@@ -59,6 +59,15 @@ impl Receiving {
         }
     }
 
+    /// Bytes that earlier transfers of the same had left here, by what their journals say.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        match self {
+            Self::Files(incoming) => incoming.left(),
+            Self::Output(_) => 0,
+        }
+    }
+
     /// Writes a chunk. See [`Incoming::write`] and [`Output::write`].
     ///
     /// # Errors
