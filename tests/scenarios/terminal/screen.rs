@@ -2,6 +2,7 @@
 
 use crate::harness::Machine;
 use crate::harness::content::names;
+use crate::harness::relay::Relay;
 use crate::harness::terminal::Terminal;
 use crate::harness::wire::{Fault, Way, Wire};
 use std::net::Ipv4Addr;
@@ -303,4 +304,20 @@ fn a_lost_connection_is_one_line_that_counts_the_seconds() {
         let screen = side.end(0);
         assert!(screen.contains("Connected again after ") && !screen.contains(lost), "{screen}");
     }
+}
+
+#[test]
+fn a_waiting_host_that_lost_its_relay_counts_the_seconds_too() {
+    let (relay, here, there) = (Relay::start(), Machine::new(), Machine::new());
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
+    here.write("file", "content");
+    let mut giver = Terminal::start(&here, 80, ["give", "file", "--relay", &wire.url()]);
+    let code = giver.code();
+    wire.refuse();
+    wire.all().cut();
+    giver.see("Connection lost; trying again (2 s). Ctrl-C gives up.");
+    wire.accept();
+    giver.see("Connected again after ");
+    there.run(["take", &code, "-o", ".", "--relay", &relay.url()]).expect(0);
+    assert!(!giver.end(0).contains("Connection lost"));
 }
