@@ -36,6 +36,8 @@ struct InFlight {
     /// Files among the entries said so far; folders are not counted for people.
     files: u32,
     selection: Option<Arc<Selection>>,
+    /// Bytes and entries in all, as the peer was told.
+    counted: Option<(u64, u32)>,
     source: Option<Arc<Source>>,
     /// Everything of it that is not there as it is here.
     differences: Differences,
@@ -147,6 +149,7 @@ impl Outgoing {
             done: 0,
             files: 0,
             selection: selection.clone(),
+            counted: None,
             source: None,
             differences: Differences::default(),
             follower,
@@ -238,6 +241,7 @@ impl Outgoing {
         self.count(id, (offer.counted || offer.bytes > 0).then_some(offer.bytes));
         let Some(ours) = self.ours.get_mut(&id) else { return Effects::none() };
         ours.items = offer.items.len();
+        ours.counted = offer.counted.then_some((offer.bytes, offer.entries));
         let mut effects = Effects::none();
         if !self.terms.verify {
             effects = effects.say(Say::Sending(
@@ -265,6 +269,9 @@ impl Outgoing {
         }
         let Totals { bytes, entries, counted } = totals;
         self.count(id, Some(bytes));
+        if let Some(ours) = self.ours.get_mut(&id) {
+            ours.counted = counted.then_some((bytes, entries));
+        }
         Effects::none().input(Input::Counted { transfer: id, bytes, entries, counted })
     }
 
@@ -314,11 +321,13 @@ impl Outgoing {
             }
             Ok(Next::End { bytes, entries }) => {
                 self.count(id, Some(bytes));
-                let selection = self.ours.get(&id).and_then(|ours| ours.selection.as_ref());
-                let differs =
-                    |files: &Arc<Selection>| files.differs(self.terms.faithful, entries, bytes);
-                // A folder may hold more or less than when it was counted.
-                let effects = if selection.is_some_and(differs) {
+                let ours = self.ours.get(&id);
+                let selection = ours.and_then(|ours| ours.selection.as_ref());
+                let was_counted =
+                    selection.is_some_and(|files| files.end_count(self.terms.faithful));
+                // A folder may hold more or less than when it was counted, or be at its end before.
+                let said = ours.and_then(|ours| ours.counted);
+                let effects = if was_counted && said != Some((bytes, entries)) {
                     let counted = Input::Counted { transfer: id, bytes, entries, counted: true };
                     Effects::none().input(counted)
                 } else {
@@ -525,6 +534,39 @@ mod tests {
             [Happened::Send(..), Happened::Send(..), Happened::Goodbye]
         ));
         assert!(matches!(input(&outgoing.say_goodbye()), Input::Leave));
+    }
+
+    #[test]
+    fn a_folder_that_was_walked_before_it_was_counted_is_said_with_its_total() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("folder");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("a.txt"), "0123").unwrap();
+        for counted in [false, true] {
+            let mut outgoing = outgoing(Want::Both);
+            let effects = outgoing.send(ItemId(1), Ware::Files(Arc::new(select(&folder))), None);
+            let [Work::Count(id, files, count, faithful)] = effects.work.as_slice() else {
+                panic!("it is not counted")
+            };
+            while !count.done() {
+                std::thread::yield_now();
+            }
+            if counted {
+                let told = outgoing.counted(*id, count, files.totals(*faithful));
+                assert!(matches!(input(&told), Input::Counted { counted: true, .. }));
+            }
+            let end = outgoing.part(*id, Ok(Next::End { entries: 2, bytes: 4 }));
+            match end.inputs.as_slice() {
+                [Fed::Input(Input::Total(_, 4))] => assert!(counted),
+                [
+                    Fed::Input(Input::Counted { bytes: 4, entries: 2, counted: true, .. }),
+                    Fed::Input(Input::Total(_, 4)),
+                ] => assert!(!counted),
+                inputs => panic!("{} inputs", inputs.len()),
+            }
+            let late = outgoing.counted(*id, count, files.totals(*faithful));
+            assert!(late.is_none(), "the walk knows better");
+        }
     }
 
     #[test]

@@ -266,14 +266,13 @@ impl Selection {
         }
     }
 
-    /// The walk has come to its end, and this is all: true if something else was counted, which is
-    /// then not counted any more.
+    /// The walk has come to its end, so that nothing is to be counted any more: true if something
+    /// was, because there are folders.
     #[must_use]
-    pub fn differs(&self, faithful: bool, entries: u32, bytes: u64) -> bool {
+    pub fn end_count(&self, faithful: bool) -> bool {
         let What::Things { chosen, counted, .. } = &self.0 else { return false };
-        let differs = self.totals(faithful) != Totals { bytes, entries, counted: true };
         the_count(counted, faithful).stop();
-        differs && chosen.iter().any(|thing| thing.folder)
+        chosen.iter().any(|thing| thing.folder)
     }
 
     /// Begins to send, once the offer is accepted, to a peer that is `faithful` or not. For a
