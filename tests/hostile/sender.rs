@@ -129,7 +129,12 @@ impl Sender {
             taker.lines
         );
         assert!(taker.all("file").is_empty(), "{:#?}", taker.lines);
-        assert_eq!(tree(&self.there), Vec::<String>::new());
+        let mut left = tree(&self.there);
+        if taker.status.code() == Some(6) {
+            // Whoever ends so may come again another day, and what is here stays for it.
+            left.retain(|path| !path.starts_with("work/.pinhole-"));
+        }
+        assert_eq!(left, Vec::<String>::new());
     }
 }
 
