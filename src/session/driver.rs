@@ -214,7 +214,9 @@ impl<'a> Driver<'a> {
             Happened::Trouble(failure) => ending.trouble(failure),
             Happened::Fail(failure) => ending.fail(failure),
             Happened::Abort(reason) => ending.abort(reason),
-            Happened::Interrupted => ending.interrupt(&incoming.so_far(), &outgoing.so_far()),
+            Happened::Interrupted => {
+                ending.interrupt(&incoming.so_far(), &outgoing.so_far(), incoming.stays())
+            }
             Happened::LeftBehind(left) => ending::left_behind(&left),
         }
     }

@@ -82,9 +82,13 @@ impl Ending {
         self.fail(failure_from(reason, Side::Here)).input(Input::Abort(reason))
     }
 
-    /// The person or another command breaks off: hears what has come here and arrived there by now.
-    pub(super) fn interrupt(&mut self, here: &SoFar, there: &SoFar) -> Effects {
+    /// The person or another command breaks off: hears what has come here and arrived there by now,
+    /// and if it `stays`.
+    pub(super) fn interrupt(&mut self, here: &SoFar, there: &SoFar, stays: bool) -> Effects {
         let mut failure = failure_from(Reason::Interrupted, Side::Here);
+        if stays {
+            failure = failure.next("take it again with a new code: it goes on where it ended");
+        }
         for said in [here.here(), there.there()].into_iter().flatten() {
             failure.detail = format!("{}; {said}", failure.detail);
         }
@@ -299,7 +303,8 @@ mod tests {
     #[test]
     fn an_abort_is_the_failure_before_the_conversation_is_told() {
         let mut ending = Ending::new(Terms::of(Want::Both), 0);
-        let effects = ending.interrupt(&SoFar::whole(2), &SoFar::whole(0).and(1, 5, Some(10)));
+        let effects =
+            ending.interrupt(&SoFar::whole(2), &SoFar::whole(0).and(1, 5, Some(10)), false);
         let told = effects.inputs.as_slice();
         assert!(matches!(told, [Fed::Input(Input::Abort(Reason::Interrupted))]));
         let _ = ending.over(Outcome::Aborted(Reason::Interrupted));

@@ -181,6 +181,14 @@ impl Incoming {
         self.theirs.values().fold(SoFar::whole(self.received), add)
     }
 
+    /// True if something of what has come stays for another day.
+    pub(super) fn stays(&self) -> bool {
+        self.theirs.values().any(|theirs| {
+            let receiving = theirs.receiving.as_deref();
+            theirs.done > 0 && receiving.is_some_and(Receiving::can_stay)
+        })
+    }
+
     /// True while something new of the peer's waits, because the lines that nobody has received
     /// are so many (`full`). A handler has read them, so it is not held up.
     fn is_put_off(&self, full: bool) -> bool {

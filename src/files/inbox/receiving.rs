@@ -59,6 +59,15 @@ impl Receiving {
         }
     }
 
+    /// True if what is here of it can stay for another day ([`Rest::Kept`]).
+    #[must_use]
+    pub fn can_stay(&self) -> bool {
+        match self {
+            Self::Files(incoming) => !incoming.that_stay().is_empty(),
+            Self::Output(_) => false,
+        }
+    }
+
     /// Bytes that earlier transfers of the same had left here, by what their journals say.
     #[must_use]
     pub const fn left(&self) -> u64 {

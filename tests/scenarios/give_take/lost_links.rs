@@ -124,7 +124,8 @@ fn eight_changed_connections_in_a_row_are_tampering() {
     let there = Machine::on_a_wire();
     let taker = there.run(["take", &given.code, "-o", "."]).expect(7);
     assert_eq!(taker.failure()["error"], "tampered");
-    assert_eq!((given.wire.connections(), names(there.dir()).len()), (8, 0));
+    assert_eq!(given.wire.connections(), 8);
+    assert!(names(there.dir()).iter().all(|name| name.starts_with(".pinhole-")));
     given.giver.signal(Signal::INT);
     given.giver.end().expect(130);
 }
@@ -153,7 +154,9 @@ fn a_lost_side_is_looked_for_until_the_user_ends_it() {
             said.contains(" of 67.1 MB had") || said.ends_with("; it had not arrived there");
         assert!(known, "{said}");
     }
-    assert!(names(there.dir()).is_empty());
+    // It can go on another day.
+    let kept = names(there.dir());
+    assert!(kept.len() == 2 && kept.iter().all(|name| name.starts_with(".pinhole-")), "{kept:?}");
 }
 
 #[test]

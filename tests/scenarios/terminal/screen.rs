@@ -282,7 +282,7 @@ fn where_the_locale_has_ascii_alone_nothing_else_is_shown() {
 
 #[test]
 fn a_lost_connection_is_one_line_that_counts_the_seconds() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     here.write("file", vec![7; 4 << 20]);
     let mut giver = Terminal::start(&here, 80, ["give", "file"]);
     let code = giver.code();

@@ -22,7 +22,7 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Incoming {
     /// The items that can stay for another day, by their names at the sender.
-    pub(super) fn that_stay(&self) -> Vec<(&[u8], Kind)> {
+    pub(in crate::files::inbox) fn that_stay(&self) -> Vec<(&[u8], Kind)> {
         self.items.iter().filter_map(Item::staying).collect()
     }
 
