@@ -44,6 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
             verify: first & 2 != 0,
             faithful: first & 4 != 0,
             resuming: first & 8 != 0,
+            proving: true,
         },
     );
     let want = if want == Want::Take { Want::Give } else { Want::Take };

@@ -40,7 +40,14 @@ fuzz_target!(|bytes: &[u8]| {
     let mut taker = Conversation::new(
         now,
         commitment,
-        Setup { want: Want::Take, ttl: TTL, verify: false, faithful: true, resuming: false, proving: true },
+        Setup {
+            want: Want::Take,
+            ttl: TTL,
+            verify: false,
+            faithful: true,
+            resuming: false,
+            proving: true,
+        },
     );
     let mut events = taker.handle(now, Input::LinkUp { link: LinkId::CODE, linked: false }).events;
     let greeting = Greeting {
