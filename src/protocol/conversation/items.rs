@@ -294,9 +294,8 @@ impl Conversation {
 
     /// Asks the next question about what is here of a transfer from another day, if there is one.
     pub(super) fn ask_for_proof(&mut self, item: ItemId) {
-        if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item)
-            && let Some(ranges) = transfer.question()
-        {
+        let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) else { return };
+        if let Some(ranges) = transfer.question() {
             self.messages.send(Message::Have { item, ranges });
         }
     }

@@ -137,10 +137,10 @@ impl Conversation {
                 self.ask_for_proof(item);
             }
             Input::Proof(item, hashes) => {
-                if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item)
-                    && transfer.proved(hashes.len())
-                {
-                    self.messages.send(Message::Proof { item, hashes: hashes.concat() });
+                if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) {
+                    if transfer.proved(hashes.len()) {
+                        self.messages.send(Message::Proof { item, hashes: hashes.concat() });
+                    }
                 }
             }
             Input::Registered(item) => {
