@@ -86,7 +86,10 @@ fn a_file_goes_on_wherever_its_taker_was_killed() {
         // The kernel had some of it, and the last line of the journal is older.
         assert!(here + SEGMENT + MIB * 12 >= at, "{here} of {at}");
         assert!(came <= SIZE - here + MIB, "{came} came although {here} were there");
-        assert_eq!(names(to.dir()), ["file"]);
+        let mut left = names(to.dir());
+        // Killed before there was a journal: nothing tells what it is, and in a week it goes.
+        left.retain(|name| here > 0 || !name.ends_with(".part"));
+        assert_eq!(left, ["file"]);
         assert_eq!(digest_at(to.path("file")), digest);
     }
 }
