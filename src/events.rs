@@ -148,7 +148,7 @@ pub enum Event {
     Detached(About),
     /// One thing that `doctor` has looked at.
     Check(Check),
-    /// What an unfinished transfer has left here, for `partials`.
+    /// Remains of an unfinished transfer, for `partials`.
     Partial(Partial),
     /// The last line, once.
     End {
@@ -346,7 +346,7 @@ pub struct Sent<'a> {
     pub body: Option<&'a str>,
 }
 
-/// What an unfinished transfer has left here.
+/// Remains of an unfinished transfer on this machine.
 #[derive(Clone, Debug)]
 pub struct Partial {
     /// The name of its first item at the other side.
@@ -357,7 +357,7 @@ pub struct Partial {
     pub bytes: u64,
     /// Bytes of all of it, if the other side had counted them.
     pub size: Option<u64>,
-    /// When the last of them came.
+    /// Time at which the last of them came.
     pub grown: SystemTime,
     /// True if a transfer is using it.
     pub in_use: bool,

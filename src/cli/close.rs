@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 #[derive(clap::Args)]
 #[command(after_help = "\
 Finishes what is in progress first; an unfinished give or take is cancelled, as by Ctrl-C. While the
-connection is lost it waits for it: 30 s if nothing is in progress; --now ends the channel at once,
-and the other side does not hear of it. Whatever nobody has received from a session in the
+connection is lost it waits for it: 30 s if nothing is in progress. With --now it does not wait, and
+the other side then does not hear of it. Whatever nobody has received from a session in the
 background is printed before it is gone, as by `pinhole receive`. A channel stays open (exit 11)
 while it holds secrets that nobody has taken (`pinhole receive --secret-to-file FILE` takes them),
 or something to send to a side that has not come yet; --now drops both.

@@ -244,7 +244,7 @@ pub fn every(peer: &str) -> Vec<Event> {
     ]
 }
 
-/// What a transfer of so many items has left.
+/// Remains of a transfer of so many items.
 fn partial(items: usize, used: bool) -> Partial {
     Partial {
         name: PeerName::new(b"photos\xff".to_vec()),

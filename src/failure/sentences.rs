@@ -188,7 +188,9 @@ fn next(reason: Reason, side: Side) -> Option<Advice> {
         (Reason::Expired, _) => {
             "make a new code; a longer --ttl waits longer for a lost or silent side"
         }
-        (Reason::Interrupted | Reason::Disk, Side::There) => "start again with a new code",
+        (Reason::Interrupted | Reason::Disk, Side::There) => {
+            "start again with a new code: files that had come in part may go on where they ended"
+        }
         _ => return None,
     };
     Some(step.into())

@@ -48,8 +48,8 @@ pub enum NameError {
 
 impl FileName {
     /// Checks one path component of the peer's and makes it safe: `_` for each control character
-    /// and each that changes the direction of text. What is no UTF-8 stays. A parsed name parses to
-    /// itself.
+    /// and each that changes the direction of text, and before the name of a journal, which is
+    /// believed to be this program's. What is no UTF-8 stays. A parsed name parses to itself.
     ///
     /// # Errors
     /// [`NameError`] for what is no single component, and for what is too long.
@@ -62,8 +62,11 @@ impl FileName {
             _ if raw.contains(&0) => return Err(NameError::Nul),
             _ => {}
         }
-        let name = rewritten(raw, is_unsafe);
-        Ok(Parsed { changed: name != raw, name: Self(from_vec(name)) })
+        let mut name = Self(from_vec(rewritten(raw, is_unsafe)));
+        if name.bytes().starts_with(b".pinhole-") && name.bytes().ends_with(b".journal") {
+            name = name.set_aside();
+        }
+        Ok(Parsed { changed: name.bytes() != raw, name })
     }
 
     /// The name, safe to create.

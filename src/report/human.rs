@@ -152,7 +152,7 @@ impl<W: Write + Send + 'static> Human<W> {
             return if begins { self.page.write(&format!("{way}{what} …\n")) } else { Ok(()) };
         }
         if self.style.cursor {
-            // What has come since is in the bar when it is back.
+            // Bytes that have come since are in the bar when it is back.
             if let (Some(sum), None) = (self.meters.sum(), self.lost) {
                 self.page.draw(sum, now);
             }

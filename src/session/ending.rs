@@ -92,7 +92,7 @@ impl Ending {
         for said in [here.here(), there.there()].into_iter().flatten() {
             failure.detail = format!("{}; {said}", failure.detail);
         }
-        self.fail(failure).and(self.abort(Reason::Interrupted))
+        self.fail(failure).input(Input::Abort(Reason::Interrupted))
     }
 
     /// Looks ahead at what the conversation reports, before anything of that is acted on.
@@ -161,9 +161,9 @@ impl Ending {
                 Failure::new(Kind::PeerLost, detail).next("ask the other side")
             }
             Outcome::LinkLost => {
-                let detail = "the connection to the other side broke before all was there";
-                Failure::new(Kind::PeerLost, detail)
-                    .next("start again with a new code: files go on where they ended")
+                let detail =
+                    "the connection to the other side broke, and what was in progress is lost";
+                Failure::new(Kind::PeerLost, detail).next(again)
             }
             Outcome::NeverHeard => {
                 let detail = "the other side knew the code but never came back; the code is dead";

@@ -173,7 +173,7 @@ impl Incoming {
         self.theirs.values().map(|theirs| format!("{} of the other side's", theirs.what()))
     }
 
-    /// What has come of all that was to come.
+    /// The part that has come of all that was to come.
     pub(super) fn so_far(&self) -> SoFar {
         let add = |so_far: SoFar, theirs: &Theirs| {
             so_far.and(theirs.offer.items.len(), theirs.done, theirs.bytes)
@@ -183,10 +183,8 @@ impl Incoming {
 
     /// True if something of what has come stays for another day.
     pub(super) fn stays(&self) -> bool {
-        self.theirs.values().any(|theirs| {
-            let receiving = theirs.receiving.as_deref();
-            theirs.done > 0 && receiving.is_some_and(Receiving::can_stay)
-        })
+        let mut receiving = self.theirs.values().filter_map(|theirs| theirs.receiving.as_deref());
+        self.terms.proving && receiving.any(Receiving::stays)
     }
 
     /// True while something new of the peer's waits, because the lines that nobody has received
@@ -530,7 +528,7 @@ impl Incoming {
     }
 }
 
-/// What becomes of what is here of a transfer that ends without its result, for this reason; `over`
+/// Fate of what is here of a transfer that ends without its result, for this reason; `over`
 /// if the conversation ends with it (SPEC 7.6).
 const fn rest(reason: Reason, over: bool) -> Rest {
     match reason {

@@ -15,6 +15,7 @@ use pinhole_protocol::handshake::LinkKeys;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::wire::{ItemId, Places};
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -89,30 +90,38 @@ impl Links {
     pub(super) fn start(first: Made, later: Later) -> Result<Self, Failure> {
         let (tables, (told, news)) = (Tables::default(), mpsc::channel(NEWS));
         let Later { made, maker } = later;
-        let Made { index, socket, path, route, keys, .. } = first;
-        let LinkKeys { sealer, opener, .. } = keys;
-        let link = LinkId(index);
-        let threads = Link::start(link, socket, (sealer, opener), &tables, told.clone());
-        let threads = threads.map_err(|error| {
+        let first = One::start(first, &tables, told.clone()).map_err(|error| {
             Failure::new(Kind::Failed, format!("the connection cannot be used: {error}"))
         })?;
-        let links = BTreeMap::from([(link, One::new(threads, path, route))]);
+        let links = BTreeMap::from([first]);
         let places = watch::channel(Places::default());
         Ok(Self { links, tables, told, news, made, maker, places })
     }
 
     /// Starts the threads of a later link.
     pub(super) fn made(&mut self, made: Made) -> Effects {
-        let Made { index, socket, path, route, keys, linked } = made;
-        let LinkKeys { sealer, opener, .. } = keys;
-        let link = LinkId(index);
-        let keys = (sealer, opener);
+        let linked = made.linked;
         // A connection that cannot be used is as one that was never made.
-        let Ok(threads) = Link::start(link, socket, keys, &self.tables, self.told.clone()) else {
+        let Ok((link, one)) = One::start(made, &self.tables, self.told.clone()) else {
             return Effects::none();
         };
-        self.links.insert(link, One::new(threads, path, route));
+        self.links.insert(link, one);
         Effects::none().input(Input::LinkUp { link, linked })
+    }
+}
+
+impl One<Link> {
+    /// Starts the threads of a link.
+    fn start(
+        made: Made,
+        tables: &Tables,
+        told: mpsc::Sender<(LinkId, News)>,
+    ) -> io::Result<(LinkId, Self)> {
+        let Made { index, socket, path, route, keys, .. } = made;
+        let LinkKeys { sealer, opener, .. } = keys;
+        let link = LinkId(index);
+        let threads = Link::start(link, socket, (sealer, opener), tables, told)?;
+        Ok((link, Self::new(threads, path, route)))
     }
 }
 

@@ -1,5 +1,5 @@
-//! How a conversation begins: with the link that the code has made, or, where that was cut between
-//! the joiner's tag and the host's answer, with the first that is made after it (SPEC 3.7).
+//! The beginning of a conversation: with the link that the code has made, or, where that was cut
+//! between the joiner's tag and the host's answer, with the first made after it (SPEC 3.7).
 
 use super::{Report, tell};
 use crate::events::Event;
@@ -30,17 +30,18 @@ pub(super) struct Later {
     pub(super) maker: Option<Maker>,
 }
 
-impl Later {
-    fn new(
-        commitment: &Commitment,
-        resume: ResumeSecret,
-        peer: Peer,
-        (way, bounds): (Way, Bounds),
-    ) -> Self {
-        let (links, made) = mpsc::channel(LINKS);
-        let start = || Maker::start((commitment.role(), resume), way, bounds, links);
-        Self { made, maker: peer.is_resuming().then(start) }
-    }
+/// The keys of proofs, and the links after the first.
+fn later(
+    commitment: &Commitment,
+    resume: ResumeSecret,
+    peer: Peer,
+    (way, bounds): (Way, Bounds),
+) -> (ProofKeys, Later) {
+    let role = commitment.role();
+    let proofs = ProofKeys::new(&resume, role);
+    let (links, made) = mpsc::channel(LINKS);
+    let start = || Maker::start((role, resume), way, bounds, links);
+    (proofs, Later { made, maker: peer.is_resuming().then(start) })
 }
 
 impl Meeting {
@@ -51,8 +52,7 @@ impl Meeting {
         let keys = LinkKeys { sealer, opener, peer };
         let route = way.route(&socket);
         let first = Made { index: LinkId::CODE.0, socket, path, route, keys, linked: false };
-        let proofs = ProofKeys::new(&resume, commitment.role());
-        let later = Later::new(&commitment, resume, peer, (way, bounds));
+        let (proofs, later) = later(&commitment, resume, peer, (way, bounds));
         Self { first, commitment, proofs, peer, later }
     }
 
@@ -67,8 +67,7 @@ impl Meeting {
         report: &mut Report,
     ) -> Result<Self, JoinEnd> {
         let (resume, commitment, peer) = tagged.cut();
-        let proofs = ProofKeys::new(&resume, commitment.role());
-        let mut later = Later::new(&commitment, resume, peer, (way, bounds));
+        let (proofs, mut later) = later(&commitment, resume, peer, (way, bounds));
         let Some(maker) = &later.maker else { return Err(JoinEnd::CutAfterTag) };
         maker.need(Need { link: true, linked: false });
         let first = timeout(LINK_PATIENCE, told(later.made.recv(), report)).await;

@@ -445,7 +445,7 @@ impl Outgoing {
         Some(ours)
     }
 
-    /// What has arrived there of all that was to.
+    /// The part that has arrived there of all that was to.
     pub(super) fn so_far(&self) -> SoFar {
         let add = |so_far: SoFar, ours: &InFlight| so_far.and(ours.items, ours.done, ours.size);
         self.ours.values().fold(SoFar::whole(self.arrived), add)

@@ -1,5 +1,5 @@
-//! Removal of everything that was not delivered: the session does not end before that is gone, or
-//! says where it is.
+//! Removal or keeping of what was not delivered: the session does not end before all that goes is
+//! gone, or says where it is.
 
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::{Receiving, Rest};

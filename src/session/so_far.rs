@@ -1,4 +1,4 @@
-//! How much has arrived by now, in words for whoever breaks off.
+//! The amount that has arrived by now, in words for whoever breaks off.
 
 use crate::amounts::{count, size};
 
@@ -31,12 +31,13 @@ impl SoFar {
         }
     }
 
-    /// What had come here; nothing if nothing was to come.
+    /// The amount that had come here; nothing if nothing was to come.
     pub(super) fn here(&self) -> Option<String> {
         self.words("here", "had come", "nothing had come")
     }
 
-    /// What had arrived at the other side, as far as that has said; nothing if nothing was sent.
+    /// The amount that had arrived at the other side, as far as that has said; nothing if nothing
+    /// was sent.
     pub(super) fn there(&self) -> Option<String> {
         self.words("there", "had arrived there", "it had not arrived there")
     }

@@ -101,7 +101,7 @@ fn may_dial(ip: IpAddr, network: Network, own: &[Interface]) -> bool {
     let none = ip.is_loopback() || ip.is_unspecified() || ip.is_multicast();
     match ip {
         _ if none => false,
-        IpAddr::V4(ip) if ip.is_link_local() || ip.is_broadcast() => false,
+        IpAddr::V4(ip) if ip.is_link_local() => false,
         // Those of this network, and those that nobody has.
         IpAddr::V4(ip) if ip.octets()[0] == 0 || ip.octets()[0] >= 240 => false,
         IpAddr::V4(ip) if ip.is_private() => near(),
@@ -124,23 +124,30 @@ pub(super) fn is_neighbour(ip: IpAddr, own: &Interface) -> bool {
     if ip.is_loopback() || ip.is_multicast() || ip.is_unspecified() {
         return false;
     }
-    match (ip, &own.addr) {
+    let is_one = match (ip, &own.addr) {
         (IpAddr::V4(ip), IfAddr::V4(own)) => {
             let (address, mask) = (u32::from(ip), u32::from(own.netmask));
             // A network's first and last address are its own and everybody's, where it has more
             // than two (RFC 3021).
             let of_all = !mask > 1 && (address & !mask == 0 || address | mask == u32::MAX);
-            mask != 0
-                && u32::from(own.ip) & mask == address & mask
-                && !of_all
-                && !ip.is_broadcast()
-                && !ip.is_link_local()
+            !of_all && !ip.is_broadcast() && !ip.is_link_local()
+        }
+        (IpAddr::V6(ip), IfAddr::V6(_)) => !ip.is_unicast_link_local(),
+        _ => false,
+    };
+    is_one && is_in_subnet(ip, own)
+}
+
+/// True if an address is in the subnet of an interface; one without a mask has none.
+fn is_in_subnet(ip: IpAddr, own: &Interface) -> bool {
+    match (ip, &own.addr) {
+        (IpAddr::V4(ip), IfAddr::V4(own)) => {
+            let mask = u32::from(own.netmask);
+            mask != 0 && u32::from(own.ip) & mask == u32::from(ip) & mask
         }
         (IpAddr::V6(ip), IfAddr::V6(own)) => {
             let mask = u128::from(own.netmask);
-            mask != 0
-                && u128::from(own.ip) & mask == u128::from(ip) & mask
-                && !ip.is_unicast_link_local()
+            mask != 0 && u128::from(own.ip) & mask == u128::from(ip) & mask
         }
         _ => false,
     }
@@ -168,18 +175,7 @@ pub fn path(local: SocketAddr, peer: SocketAddr) -> Path {
     if peer.is_loopback() || peer == local {
         return Path::Loopback;
     }
-    let near =
-        get_if_addrs().unwrap_or_default().iter().any(|interface| match (&interface.addr, peer) {
-            (IfAddr::V4(own), IpAddr::V4(peer)) => {
-                u32::from(own.ip) & u32::from(own.netmask)
-                    == u32::from(peer) & u32::from(own.netmask)
-            }
-            (IfAddr::V6(own), IpAddr::V6(peer)) => {
-                u128::from(own.ip) & u128::from(own.netmask)
-                    == u128::from(peer) & u128::from(own.netmask)
-            }
-            _ => false,
-        });
+    let near = get_if_addrs().unwrap_or_default().iter().any(|own| is_in_subnet(peer, own));
     if near && !is_tailnet(peer) { Path::Lan } else { Path::Direct }
 }
 

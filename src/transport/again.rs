@@ -17,7 +17,7 @@ use pinhole_protocol::keys::ResumeSecret;
 use pinhole_protocol::role::Role;
 use pinhole_protocol::wire::Places;
 use places::{Door, keep};
-use seek::{Dialling, Knocking, LONGEST_PAUSE, Meeting, Try, seek};
+use seek::{Dialling, Knocking, LONGEST_PAUSE, Try, Waiting, seek};
 use socket2::Socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -59,7 +59,7 @@ impl Way {
 }
 
 /// One of the ways between the two sides: somebody may sit on one and not on another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Route {
     /// To an address that this side dials.
     To(SocketAddr),
@@ -253,7 +253,7 @@ impl Maker {
     /// Waits for the peer at a relay, whenever a link is needed.
     fn meet_at(&mut self, access: Access) {
         self.met_at.push(access.choice.url.clone());
-        self.look(Meeting { side: Arc::clone(&self.side), access });
+        self.look(Waiting { side: Arc::clone(&self.side), access });
     }
 
     fn look(&mut self, way: impl Try + Sync + 'static) {

@@ -534,7 +534,7 @@ fn check_advice(next: Option<&str>, run: Option<&[String]>, ask: Option<&Ask>, l
             "the user",
             "operator",
         ] {
-            // Whoever has written an option wrong may write it right, or leave it out.
+            // An option that was written wrong: its writer may write it right, or leave it out.
             let corrects = next.starts_with("write it as") || next.starts_with("leave out");
             assert!(
                 ask.is_some() || corrects || !next.contains(mark),

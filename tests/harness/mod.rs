@@ -64,14 +64,14 @@ pub fn pass(seconds: usize) {
     }
 }
 
-/// How often a test does something, or for how many seconds: as `PINHOLE_RUNS` says, `full` if all
+/// Times that a test does something, or seconds: as `PINHOLE_RUNS` says, `full` if all
 /// is asked for, else `reduced`.
 pub fn runs(full: usize, reduced: usize) -> usize {
     let asked = std::env::var("PINHOLE_RUNS").ok().map(|runs| runs.parse().expect("a number"));
     asked.unwrap_or(if content::in_full() { full } else { reduced })
 }
 
-/// How long something took each time, said in full runs (`--nocapture`).
+/// Durations of something, said in full runs (`--nocapture`).
 pub struct Times {
     what: &'static str,
     all: Vec<Duration>,

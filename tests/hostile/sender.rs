@@ -131,7 +131,7 @@ impl Sender {
         assert!(taker.all("file").is_empty(), "{:#?}", taker.lines);
         let mut left = tree(&self.there);
         if taker.status.code() == Some(6) {
-            // Whoever ends so may come again another day, and what is here stays for it.
+            // A transfer that ends so can go on another day: its part stays.
             left.retain(|path| !path.starts_with("work/.pinhole-"));
         }
         assert_eq!(left, Vec::<String>::new());

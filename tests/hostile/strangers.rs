@@ -114,13 +114,13 @@ fn a_message_0_that_is_answered_by_somebody_else_gets_no_more() {
 fn a_transfer_goes_on_among_ten_thousand_strangers_and_nothing_is_burned() {
     const PIECE: usize = 4_096;
     let strangers = runs(10_000, 500);
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let mut give = here.command(["give", "-"]);
     give.stdin(Stdio::piped());
     let mut giver = Running::start(give);
     let code = giver.code();
-    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-    // What each side says first on the second connection: true tokens, taken by then.
+    let port = port(&code);
+    // The first words of each side on the second connection: true tokens, taken by then.
     let tokens = Arc::new(Mutex::new([Vec::new(), Vec::new()]));
     let noted = Arc::clone(&tokens);
     let wire = Wire::watched((Ipv4Addr::LOCALHOST, port), move |connection, way, bytes| {
@@ -129,7 +129,7 @@ fn a_transfer_goes_on_among_ten_thousand_strangers_and_nothing_is_burned() {
         }
     });
     wire.only(0).set(Fault::Cut(Way::ToClient, 2 * PIECE as u64));
-    let taker = there.start(["take", &format!("{code}@127.0.0.1:{}", wire.port()), "-o", "file"]);
+    let taker = there.start(["take", &wire.join(&code), "-o", "file"]);
     let content = bytes(PIECE * (strangers + 16));
     let mut pieces = content.chunks(PIECE);
     let mut feed =

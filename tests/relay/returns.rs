@@ -154,7 +154,7 @@ fn strangers_in_the_slot_of_a_transfer_delay_it_and_nothing_more() {
     let strangers = runs(200, 12);
     let relay = Relay::with(&["--connections", "1000"]);
     let (here, there) = (Machine::new(), Machine::new());
-    // What the joiner says to the relay on its second connection has the token of the slot.
+    // The joiner's words to the relay on its second connection have the token of the slot.
     let request = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&request);
     let wire = Wire::watched((Ipv4Addr::LOCALHOST, relay.port), move |connection, way, bytes| {

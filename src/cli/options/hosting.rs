@@ -73,10 +73,10 @@ struct Reached {
     /// Be reached through an installed tunnel program: cloudflared, which needs no account,
     /// tailscale, or your own command line ("{port}" and "{url}" in it stand for what the tunnel
     /// leads to; it must print its https address and keep running). It is started for this channel
-    /// and ends with it (unless pinhole is killed); if it ends before, the other side cannot come
-    /// back after a lost connection. It sees the code's number, sizes and times, but neither words
-    /// nor contents. A value needs the "=": --tunnel=tailscale. Behind the sending fence, a command
-    /// line needs --allow-exec before the command's name
+    /// and ends with it (unless pinhole is killed); if it ends before, a lost connection comes back
+    /// only if one side can dial the other. It sees the code's number, sizes and times, but
+    /// neither words nor contents. A value needs the "=": --tunnel=tailscale. Behind the sending
+    /// fence, a command line needs --allow-exec before the command's name
     #[arg(
         long,
         value_name = "auto|cloudflared|tailscale|CMD",

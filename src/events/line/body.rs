@@ -232,7 +232,7 @@ pub enum Body {
         #[serde(skip_serializing_if = "Option::is_none")]
         ask: Option<Ask>,
     },
-    /// What an unfinished transfer has left here.
+    /// Remains of an unfinished transfer on this machine.
     Partial {
         /// The name of its first item at the other side.
         name: String,
@@ -433,7 +433,7 @@ pub enum Status {
         /// The same, for reading.
         detail: Cow<'static, str>,
     },
-    /// The link is lost and nothing more can be done.
+    /// The link is lost, and none is sought any more.
     Disconnected,
     /// Somebody came with a wrong code: this code is dead.
     HandshakeFailed {

@@ -3,7 +3,7 @@
 
 use super::folder::{Folder, Identity};
 use super::journal::lines::{Kind, Name, Partly};
-use super::journal::{Found, is_journal, is_own_file, is_part, is_safe};
+use super::journal::{Found, is_journal, is_own_file, is_safe};
 use super::{Modes, Place};
 use crate::platform::file::Facts;
 use crate::platform::name::{bytes, from_bytes};
@@ -45,7 +45,7 @@ pub(super) struct Ground {
     pub(super) path: PathBuf,
 }
 
-/// What a transfer has left.
+/// Remains of a transfer.
 #[derive(Debug)]
 pub(super) struct Left {
     pub(super) ground: Ground,
@@ -97,8 +97,8 @@ impl Earlier {
             let files = files.into_iter().map(|file| ((file.item, file.path.clone()), file));
             Held { files: files.collect(), left }
         });
-        let earlier = Self { held: held.collect(), spare: 0, last: None };
-        Self { spare: earlier.kept(), ..earlier }
+        let held: Vec<_> = held.collect();
+        Self { spare: kept(&held, items), held, last: None }
     }
 
     /// Bytes of the disk that they take still.
@@ -109,19 +109,6 @@ impl Earlier {
     /// A file of so many bytes was taken out.
     pub(super) const fn taken(&mut self, bytes: u64) {
         self.spare = self.spare.saturating_sub(bytes);
-    }
-
-    fn kept(&self) -> u64 {
-        let kept = |left: &Left, part: &OsStr| {
-            let facts = left.ground.folder.facts(part, false).ok()?;
-            Some(if facts.kind().is_dir() { left.found.told.wrote.bytes } else { facts.kept() })
-        };
-        let each = self.held.iter().map(|Held { left, .. }| {
-            let parts = left.parts().filter_map(|part| kept(left, part.as_ref()));
-            parts.fold(0, u64::saturating_add).min(left.found.told.wrote.bytes)
-        });
-        // Those of one transfer after another may say the same.
-        each.max().unwrap_or(0)
     }
 
     /// True if there is none.
@@ -169,12 +156,16 @@ impl Earlier {
         }
         let Some((_, _, folder)) = &self.last else { return Ok(None) };
         let name = from_bytes(name);
-        let facts = folder.facts(name, false)?;
-        if !is_own_file(&facts) || facts.size() > wanted.size {
+        // A device may do something when it is opened.
+        if !is_own_file(&folder.facts(name, false)?) {
             return Ok(None);
         }
-        let (size, length) = (wanted.size, facts.size());
         let file = folder.write_own_file(name)?;
+        let facts = Facts::of(&file)?;
+        let (size, length) = (wanted.size, facts.size());
+        if !is_own_file(&facts) || length > size {
+            return Ok(None);
+        }
         let modified = file.metadata()?.modified()?;
         let dated = length == size && modified == wanted.modified;
         // One that is written now has its length ahead, and may be as new as its source.
@@ -189,35 +180,42 @@ impl Earlier {
             }
             (false, None) => return Ok(None),
         }
-        if ranges.is_empty() || !is_own_file(&Facts::of(&file)?) {
+        if ranges.is_empty() {
             return Ok(None);
         }
         let identity = Identity::of(&file)?;
         Ok(Some(Had { name: name.to_owned(), identity, ranges, length, complete }))
     }
 
-    /// Removes what is left of these items: they are delivered, or not wanted any more.
+    /// Removes what is left of these items, because they are delivered, and each journal of which
+    /// nothing is left. Others may use the rest.
     pub(super) fn remove(&mut self, items: &[(&[u8], Kind)]) {
         self.last = None;
         for Held { left, .. } in std::mem::take(&mut self.held) {
             left.remove(|item| items.contains(&item));
         }
     }
+}
 
-    /// Lets others use them.
-    pub(super) fn release(&mut self) {
-        *self = Self::default();
-    }
+/// Bytes of the disk that these items take in what is left.
+fn kept(held: &[Held], items: &[(&[u8], Kind)]) -> u64 {
+    let kept = |left: &Left, part: &str| {
+        let facts = left.ground.folder.facts(part.as_ref(), false).ok()?;
+        Some(if facts.kind().is_dir() { left.found.told.wrote.bytes } else { facts.kept() })
+    };
+    let each = held.iter().map(|Held { left, .. }| {
+        let own = left.found.told.items.iter().filter(|item| item.is_one_of(items));
+        let parts = own.filter_map(|item| kept(left, &item.part));
+        parts.fold(0, u64::saturating_add).min(left.found.told.wrote.bytes)
+    });
+    // Those of one transfer after another may say the same.
+    each.max().unwrap_or(0)
 }
 
 impl Left {
     /// True if something of these items is in it.
     fn is_of(&self, items: &[(&[u8], Kind)]) -> bool {
-        self.found
-            .told
-            .items
-            .iter()
-            .any(|item| items.contains(&(item.name.0.as_slice(), item.kind)))
+        self.found.told.items.iter().any(|item| item.is_one_of(items))
     }
 
     /// The hidden names of its items.
@@ -311,43 +309,21 @@ pub(super) fn left_in(ground: Ground) -> Vec<Left> {
     let mut all: Vec<_> = names.into_iter().filter_map(open).collect();
     let in_use = all.iter().filter(|left| left.found.held.is_none());
     let in_use: HashSet<_> = in_use.flat_map(Left::parts).map(str::to_owned).collect();
-    // What a transfer is using is nobody else's, whatever another journal says.
+    // A part in use is nobody else's, whatever another journal says.
     all.retain(|left| left.found.held.is_none() || !left.parts().any(|part| in_use.contains(part)));
     all
 }
 
-/// Hidden items in a folder of which no journal tells, not even one that is in use.
-fn without_journal(ground: &Ground, all: &[Left]) -> Vec<OsString> {
-    let told: HashSet<_> = all.iter().flat_map(Left::parts).collect();
-    ground.names(|name| is_part(name) && !name.to_str().is_some_and(|name| told.contains(name)))
-}
-
-/// Removes what has not grown for seven days, and nobody uses.
+/// Removes what has not grown for seven days, and nobody uses. Hidden names alone tell of nothing:
+/// a delivered file may have one.
 pub(super) fn remove_old(place: &Place) {
     let now = SystemTime::now();
     let is_old = |grown: SystemTime| now.duration_since(grown).is_ok_and(|age| age > KEPT);
-    for ground in grounds(place, &place.folder) {
-        let Ok(again) = ground.reopen() else { continue };
-        let all = left_in(again);
-        for name in without_journal(&ground, &all) {
-            let facts = ground.folder.facts(&name, false);
-            if facts.is_ok_and(|facts| is_left(&facts) && is_old(grown(&facts))) {
-                let _ = ground.folder.remove(&name);
-            }
-        }
-        for left in all {
-            if left.found.held.is_some() && is_old(left.found.grown) {
-                left.remove(|_| true);
-            }
+    for left in grounds(place, &place.folder).into_iter().flat_map(left_in) {
+        if left.found.held.is_some() && is_old(left.found.grown) {
+            left.remove(|_| true);
         }
     }
-}
-
-/// When something was last changed.
-fn grown(facts: &Facts) -> SystemTime {
-    let (seconds, nanos) = facts.modified().max(facts.changed());
-    let since = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);
-    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// True for what a transfer of this user's has left: its file or folder, and nothing that leads

@@ -240,7 +240,7 @@ impl Folder {
     /// between the look and the renaming gets the name all the same; then this fails, and nothing
     /// is said to be delivered.
     pub(super) fn rename(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
-        self.moving(from, which, (self, to), || self.move_as_new(from, self, to))
+        self.move_as_own(from, which, (self, to))
     }
 
     /// Moves what is called `from` into another folder, as `to`, unless something has that name
@@ -275,7 +275,7 @@ impl Folder {
     /// Gives what is called `from`, which must be `which`, the name `to`, replacing a file of that
     /// name. As [`Folder::rename`].
     pub(super) fn replace(&self, from: &OsStr, which: Identity, to: &OsStr) -> io::Result<()> {
-        self.moving(from, which, (self, to), || self.move_over(from, self, to))
+        self.move_over_own(from, which, (self, to))
     }
 
     /// Removes what is called `name` if it is `which`; what another program has put in its place is
@@ -290,7 +290,7 @@ impl Folder {
     /// Moves what is called `name`, which must be `which`, into another folder, where nothing is
     /// called so. As [`Folder::rename`].
     pub(super) fn move_into(&self, name: &OsStr, which: Identity, other: &Self) -> io::Result<()> {
-        self.moving(name, which, (other, name), || self.move_as_new(name, other, name))
+        self.move_as_own(name, which, (other, name))
     }
 
     /// Moves the file `from`, which must be `which`, into another folder under a name that nothing

@@ -190,11 +190,8 @@ impl Incoming {
             }
         }
         let journal = self.journal().take();
-        if kept || rest == Rest::Kept {
-            registering.earlier.release();
-        } else {
-            registering.earlier.remove(&self.that_stay());
-        }
+        // Another may have sent what is left of them.
+        registering.earlier.remove(&[]);
         if !kept {
             journal.into_iter().for_each(|journal| journal.remove(&self.place.folder));
         }
@@ -202,6 +199,11 @@ impl Incoming {
             self.place.room.give_back(taken);
         }
         left
+    }
+
+    /// True if [`Rest::Kept`] would keep something of it.
+    pub(super) fn stays(&self) -> bool {
+        self.is_worth_keeping(&self.underway())
     }
 
     /// Bytes that earlier transfers of the same had left here, by what their journals say.
@@ -286,7 +288,7 @@ impl Item {
         self.apart.as_ref().filter(|apart| apart.left.get().is_none()).map(|apart| &apart.place)
     }
 
-    /// Which file or folder it is.
+    /// Identity of its file or folder.
     fn identity(&self) -> Identity {
         self.had.get().copied().unwrap_or(self.made)
     }

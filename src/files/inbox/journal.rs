@@ -6,7 +6,7 @@ pub(super) mod lines;
 
 use super::folder::{Folder, random_hex};
 use crate::platform::cause::Cause;
-use crate::platform::file::{Facts, Kind, is_removed, try_lock, write_all_at};
+use crate::platform::file::{Facts, Kind, is_removed, try_lock, unlock, write_all_at};
 use crate::platform::name::bytes;
 use lines::{Begun, Line, Told, Wrote, is_hidden};
 use std::ffi::{OsStr, OsString};
@@ -29,7 +29,7 @@ pub(super) struct Journal {
     length: u64,
 }
 
-/// When a transfer's journal gets its next line.
+/// Time for the next line of a transfer's journal.
 #[derive(Debug)]
 pub(super) struct Pace {
     bytes: u64,
@@ -41,10 +41,26 @@ pub(super) struct Pace {
 pub(super) struct Found {
     pub(super) name: OsString,
     pub(super) told: Told,
-    /// When it was last written to.
+    /// Time of its last line.
     pub(super) grown: SystemTime,
-    /// Locked until it is closed; `None` if a transfer uses it.
-    pub(super) held: Option<File>,
+    /// `None` if a transfer uses it.
+    pub(super) held: Option<Locked>,
+}
+
+/// A file that is locked until this is dropped.
+#[derive(Debug)]
+pub(super) struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        unlock(&self.0);
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        unlock(&self.file);
+    }
 }
 
 impl Default for Pace {
@@ -110,7 +126,7 @@ impl Journal {
 
     /// Removes it: what it tells of is delivered, or not wanted any more.
     pub(super) fn remove(self, folder: &Folder) {
-        // What is left of it tells of nothing, and goes when it is old.
+        // If it cannot go, it tells of nothing, and goes when it is old.
         let _ = folder.unlink(self.name.as_ref());
     }
 }
@@ -125,24 +141,19 @@ impl Found {
         }
         let file = folder.write_file(name)?;
         let locked = try_lock(&file)?;
-        // Whoever had it locked may have removed it.
+        // Its holder may have removed it before the lock was free.
         if !is_ours(&Facts::of(&file)?) || is_removed(&file)? {
             return Ok(None);
         }
         let grown = file.metadata()?.modified()?;
         let told = lines::read(BufReader::new((&file).take(READ)));
-        Ok(Some(Self { name: name.to_owned(), told, grown, held: locked.then_some(file) }))
+        Ok(Some(Self { name: name.to_owned(), told, grown, held: locked.then(|| Locked(file)) }))
     }
 }
 
 /// True if a name is a journal's.
 pub(super) fn is_journal(name: &OsStr) -> bool {
     is_hidden(bytes(name), b".journal")
-}
-
-/// True if a name is that of a hidden item.
-pub(super) fn is_part(name: &OsStr) -> bool {
-    is_hidden(bytes(name), b".part")
 }
 
 /// True if nobody but this user may open a file, by the one name that it has.

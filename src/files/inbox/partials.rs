@@ -1,40 +1,37 @@
 //! A list of what unfinished transfers have left, for whoever wants to see or remove it.
 
 use super::earlier::{Ground, Left, left_in, private};
+use crate::events::Partial as About;
 use crate::failure::{Failure, Kind};
 use crate::platform::folder::Folder;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use pinhole_protocol::wire::PeerName;
+use std::path::Path;
 
-/// What an unfinished transfer has left. Nobody goes on with it meanwhile.
+/// Remains of an unfinished transfer. Nobody goes on with it meanwhile.
 #[derive(Debug)]
 pub struct Partial {
-    /// The name of its first item at the sender.
-    pub name: Vec<u8>,
-    /// Its items.
-    pub items: usize,
-    /// Bytes of it that are here.
-    pub bytes: u64,
-    /// Bytes of all of it, if its sender had counted them.
-    pub size: Option<u64>,
-    /// When the last of them came.
-    pub grown: SystemTime,
-    /// True if a transfer is using it.
-    pub in_use: bool,
-    /// The first of its items, under its hidden name.
-    pub path: PathBuf,
+    /// Facts of it.
+    pub about: About,
     left: Left,
 }
 
 impl Partial {
-    /// Removes it with its journal. False if it is in use, or cannot be removed.
+    /// Facts of it, which others may go on with.
     #[must_use]
-    pub fn remove(self) -> bool {
-        !self.in_use && self.left.remove(|_| true)
+    pub fn seen(self) -> About {
+        self.about
+    }
+
+    /// Removes it with its journal, unless it is in use. The facts of it say if it is removed.
+    #[must_use]
+    pub fn remove(self) -> About {
+        let Self { about, left } = self;
+        let removed = !about.in_use && left.remove(|_| true);
+        About { removed, ..about }
     }
 }
 
-/// What is in the folder `dir`, the latest first; nothing where others may write.
+/// Those in the folder `dir`, the latest first; none where others may write.
 ///
 /// # Errors
 /// A [`Failure`] with exit 8 if the folder cannot be opened.
@@ -47,7 +44,7 @@ pub fn partials(dir: &Path) -> Result<Vec<Partial>, Failure> {
     Ok(listed(Ground::safe(&path, folder)))
 }
 
-/// What is in the private directories in `base`.
+/// Those in the private directories in `base`.
 #[must_use]
 pub fn private_partials(base: &Path) -> Vec<Partial> {
     listed(private(base))
@@ -55,7 +52,7 @@ pub fn private_partials(base: &Path) -> Vec<Partial> {
 
 fn listed(grounds: impl IntoIterator<Item = Ground>) -> Vec<Partial> {
     let mut all: Vec<_> = grounds.into_iter().flat_map(left_in).filter_map(Partial::of).collect();
-    all.sort_by_key(|partial| std::cmp::Reverse(partial.grown));
+    all.sort_by_key(|partial| std::cmp::Reverse(partial.about.grown));
     all
 }
 
@@ -64,15 +61,16 @@ impl Partial {
     fn of(left: Left) -> Option<Self> {
         let told = &left.found.told;
         let first = told.items.first()?;
-        Some(Self {
-            name: first.name.0.clone(),
+        let about = About {
+            name: PeerName::new(first.name.0.clone()),
             items: told.items.len(),
             bytes: told.wrote.bytes,
             size: told.wrote.of,
             grown: left.found.grown,
             in_use: left.found.held.is_none(),
+            removed: false,
             path: left.ground.path.join(&first.part),
-            left,
-        })
+        };
+        Some(Self { about, left })
     }
 }

@@ -141,9 +141,15 @@ impl Inbox {
         );
         let staying: Vec<_> = plan.items.iter().filter_map(Planned::staying).collect();
         let nowhere = plan.folder.is_some() && into.is_none();
-        let here = if nowhere { 0 } else { Earlier::of(place, within, &staying).spare() };
-        let stored = stored.beside(here);
-        place.room.check(&plan.what(), cost, stored, &place.folder, &place.path)?;
+        let check =
+            |stored| place.room.check(&plan.what(), cost, stored, &place.folder, &place.path);
+        match check(stored) {
+            // Bytes that are here already need not be free.
+            Err(Refusal { reason: Reason::NoSpace, .. }) if !nowhere => {
+                check(stored.beside(Earlier::of(place, within, &staying).spare()))?;
+            }
+            fits => fits?,
+        }
         Ok(plan)
     }
 }

@@ -59,11 +59,11 @@ impl Receiving {
         }
     }
 
-    /// True if what is here of it can stay for another day ([`Rest::Kept`]).
+    /// True if [`Rest::Kept`] would keep something of it.
     #[must_use]
-    pub fn can_stay(&self) -> bool {
+    pub fn stays(&self) -> bool {
         match self {
-            Self::Files(incoming) => !incoming.that_stay().is_empty(),
+            Self::Files(incoming) => incoming.stays(),
             Self::Output(_) => false,
         }
     }

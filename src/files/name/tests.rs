@@ -56,6 +56,23 @@ fn names_stay_as_they_are() {
 }
 
 #[test]
+fn a_journal_of_ours_is_never_the_peers() {
+    for (raw, stored) in [
+        (".pinhole-0123456789abcdef.journal", "_.pinhole-0123456789abcdef.journal"),
+        (".pinhole-x.journal", "_.pinhole-x.journal"),
+        (".pinhole-journal", ".pinhole-journal"),
+        (".pinhole-0123456789abcdef.part", ".pinhole-0123456789abcdef.part"),
+        ("a.journal", "a.journal"),
+    ] {
+        let parsed = parse(raw).unwrap();
+        assert_eq!((parsed.name.as_str(), parsed.changed), (stored, raw != stored));
+        assert_eq!(parse(stored).unwrap().name, parsed.name);
+    }
+    let longest = format!(".pinhole-{}.journal", "x".repeat(238));
+    assert_eq!(parse(&longest).unwrap().name.bytes().len(), 255);
+}
+
+#[test]
 fn what_could_lead_elsewhere_is_refused() {
     let cases = [
         ("", NameError::Empty),

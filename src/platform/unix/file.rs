@@ -352,6 +352,13 @@ pub fn try_lock(file: impl AsHandle) -> io::Result<bool> {
     }
 }
 
+/// Ends a lock at once. A program that is being started has every handle until it runs, and would
+/// keep the lock of one that is only closed.
+pub fn unlock(file: impl AsHandle) {
+    // Closing does the same a moment later.
+    let _ = flock(file, FlockOperation::Unlock);
+}
+
 /// True if an open file has no name any more.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The places at which each side can be met for another link, as it says itself (SPEC 6.6).
 
 use super::{Actions, Conversation, Event};
-use crate::limits::{PLACES, PLACES_IN_ALL};
+use crate::limits::{PLACE_PORT, PLACE_RELAY, PLACES, PLACES_IN_ALL};
 use crate::violation::Violation;
 use crate::wire::{Control, Places};
 use alloc::collections::BTreeSet;
@@ -29,7 +29,10 @@ impl Known {
     }
 
     /// Takes what is to be said of this side, within the limits.
-    fn set(&mut self, mut places: Places) {
+    pub(super) fn set(&mut self, mut places: Places) {
+        places.relay = places.relay.filter(|relay| relay.raw().len() <= PLACE_RELAY);
+        places.direct.retain(|place| place.port() >= PLACE_PORT);
+        places.direct.truncate(PLACES);
         let named = &mut self.named;
         places.direct.retain(|place| {
             named.contains(place) || (named.len() < PLACES_IN_ALL && named.insert(*place))
@@ -52,11 +55,6 @@ impl Known {
 }
 
 impl Conversation {
-    pub(super) fn our_places(&mut self, mut places: Places) {
-        places.direct.truncate(PLACES);
-        self.places.set(places);
-    }
-
     /// The peer's places. The program hears of them once the person here has compared the
     /// verification words.
     pub(super) fn their_places(
@@ -132,6 +130,16 @@ mod tests {
             _ => None,
         };
         actions.events.iter().filter_map(places).collect()
+    }
+
+    #[test]
+    fn places_that_the_peer_would_not_read_are_not_said() {
+        let mut host = host(false, true);
+        let mut places = at(80..82);
+        places.direct.extend(at(2_000..2_001).direct);
+        places.relay = Some(PeerText::new("r".repeat(1_025)));
+        let actions = host.handle(NOW, Input::Places(places));
+        assert_eq!(said(&actions), [at(2_000..2_001)]);
     }
 
     #[test]

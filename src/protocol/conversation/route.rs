@@ -53,7 +53,7 @@ impl Conversation {
                 }
                 Silence::Dead => self.give_link_up(link, actions),
             },
-            Input::Places(places) => self.our_places(places),
+            Input::Places(places) => self.places.set(places),
             Input::Control(link, body) => {
                 self.flows(link, actions);
                 let control = read(body).ok_or(Violation::UnreadableControl)?;
@@ -133,8 +133,13 @@ impl Conversation {
             Input::Have(item, ranges) => {
                 if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
                     transfer.have(ranges);
+                    // Nothing of the part: there is nothing to wait for.
+                    if transfer.is_answered() {
+                        transfer.registered();
+                    }
                 }
                 self.ask_for_proof(item);
+                self.their_transfer(item, actions);
             }
             Input::Proof(item, hashes) => {
                 if let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) {

@@ -583,7 +583,7 @@ fn a_lost_connection_is_one_line_that_counts_seconds_until_it_is_back() {
     }
     let line = "Connection lost; trying again (1 min 15 s). Ctrl-C gives up.";
     assert_eq!(shown(&out), line);
-    // What comes meanwhile is above it, and a bar does not take its place.
+    // Lines that come meanwhile are above it, and a bar does not take its place.
     human.event(&Event::Stalled, at(76)).unwrap();
     human.event(&given::progress(Way::In, 1_000, DOWN), at(76)).unwrap();
     let stalled = "Nothing is coming through; still trying …";

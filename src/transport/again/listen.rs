@@ -5,7 +5,7 @@ use super::handshake::{Confirmed, Side};
 use super::{Made, Route};
 use crate::transport::direct::{Listener, Pending, prepared, read_opening};
 use pinhole_protocol::handshake::REFUSED;
-use pinhole_protocol::limits::{HANDSHAKE_TIME, LINK_MESSAGE_TIME, LINKS};
+use pinhole_protocol::limits::{LINK_MESSAGE_TIME, LINKS};
 use pinhole_protocol::rendezvous::Opening;
 use pinhole_protocol::role::Role;
 use std::collections::VecDeque;
@@ -31,13 +31,13 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
                     let (side, shown) = (Arc::clone(&side), shown.clone());
                     strangers.push(source, tasks.spawn(async move {
                         let met = timeout(LINK_MESSAGE_TIME, admit(socket, &side)).await;
-                        if let Ok(Some(socket)) = met {
-                            let _ = shown.send(socket).await;
+                        if let Ok(Some(met)) = met {
+                            let _ = shown.send(met).await;
                         }
                     }));
                 }
             }
-            Some(socket) = showings.recv() => {
+            Some((socket, route)) = showings.recv() => {
                 known.retain(|one| !one.is_finished());
                 if known.len() >= LINKS {
                     // The peer's own latest try is its best.
@@ -47,9 +47,7 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
                 }
                 let (side, made) = (Arc::clone(&side), made.clone());
                 known.push_back(tasks.spawn(async move {
-                    let Ok(source) = socket.peer_addr() else { return };
-                    let shaken = shake(socket, Route::From(source.ip()), &side);
-                    if let Ok(Some(link)) = timeout(HANDSHAKE_TIME, shaken).await {
+                    if let Some(link) = shake(socket, route, &side).await {
                         let _ = made.send(link).await;
                     }
                 }));
@@ -59,14 +57,14 @@ pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Send
 }
 
 /// Reads message 0, and answers a true one with this side's.
-async fn admit(mut socket: TcpStream, side: &Side) -> Option<TcpStream> {
+async fn admit(mut socket: TcpStream, side: &Side) -> Option<(TcpStream, Route)> {
     let route = Route::From(socket.peer_addr().ok()?.ip());
     match read_opening(&mut socket).await? {
         Opening::Link(_) if side.avoids(&route) => None,
         Opening::Link(token) if side.take(token) => {
             socket.set_nodelay(true).ok()?;
             socket.write_all(&Opening::Link(side.token()).encode()).await.ok()?;
-            Some(socket)
+            Some((socket, route))
         }
         Opening::Code if side.role == Role::Host => {
             // The code is used. A joiner that is not told would come again for 15 s.

@@ -117,8 +117,7 @@ impl Try for Dialling {
     }
 
     async fn shake(&self, met: TcpStream) -> Option<Made> {
-        let route = Route::To(met.peer_addr().ok()?);
-        shake(met, route, &self.side).await
+        shake_there(met, &self.side).await
     }
 }
 
@@ -138,7 +137,7 @@ impl Try for Knocking {
     }
 
     async fn meet(&self) -> Option<TcpStream> {
-        // Which networks this machine is on may have changed.
+        // This machine may be on other networks by now.
         if !dialable(self.address.ip(), self.network) {
             return None;
         }
@@ -146,9 +145,14 @@ impl Try for Knocking {
     }
 
     async fn shake(&self, met: TcpStream) -> Option<Made> {
-        let route = Route::To(met.peer_addr().ok()?);
-        shake(met, route, &self.side).await
+        shake_there(met, &self.side).await
     }
+}
+
+/// Shakes hands where this side has dialled.
+async fn shake_there(met: TcpStream, side: &Side) -> Option<Made> {
+    let route = Route::To(met.peer_addr().ok()?);
+    shake(met, route, side).await
 }
 
 /// Dials an address, and shows and sees a token there.
@@ -168,12 +172,12 @@ async fn knock(side: &Side, address: SocketAddr) -> Option<TcpStream> {
 }
 
 /// Waits for the other side at a relay.
-pub(super) struct Meeting {
+pub(super) struct Waiting {
     pub(super) side: Arc<Side>,
     pub(super) access: Access,
 }
 
-impl Try for Meeting {
+impl Try for Waiting {
     type Met = relay::Meeting;
 
     async fn meet(&self) -> Option<relay::Meeting> {

@@ -9,7 +9,9 @@ use crate::transport::addresses::bracketed;
 use crate::transport::lan::{self, Found};
 use crate::transport::{JoinEnd, Met};
 use pinhole_protocol::handshake::{Frame, HelloError, Joiner, Kind as Message, Tagged};
-use pinhole_protocol::limits::{HANDSHAKE_TIME, JOINER_RETRIES, LOOPBACK_PATIENCE};
+use pinhole_protocol::limits::{
+    HANDSHAKE_TIME, JOINER_RETRIES, LINK_MESSAGE_TIME, LOOPBACK_PATIENCE,
+};
 use pinhole_protocol::rendezvous::Opening;
 use rand_core::OsRng;
 use std::io;
@@ -224,7 +226,8 @@ async fn answered(
 /// One that is on its way to it is looked at before it is asked a second time.
 async fn still_waits(address: SocketAddr) -> bool {
     let waits = || async {
-        matches!(first_message(address).await, Ok((.., frame)) if frame.kind == Message::Hello)
+        let first = timeout(LINK_MESSAGE_TIME, first_message(address)).await;
+        matches!(first, Ok(Ok((.., frame))) if frame.kind == Message::Hello)
     };
     if !waits().await {
         return false;
@@ -233,7 +236,7 @@ async fn still_waits(address: SocketAddr) -> bool {
     waits().await
 }
 
-/// Connects to the host's address for a later link, and says so with a message 0.
+/// Connects to an address of the other side's for a later link, and says so with a message 0.
 pub(in crate::transport) async fn dial(
     address: SocketAddr,
     opening: Opening,

@@ -3,7 +3,7 @@
 
 use super::host::whole;
 use super::replies::Closed;
-use super::socket::{Heard, Socket, ended};
+use super::socket::{Socket, ended};
 use super::{Access, link};
 use crate::failure::{Failure, Kind};
 use crate::transport::{JoinEnd, Met};
@@ -14,6 +14,7 @@ use pinhole_protocol::rendezvous::Verb;
 use rand_core::OsRng;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::Bytes;
 
 /// Longer than a joiner can wait in a relay's line, with the host away at first (SPEC 10.7): the
 /// relay says when it is over.
@@ -87,15 +88,9 @@ pub async fn join(
 }
 
 /// Sends message 2 and waits for the answer; `None` if the connection ends before.
-async fn answer(socket: &mut Socket, message2: Vec<u8>) -> Option<Vec<u8>> {
+async fn answer(socket: &mut Socket, message2: Vec<u8>) -> Option<Bytes> {
     socket.send(message2).await.ok()?;
-    loop {
-        match socket.hear().await {
-            Heard::Control(_) => {}
-            Heard::Frame(bytes) => return Some(bytes.to_vec()),
-            Heard::Ended(_) => return None,
-        }
-    }
+    socket.frame().await.ok()
 }
 
 /// True if the host still waits under its number. Before it makes message 1 for another joiner it
@@ -115,16 +110,7 @@ struct Miss {
 async fn first_message(access: &Access, nameplate: Nameplate) -> Result<(Socket, Frame), Miss> {
     let free = |failure| Miss { failure, held: false };
     let mut socket = Socket::open(access, &Verb::Join(nameplate)).await.map_err(free)?;
-    let first = async {
-        loop {
-            match socket.hear().await {
-                Heard::Control(_) => {}
-                Heard::Frame(bytes) => return Ok(bytes),
-                Heard::Ended(ending) => return Err(ending),
-            }
-        }
-    };
-    let bytes = match timeout(TURN_TIME, first).await.unwrap_or(Err(Closed::Unavailable)) {
+    let bytes = match timeout(TURN_TIME, socket.frame()).await.unwrap_or(Err(Closed::Unavailable)) {
         Ok(bytes) => bytes,
         Err(Closed::Unavailable) => return Err(free(unavailable(access, nameplate))),
         // The connection ended with nothing said of the host.

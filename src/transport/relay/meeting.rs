@@ -35,13 +35,7 @@ impl Meeting {
 
     /// Waits for a handshake message; `None` if the connection has ended, or it is none.
     pub(in crate::transport) async fn receive(&mut self) -> Option<Frame> {
-        loop {
-            match self.0.hear().await {
-                Heard::Frame(bytes) => return whole(&bytes),
-                Heard::Control(_) => {}
-                Heard::Ended(_) => return None,
-            }
-        }
+        whole(&self.0.frame().await.ok()?)
     }
 
     /// The near end of the link, once its handshake is confirmed. `None` if the system has no

@@ -45,6 +45,20 @@ impl Socket {
         Self { web, said: Instant::now(), asked: None }
     }
 
+    /// Waits for the next frame, and passes over what the relay says meanwhile.
+    ///
+    /// # Errors
+    /// The end of the connection.
+    pub(super) async fn frame(&mut self) -> Result<Bytes, Closed> {
+        loop {
+            match self.hear().await {
+                Heard::Control(_) => {}
+                Heard::Frame(bytes) => return Ok(bytes),
+                Heard::Ended(ending) => return Err(ending),
+            }
+        }
+    }
+
     /// Waits for what comes next, and keeps the connection alive meanwhile. Nothing is lost if the
     /// wait is given up.
     pub(super) async fn hear(&mut self) -> Heard {

@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(names.all(|name| !matches!(name, b"" | b"." | b"..") && !name.contains(&0)));
         }
     }
-    // What is written of it is read as the same.
+    // Written, it is read as the same.
     let items = told.items.iter().cloned().map(Line::Item);
     let again = text(items.chain([Line::Wrote(told.wrote.clone())]));
     assert_eq!(read(again.as_slice()), told);

@@ -2,23 +2,15 @@
 //! `PINHOLE_RUNS` says how many messages, or for how many seconds.
 
 use crate::harness::socket::{send, socket};
-use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Ended, Machine, Running, Times, pass, runs};
+use crate::harness::wire::{self, Fault, Way, Wire};
+use crate::harness::{Ended, Machine, Running, Times, pass, port, runs};
 use serde_json::Value;
-use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// A channel over a wire, and its number.
 fn channel(here: &Machine, there: &Machine) -> (Running, Running, Wire, String) {
-    let mut host = here.start(["host"]);
-    let code = host.code();
-    let number = code.split('-').next().unwrap().to_owned();
-    let wire = Wire::to((Ipv4Addr::LOCALHOST, number.parse().unwrap()));
-    let mut peer = there.start(["connect", &format!("{code}@127.0.0.1:{}", wire.port())]);
-    for side in [&mut host, &mut peer] {
-        side.until("status", "connected");
-    }
-    (host, peer, wire, number)
+    let (host, peer, wire, code) = wire::channel(here, there, Wire::to);
+    (host, peer, wire, port(&code).to_string())
 }
 
 fn bodies(ended: &Ended) -> Vec<Value> {
@@ -29,7 +21,7 @@ fn bodies(ended: &Ended) -> Vec<Value> {
 fn texts_of_both_sides_arrive_once_and_in_order_however_often_they_are_cut() {
     let count = runs(10_000, 300);
     let cuts = (count / 100).clamp(10, 100);
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (host, peer, wire, number) = channel(&here, &there);
     let texts = |side: &str| (0..count).map(|at| format!("{side} {at}")).collect::<Vec<_>>();
     let [of_here, of_there] = ["here", "there"].map(texts);
@@ -67,7 +59,7 @@ fn assert_sent(told: &[Value]) {
 
 #[test]
 fn an_idle_channel_outlives_a_proxy_that_cuts_after_five_seconds() {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     let (host, mut peer, wire, number) = channel(&here, &there);
     wire.all().set(Fault::Silence(Duration::from_secs(5)));
     pass(runs(180, 6));

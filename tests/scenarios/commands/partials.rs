@@ -2,7 +2,7 @@
 
 use crate::harness::content::{digest_at, names, pour};
 use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Machine, wait};
+use crate::harness::{Machine, port, wait};
 use rustix::process::Signal;
 use std::fs::{File, read_to_string};
 use std::net::Ipv4Addr;
@@ -15,10 +15,9 @@ const COMES: u64 = 20 << 20;
 fn killed(here: &Machine, there: &Machine) -> String {
     let mut giver = here.start(["give", "long"]);
     let code = giver.code();
-    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-    let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
     wire.only(0).set(Fault::Stall(Way::ToClient, COMES));
-    let taker = there.start(["take", "-y", &format!("{code}@127.0.0.1:{}", wire.port())]);
+    let taker = there.start(["take", "-y", &wire.join(&code)]);
     let journal = wait("a journal", || {
         let journal = names(there.dir()).into_iter().find(|name| name.ends_with(".journal"))?;
         read_to_string(there.path(&journal)).unwrap().contains("wrote").then_some(journal)
@@ -58,9 +57,13 @@ fn what_a_killed_transfer_left_is_listed_and_removed() {
 
     std::fs::remove_file(there.path("long")).unwrap();
     killed(&here, &there);
+    // Another folder's are no matter of these.
+    std::fs::create_dir(there.path("other")).unwrap();
+    let other = there.run(["partials", "-o", "other", "--remove"]).expect(0);
+    assert!(other.all("partial").is_empty());
     let removed = there.run(["partials", "--remove"]).expect(0).one("partial");
     assert_eq!(removed["removed"], true, "{removed}");
-    assert!(names(there.dir()).is_empty());
+    assert_eq!(names(there.dir()), ["other"]);
     assert!(there.run(["partials"]).expect(0).all("partial").is_empty());
 }
 

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 const MIB: u64 = 1 << 20;
-/// What a death may cost: the journal has a line for so many bytes.
+/// The cost of a death: the journal has a line for so many bytes.
 const SEGMENT: u64 = 16 * MIB;
 
 /// A transfer of `what` from `here` over a wire, into the working directory of `there`.
@@ -87,7 +87,7 @@ fn a_file_goes_on_wherever_its_taker_was_killed() {
         assert!(here + SEGMENT + MIB * 12 >= at, "{here} of {at}");
         assert!(came <= SIZE - here + MIB, "{came} came although {here} were there");
         let mut left = names(to.dir());
-        // Killed before there was a journal: nothing tells what it is, and in a week it goes.
+        // Killed before there was a journal: nothing tells what it is.
         left.retain(|name| here > 0 || !name.ends_with(".part"));
         assert_eq!(left, ["file"]);
         assert_eq!(digest_at(to.path("file")), digest);

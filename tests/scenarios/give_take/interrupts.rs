@@ -2,7 +2,7 @@
 //! final name, and the other side hears.
 
 use crate::harness::content::{bytes, digest_at, names, pour};
-use crate::harness::{Ended, Machine, Running};
+use crate::harness::{Ended, Machine, Running, port};
 use pinhole_protocol::rendezvous::Opening;
 use rustix::process::Signal;
 use std::io::{Read, Write};
@@ -60,7 +60,7 @@ fn during_the_handshake() {
     // A stranger who has got as far as message 1 and says nothing more.
     let here = Machine::new();
     let mut giver = here.start(["give", "--text", "x"]);
-    let port: u16 = giver.code().split('-').next().unwrap().parse().unwrap();
+    let port = port(&giver.code());
     let mut stranger = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stranger.write_all(&Opening::Code.encode()).unwrap();
     stranger.read_exact(&mut [0; 40]).unwrap();

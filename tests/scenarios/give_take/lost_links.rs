@@ -276,12 +276,11 @@ fn a_joiner_that_is_cut_behind_its_tag_gets_there_by_a_link() {
             };
             let mut code = giver.code();
             let (wire, noted) = broken.unwrap_or_else(|| {
-                let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-                let direct = noting((Ipv4Addr::LOCALHOST, port).into());
+                let direct = noting((Ipv4Addr::LOCALHOST, port(&code)).into());
                 if let Some(noted) = at {
                     direct.0.only(0).set(fault(noted));
                 }
-                code = format!("{code}@127.0.0.1:{}", direct.0.port());
+                code = direct.0.join(&code);
                 direct
             });
             let taker = match cut {
@@ -311,9 +310,8 @@ fn where_the_wire_is_gone_both_sides_find_each_other_by_their_addresses() {
         let mut giver = here.start([vec!["give".into(), "file".into()], options.clone()].concat());
         let mut code = giver.code();
         let wire = wire.unwrap_or_else(|| {
-            let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-            let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
-            code = format!("{code}@127.0.0.1:{}", wire.port());
+            let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
+            code = wire.join(&code);
             wire
         });
         wire.all().set(Fault::Cut(Way::Both, SIZE / 3));

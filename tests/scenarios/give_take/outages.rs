@@ -5,14 +5,14 @@ use crate::harness::content::{bytes, digest_at, names, pour};
 use crate::harness::relay::Relay;
 use crate::harness::terminal::Terminal;
 use crate::harness::wire::{Connections, Fault, Way, Wire};
-use crate::harness::{Machine, Running, Times, pass, runs, wait};
+use crate::harness::{Machine, Running, Times, pass, port, runs, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What passes one way of a direct connection, of which the records are looked for.
+/// The bytes of one way of a direct connection, of which the records are looked for.
 #[derive(Default)]
 struct Stream {
     /// Bytes that are left of what is passing.
@@ -21,7 +21,7 @@ struct Stream {
     messages: usize,
     header: Vec<u8>,
     passed: u64,
-    /// Where each record begins.
+    /// Beginnings of records.
     records: Vec<u64>,
 }
 
@@ -55,7 +55,7 @@ impl Stream {
 /// Gives a small file over a wire that has this fault in its first connection. Both sides end well.
 /// Returns where the records of that connection began, to the server and to the client.
 fn gift(giver_hosts: bool, fault: Option<Fault>) -> [Vec<u64>; 2] {
-    let (here, there) = (Machine::new(), Machine::new());
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
     here.write("file", bytes(100_000));
     let host = |mut host: Running| (host.code(), host);
     let (code, host) = host(if giver_hosts {
@@ -65,14 +65,13 @@ fn gift(giver_hosts: bool, fault: Option<Fault>) -> [Vec<u64>; 2] {
     });
     let streams = Arc::new(Mutex::new(Stream::both()));
     let watched = Arc::clone(&streams);
-    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port), move |number, way, passing| {
+    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port(&code)), move |number, way, passing| {
         if number == 0 {
             watched.lock().unwrap()[usize::from(way == Way::ToClient)].pass(passing);
         }
     });
     fault.into_iter().for_each(|fault| wire.only(0).set(fault));
-    let code = format!("{code}@127.0.0.1:{}", wire.port());
+    let code = wire.join(&code);
     let guest = if giver_hosts {
         there.start(["take", &code, "-o", "."])
     } else {
@@ -197,56 +196,54 @@ fn stopped(process: u32, seconds: usize) {
     kill_process(process, Signal::CONT).unwrap();
 }
 
-#[test]
-fn either_side_may_be_stopped_under_a_transfer() {
-    let seconds = runs(60, 6);
+/// Runs a test for either side at once, with the seconds for which that is stopped.
+fn on_either_side(test: impl Fn(bool, usize) + Sync) {
+    let (test, seconds) = (&test, runs(60, 6));
     std::thread::scope(|scope| {
         for of_giver in [true, false] {
-            scope.spawn(move || {
-                let (here, there) = (Machine::new(), Machine::new());
-                pour(File::create(here.path("file")).unwrap(), 32 << 20);
-                let mut giver = here.start(["give", "file"]);
-                let code = giver.code();
-                let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-                let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
-                let stall = Fault::Stall(Way::ToClient, 4 << 20);
-                wire.only(0).set(stall);
-                let code = format!("{code}@127.0.0.1:{}", wire.port());
-                let taker = there.start(["take", &code, "-o", "."]);
-                wire.only(0).wait_bytes(Way::ToClient, 4 << 20);
-                let side = if of_giver { giver.child.id() } else { taker.child.id() };
-                // It is stopped in the middle of what is passing.
-                let stop = scope.spawn(move || stopped(side, seconds));
-                wire.only(0).lift(stall);
-                stop.join().unwrap();
-                for side in [giver, taker] {
-                    side.end().expect(0);
-                }
-                assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
-            });
+            scope.spawn(move || test(of_giver, seconds));
         }
     });
 }
 
 #[test]
-fn either_side_may_be_stopped_while_a_question_is_open() {
-    let seconds = runs(60, 6);
-    std::thread::scope(|scope| {
-        for of_giver in [true, false] {
-            scope.spawn(move || {
-                let (here, there) = (Machine::new(), Machine::new());
-                here.write("file", bytes(1 << 20));
-                let mut giver = here.start(["give", "file"]);
-                let code = giver.code();
-                let mut taker = Terminal::start(&there, 80, ["take", &code]);
-                taker.see("[Y/n]");
-                stopped(if of_giver { giver.child.id() } else { taker.child.id() }, seconds);
-                taker.keys("y\r");
-                let screen = taker.end(0);
-                assert!(screen.contains("✓ Received"), "{screen}");
-                giver.end().expect(0);
-                assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
-            });
+fn either_side_may_be_stopped_under_a_transfer() {
+    on_either_side(|of_giver, seconds| {
+        let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
+        pour(File::create(here.path("file")).unwrap(), 32 << 20);
+        let mut giver = here.start(["give", "file"]);
+        let code = giver.code();
+        let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
+        let stall = Fault::Stall(Way::ToClient, 4 << 20);
+        wire.only(0).set(stall);
+        let taker = there.start(["take", &wire.join(&code), "-o", "."]);
+        wire.only(0).wait_bytes(Way::ToClient, 4 << 20);
+        let side = if of_giver { giver.child.id() } else { taker.child.id() };
+        // It is stopped in the middle of what is passing.
+        let stop = std::thread::spawn(move || stopped(side, seconds));
+        wire.only(0).lift(stall);
+        stop.join().unwrap();
+        for side in [giver, taker] {
+            side.end().expect(0);
         }
+        assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+    });
+}
+
+#[test]
+fn either_side_may_be_stopped_while_a_question_is_open() {
+    on_either_side(|of_giver, seconds| {
+        let (here, there) = (Machine::new(), Machine::new());
+        here.write("file", bytes(1 << 20));
+        let mut giver = here.start(["give", "file"]);
+        let code = giver.code();
+        let mut taker = Terminal::start(&there, 80, ["take", &code]);
+        taker.see("[Y/n]");
+        stopped(if of_giver { giver.child.id() } else { taker.child.id() }, seconds);
+        taker.keys("y\r");
+        let screen = taker.end(0);
+        assert!(screen.contains("✓ Received"), "{screen}");
+        giver.end().expect(0);
+        assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
     });
 }

@@ -1,7 +1,7 @@
 //! A wrong code costs the code, both sides hear of it, and nothing else costs anything.
 
-use crate::harness::Machine;
 use crate::harness::relay::Relay;
+use crate::harness::{Machine, port};
 use rustix::process::Signal;
 use std::net::TcpStream;
 
@@ -65,7 +65,7 @@ fn who_hangs_up_costs_nothing() {
     let (here, there) = (Machine::new(), Machine::new());
     let mut giver = here.start(["give", "--text", "hello"]);
     let code = giver.code();
-    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
+    let port = port(&code);
     for _ in 0..20 {
         drop(TcpStream::connect(("127.0.0.1", port)).unwrap());
     }

@@ -1,10 +1,10 @@
 //! At a terminal: what a person sees and is asked.
 
-use crate::harness::Machine;
 use crate::harness::content::names;
 use crate::harness::relay::Relay;
 use crate::harness::terminal::Terminal;
 use crate::harness::wire::{Fault, Way, Wire};
+use crate::harness::{Machine, port};
 use std::net::Ipv4Addr;
 
 const CTRL_C: &str = "\u{3}";
@@ -286,10 +286,9 @@ fn a_lost_connection_is_one_line_that_counts_the_seconds() {
     here.write("file", vec![7; 4 << 20]);
     let mut giver = Terminal::start(&here, 80, ["give", "file"]);
     let code = giver.code();
-    let port: u16 = code.split('-').next().unwrap().parse().unwrap();
-    let wire = Wire::to((Ipv4Addr::LOCALHOST, port));
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
     wire.only(0).set(Fault::Stall(Way::ToClient, 1 << 20));
-    let code = format!("{code}@127.0.0.1:{}", wire.port());
+    let code = wire.join(&code);
     let mut taker = Terminal::start(&there, 80, ["take", &code, "-y"]);
     wire.only(0).wait_bytes(Way::ToClient, 1 << 19);
     wire.refuse();

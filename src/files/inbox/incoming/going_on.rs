@@ -10,19 +10,18 @@ use crate::files::inbox::earlier::{Earlier, Wanted};
 use crate::files::inbox::journal::lines::Kind;
 use crate::platform::file::{punch, write_all_at};
 use pinhole_protocol::layout::Layout;
+use pinhole_protocol::limits::ASKED_RANGES;
 use pinhole_protocol::ranges::Ranges;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 
-/// Ranges of positions that one registration answers at most, and that one question is of.
-const ASKED: usize = 1_000;
 /// Zeros that are written at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Incoming {
     /// The items that can stay for another day, by their names at the sender.
-    pub(in crate::files::inbox) fn that_stay(&self) -> Vec<(&[u8], Kind)> {
+    pub(super) fn that_stay(&self) -> Vec<(&[u8], Kind)> {
         self.items.iter().filter_map(Item::staying).collect()
     }
 
@@ -102,7 +101,7 @@ impl Incoming {
 impl Item {
     /// Its name at the sender and its kind, if it can stay for another day.
     pub(super) fn staying(&self) -> Option<(&[u8], Kind)> {
-        // What waits in a private directory is not looked for there.
+        // An item that waits in a private directory is not looked for there.
         self.planned.staying().filter(|_| self.apart.is_none())
     }
 
@@ -129,7 +128,7 @@ pub(super) fn had(layout: &Layout, pending: &[(u32, Pending)]) -> Vec<Range<u64>
             had.positions(span.start).for_each(|range| positions.insert(range));
         }
     }
-    positions.iter(ASKED).collect()
+    positions.iter(ASKED_RANGES).collect()
 }
 
 /// Has a file be zero in a range.

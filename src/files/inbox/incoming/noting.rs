@@ -13,7 +13,7 @@ use std::io;
 const FOR_FILES: usize = (LINE - 1024) as usize;
 
 impl Incoming {
-    /// True if it is worth to be kept for another day: a byte of it is here, and nobody else can
+    /// True if it is worth keeping for another day: a byte of it is here, and nobody else can
     /// write to where it is.
     pub(super) fn is_worth_keeping(&self, underway: &Underway) -> bool {
         let here = || {

@@ -15,7 +15,6 @@ use pinhole_protocol::wire::{Differences, Fate};
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// Files that one transfer holds open: all transfers together stay within [`OPEN_FILES`], and each
@@ -137,15 +136,6 @@ impl Underway {
             acts: vec![Acting::default(); items],
             ..Self::default()
         }
-    }
-
-    /// True if every position of `range` is written.
-    pub(super) fn covers(&self, range: &Range<u64>) -> bool {
-        range.is_empty()
-            || self
-                .written
-                .iter(usize::MAX)
-                .any(|have| have.start <= range.start && range.end <= have.end)
     }
 
     /// Parts of which something is still to be written.

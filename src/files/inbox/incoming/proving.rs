@@ -41,7 +41,7 @@ impl Incoming {
             if self.check_wanted().is_err() {
                 break;
             }
-            // What cannot be read is to be sent.
+            // Bytes that cannot be read are to be sent.
             if self.hash(key, range, &mut buffer).ok().flatten() != Some(*hash) {
                 continue;
             }

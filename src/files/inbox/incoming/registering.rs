@@ -29,7 +29,7 @@ pub(super) struct Registering {
     /// Links, which are made after everything else.
     pub(super) links: Vec<Link>,
     pub(super) reach: Reach,
-    /// What other transfers of the same items have left here.
+    /// Remains of other transfers of the same items.
     pub(super) earlier: Earlier,
 }
 

@@ -157,7 +157,7 @@ impl Incoming {
         let idle = underway.pending.get(&entry).is_some_and(|pending| pending.writers == 0);
         // The layout forgets what is written, perhaps while another still writes some of it twice.
         let span = underway.layout.span(entry);
-        if !idle || !span.is_none_or(|span| underway.covers(&span)) {
+        if !idle || !span.is_none_or(|span| underway.written.covers(&span)) {
             return Ok(None);
         }
         let lost =
@@ -263,7 +263,7 @@ impl Incoming {
         let ends = [range.end, span.end].map(|end| end.saturating_sub(span.start));
         let ahead = pending.ask_ahead(offset, ends, stream);
         // Not into a hole that is known already.
-        let free = ahead.and_then(|_| underway.written.missing(range.end..span.end).iter(1).next());
+        let free = ahead.and_then(|_| underway.written.first_missing(range.end, span.end));
         let allocate = ahead
             .zip(free)
             .map(|(until, free)| (offset..until.min(free.end.saturating_sub(span.start)), !stream));

@@ -18,9 +18,9 @@ const FOR_FILE: usize = 160;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Line {
-    /// What it is of.
+    /// An item, once, before all else.
     Item(Begun),
-    /// What is here.
+    /// The state of the transfer.
     Wrote(Wrote),
 }
 
@@ -35,6 +35,13 @@ pub struct Begun {
     pub part: String,
 }
 
+impl Begun {
+    /// True if it is one of these, by its name at the sender and its kind.
+    pub fn is_one_of(&self, items: &[(&[u8], Kind)]) -> bool {
+        items.contains(&(self.name.0.as_slice(), self.kind))
+    }
+}
+
 /// The kinds of items that stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,7 +52,7 @@ pub enum Kind {
     Folder,
 }
 
-/// What is here of a transfer. Each such line stands for itself: the last one counts.
+/// State of a transfer. Each such line stands for itself: the last one counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wrote {
     /// Bytes of the transfer that are here.
@@ -82,7 +89,7 @@ pub struct Name(pub Vec<u8>);
 pub struct Told {
     /// Its items.
     pub items: Vec<Begun>,
-    /// What was written of them last.
+    /// The last line about what is written of them.
     pub wrote: Wrote,
 }
 

@@ -1,4 +1,4 @@
-//! What stays of an unfinished transfer, and another that goes on with it.
+//! Remains of an unfinished transfer, and another that goes on with it.
 #![expect(clippy::single_range_in_vec_init, reason = "ranges are compared, not their numbers")]
 
 use super::*;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 /// Puts something else where a partial was.
 type Replace<'a> = &'a dyn Fn(&Path);
 
-/// When files of the tests were changed: seconds since 1970.
+/// Last change of the tests' files: seconds since 1970.
 const CHANGED: i64 = 1_600_000_000;
 const MIB: usize = 1 << 20;
 
@@ -435,6 +435,30 @@ fn interrupted_in(base: &Path) -> Source {
 }
 
 #[test]
+fn whoever_withdraws_a_transfer_takes_nothing_of_an_earlier_one_along() {
+    let desk = Desk::new();
+    let source = Source::file(content(100_000));
+    source.begin(&desk).write(0..50_000);
+    // Another sender offers a file of the same name.
+    let other = Source::file(content(90_000));
+    let sent = other.begin(&desk);
+    sent.write(0..10_000);
+    assert!(sent.incoming.discard(Rest::Removed).is_empty());
+    assert_eq!(source.begin(&desk).finish(), 50_000);
+    assert_eq!(desk.tree().len(), 1);
+}
+
+#[test]
+fn a_delivered_file_with_a_hidden_name_of_ours_stays() {
+    let desk = Desk::new();
+    let name = ".pinhole-0123456789abcdef.part";
+    fs::write(desk.dir.path().join(name), "theirs").unwrap();
+    date(&desk.dir.path().join(name), SystemTime::UNIX_EPOCH);
+    Source::file(content(10)).begin(&desk).finish();
+    assert!(desk.dir.path().join(name).exists());
+}
+
+#[test]
 fn what_has_not_grown_for_seven_days_goes_and_what_is_in_use_stays() {
     let desk = Desk::new();
     let source = Source::file(content(100_000));
@@ -616,14 +640,15 @@ fn what_is_left_is_listed_and_removed_on_request_but_for_what_is_in_use() {
     in_use.write(0..1);
     in_use.incoming.note_for_tests();
     let (used, left): (Vec<_>, Vec<_>) =
-        partials(desk.dir.path()).unwrap().into_iter().partition(|partial| partial.in_use);
+        partials(desk.dir.path()).unwrap().into_iter().partition(|partial| partial.about.in_use);
     let ([used], [one]) = (used.as_slice(), left.as_slice()) else { panic!("one each") };
-    assert_eq!((used.name.as_slice(), used.bytes), (&b"t"[..], 1));
-    assert_eq!((one.name.as_slice(), one.items, one.bytes), (&b"f"[..], 1, 50_000));
+    let (used, one) = (&used.about, &one.about);
+    assert_eq!((used.name.raw(), used.bytes), (&b"t"[..], 1));
+    assert_eq!((one.name.raw(), one.items, one.bytes), (&b"f"[..], 1, 50_000));
     let (used, one) = (used.path.clone(), one.path.clone());
-    assert!(partials(desk.dir.path()).unwrap().into_iter().all(|other| !other.remove()));
+    assert!(partials(desk.dir.path()).unwrap().into_iter().all(|other| !other.remove().removed));
     assert!(one.exists(), "it is looked at here");
-    assert!(left.into_iter().all(Partial::remove));
+    assert!(left.into_iter().all(|left| left.remove().removed));
     assert!(!one.exists() && used.exists());
     in_use.write(1..3);
     in_use.commit();
@@ -631,6 +656,6 @@ fn what_is_left_is_listed_and_removed_on_request_but_for_what_is_in_use() {
     interrupted_in(base.path());
     let private = private_partials(base.path());
     assert_eq!(private.len(), 1);
-    assert!(private.into_iter().all(Partial::remove));
+    assert!(private.into_iter().all(|left| left.remove().removed));
     assert!(private_partials(base.path()).is_empty());
 }
