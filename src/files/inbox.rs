@@ -5,6 +5,7 @@
 //! [`Plan`] without touching the disk, a plan becomes an [`Incoming`] that keeps every top-level
 //! item under a hidden name, and only the proof that all is written gives the items their names.
 
+mod delivered;
 mod earlier;
 mod env_file;
 mod folder;
@@ -24,6 +25,7 @@ mod saved;
 mod store;
 mod trial;
 
+pub use delivered::Unheard;
 pub use env_file::EnvFile;
 pub(crate) use env_file::unfit;
 pub use incoming::Incoming;

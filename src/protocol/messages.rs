@@ -33,6 +33,8 @@ enum Key {
     Item(ItemId),
     /// The acceptance of the peer's offer.
     Accept(ItemId),
+    /// The result of the peer's item, which is where it belongs.
+    Result(ItemId),
 }
 
 /// Both directions' numbers, acknowledgements and queues.
@@ -199,17 +201,24 @@ impl Messages {
         self.unsaid.clear();
     }
 
-    /// The peer's state: forgets what it has, and knows what its window admits. True if it has more
-    /// than before.
-    pub(crate) fn acknowledged(&mut self, next: u64, allowed: u64) -> Result<bool, Violation> {
+    /// The peer's state: forgets what it has, and knows what its window admits. `None` if it has no
+    /// more than before; else the peer's items of which it has heard now that they are delivered.
+    pub(crate) fn acknowledged(
+        &mut self,
+        next: u64,
+        allowed: u64,
+    ) -> Result<Option<Vec<ItemId>>, Violation> {
         if next > self.said {
             return Err(Violation::AcknowledgedUnsent);
         }
-        let is_news = self.first() < next;
+        let mut news = (self.first() < next).then(Vec::new);
         while self.first() < next {
             let message = self.unacknowledged.pop_front();
             if let Some(key) = message.and_then(|message| message.key) {
                 self.unrepeated.remove(&key);
+                if let (Some(heard), Key::Result(item)) = (&mut news, key) {
+                    heard.push(item);
+                }
             }
             match self.place.checked_sub(1) {
                 Some(place) => self.place = place,
@@ -218,7 +227,7 @@ impl Messages {
             }
         }
         self.allowed = self.allowed.max(allowed);
-        Ok(is_news)
+        Ok(news)
     }
 
     /// Takes a piece of a message; returns the message that it completes.
@@ -330,6 +339,7 @@ const fn key(message: &Message) -> Option<Key> {
         Message::Text { item, .. } | Message::Secret { item, .. } => Some(Key::Item(*item)),
         Message::Offer(offer) => Some(Key::Item(offer.item)),
         Message::Accept { item } => Some(Key::Accept(*item)),
+        Message::Result { item, failed: None, .. } => Some(Key::Result(*item)),
         _ => None,
     }
 }

@@ -239,6 +239,7 @@ impl<'a> Driver<'a> {
             Told::Progress(id, done) => incoming.progress(id, done),
             Told::Unfit(id, reason, what) => incoming.unfit(id, reason, what.as_str()),
             Told::Whole(id, whole) => incoming.whole(id, whole),
+            Told::Heard(id) => incoming.heard(id),
             Told::Cancelled(id, reason) => {
                 person.withdraw(id);
                 handling.withdraw(id);

@@ -21,7 +21,9 @@ use crate::escape::name;
 use crate::events::{Arrived, Event, SetAside, Way};
 use crate::failure::sentences::{Side, failure_from};
 use crate::failure::{Failure, Kind, Subject};
-use crate::files::inbox::{Committed, Inbox, Plan as FilePlan, Receiving, Refusal, Rest, Saved};
+use crate::files::inbox::{
+    Committed, Inbox, Plan as FilePlan, Receiving, Refusal, Rest, Saved, Unheard,
+};
 use crate::files::name::FileName;
 use crate::report::text_output::TextOutput;
 use crate::transport::bulk::Tables;
@@ -44,6 +46,8 @@ pub(super) struct Incoming {
     taking: Option<Taking>,
     places: Places,
     theirs: BTreeMap<ItemId, Theirs>,
+    /// What is delivered and the peer has not heard of.
+    unheard: BTreeMap<ItemId, Unheard>,
     /// Items that wait for the person's answer.
     asked: BTreeMap<ItemId, Asked>,
     /// Items that wait until something was received.
@@ -149,6 +153,7 @@ impl Incoming {
             taking,
             places: Places::default(),
             theirs: BTreeMap::new(),
+            unheard: BTreeMap::new(),
             asked: BTreeMap::new(),
             put_off: VecDeque::new(),
             texts: Texts::new(output),
@@ -414,7 +419,7 @@ impl Incoming {
         id: ItemId,
         committed: Result<Committed, Refusal>,
     ) -> Effects {
-        let Committed { items: saved, told } = match committed {
+        let Committed { items: saved, told, unheard } = match committed {
             Ok(committed) => committed,
             Err(refusal) => return self.refused(id, refusal),
         };
@@ -429,6 +434,10 @@ impl Incoming {
         // Things left out are not where a delivery is (SPEC 5.4), and their giver may be about to
         // remove them.
         let left_out = saved.iter().any(|saved| saved.skipped);
+        match unheard {
+            Some(unheard) if left_out => unheard.heard(),
+            unheard => self.unheard.extend(unheard.map(|unheard| (id, unheard))),
+        }
         self.received = self.received.saturating_add(saved.len().max(1));
         let mut differing = Differences::default();
         saved.iter().for_each(|saved| differing.extend(&saved.differences));
@@ -439,6 +448,14 @@ impl Incoming {
         let input =
             if left_out { Input::Refuse(id, Reason::Exists) } else { Input::Committed(id, told) };
         effects.input(input).and(self.enough())
+    }
+
+    /// The peer has heard that a transfer is delivered: it will not come once more.
+    pub(super) fn heard(&mut self, id: ItemId) -> Effects {
+        if let Some(unheard) = self.unheard.remove(&id) {
+            unheard.heard();
+        }
+        Effects::none()
     }
 
     /// The peer withdrew something, or `side` has ended the conversation: whatever waits for it

@@ -23,5 +23,6 @@ mod pairings;
 mod sizes;
 mod streams;
 mod unattended;
+mod unheard;
 mod wrong_code;
 mod yes;

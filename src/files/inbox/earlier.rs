@@ -2,7 +2,7 @@
 //! files out of those of the same items, and what it does not want goes with its delivery.
 
 use super::folder::{Folder, Identity};
-use super::journal::lines::{Kind, Name, Partly};
+use super::journal::lines::{Begun, Kind, Name, Named, Partly};
 use super::journal::{Found, is_journal, is_own_file, is_safe};
 use super::{Modes, Place};
 use crate::platform::file::Facts;
@@ -99,6 +99,11 @@ impl Earlier {
         });
         let held: Vec<_> = held.collect();
         Self { spare: kept(&held, items), held, last: None }
+    }
+
+    /// The remains that they are.
+    pub(super) fn journals(&self) -> impl Iterator<Item = &Left> {
+        self.held.iter().map(|held| &held.left)
     }
 
     /// Bytes of the disk that they take still.
@@ -204,9 +209,14 @@ fn kept(held: &[Held], items: &[(&[u8], Kind)]) -> u64 {
         Some(if facts.kind().is_dir() { left.found.told.wrote.bytes } else { facts.kept() })
     };
     let each = held.iter().map(|Held { left, .. }| {
-        let own = left.found.told.items.iter().filter(|item| item.is_one_of(items));
-        let parts = own.filter_map(|item| kept(left, &item.part));
-        parts.fold(0, u64::saturating_add).min(left.found.told.wrote.bytes)
+        let told = &left.found.told;
+        let own = || told.items.iter().filter(|item| item.is_one_of(items));
+        let parts = own().filter_map(|item| kept(left, &item.part));
+        let is_own =
+            |named: &&Named| told.items.get(named.item).is_some_and(|item| item.is_one_of(items));
+        let named = told.named.iter().filter(is_own).map(|named| named.facts.size);
+        let parts = parts.fold(0, u64::saturating_add).min(told.wrote.bytes);
+        named.fold(parts, u64::saturating_add)
     });
     // Those of one transfer after another may say the same.
     each.max().unwrap_or(0)
@@ -239,6 +249,10 @@ impl Left {
                 Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
         }
+        // A delivered file is nothing that is left, but the journal tells of it.
+        let item = |named: &Named| found.told.items.get(named.item);
+        let wanted = |item: &Begun| !chosen((&item.name.0, item.kind));
+        gone &= !found.told.named.iter().filter_map(item).any(wanted);
         if gone {
             gone = folder.unlink(&found.name).is_ok();
         }

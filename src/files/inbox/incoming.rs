@@ -7,6 +7,7 @@ mod going_on;
 mod making;
 mod merging;
 mod noting;
+mod once_more;
 mod pending;
 mod proving;
 mod reach;
@@ -21,6 +22,7 @@ use super::room::Cost;
 use super::{Inbox, Place, Plan, Planned, Refusal, Rest};
 use crate::failure::Subject;
 use crate::platform::cause::Cause;
+use once_more::There;
 use pending::{Spot, Underway};
 use pinhole_protocol::wire::ItemKind;
 use registering::{Registering, Total};
@@ -72,6 +74,8 @@ struct Item {
     had: OnceLock<Identity>,
     /// Its place until it is known that nothing acts in it, if not its final one.
     apart: Option<Apart>,
+    /// The same file, delivered by an earlier transfer.
+    there: Option<There>,
 }
 
 /// The private directory in which a folder comes, and whether it has left it.
@@ -145,9 +149,14 @@ impl Inbox {
                 create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
             let named = Subject::from(&planned.name);
             let had = OnceLock::new();
-            incoming.items.push(Item { planned, named, hidden, made, had, apart });
+            let there = None;
+            incoming.items.push(Item { planned, named, hidden, made, had, apart, there });
         }
+        incoming.note_items();
         let earlier = Earlier::of(&place, &place.folder, &incoming.that_stay());
+        for item in &mut incoming.items {
+            item.there = earlier.delivered(&item.planned).map(There::new);
+        }
         incoming.left = earlier.spare();
         incoming.registering().earlier = earlier;
         Ok(incoming)
@@ -179,7 +188,7 @@ impl Incoming {
             self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled)
         {
             total.settled = true;
-            if kept && item.stays() {
+            if kept && item.stays() && item.there().is_none() {
                 continue;
             }
             // It may have been on its way out of the private directory.

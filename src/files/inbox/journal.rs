@@ -8,7 +8,7 @@ use super::folder::{Folder, random_hex};
 use crate::platform::cause::Cause;
 use crate::platform::file::{Facts, Kind, is_removed, try_lock, unlock, write_all_at};
 use crate::platform::name::bytes;
-use lines::{Begun, Line, Told, Wrote, is_hidden};
+use lines::{Begun, Line, Named, Told, Wrote, is_hidden};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -108,6 +108,11 @@ impl Journal {
     /// Says what is written.
     pub(super) fn add(&mut self, wrote: Wrote) -> io::Result<()> {
         self.append([Line::Wrote(wrote)])
+    }
+
+    /// Says which files the items have become.
+    pub(super) fn end(&mut self, named: Vec<Named>) -> io::Result<()> {
+        self.append(named.into_iter().map(Line::Named))
     }
 
     /// Adds lines, or nothing: half a line would end the reading.

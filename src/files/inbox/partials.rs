@@ -1,10 +1,14 @@
 //! A list of what unfinished transfers have left, for whoever wants to see or remove it.
 
+use super::Inbox;
 use super::earlier::{Ground, Left, left_in, private};
+use super::journal::lines::Begun;
+use super::plan::costs;
 use crate::events::Partial as About;
 use crate::failure::{Failure, Kind};
 use crate::platform::folder::Folder;
-use pinhole_protocol::wire::PeerName;
+use pinhole_protocol::wire::{Item, Offer, PeerName};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Remains of an unfinished transfer. Nobody goes on with it meanwhile.
@@ -50,6 +54,28 @@ pub fn private_partials(base: &Path) -> Vec<Partial> {
     listed(private(base))
 }
 
+impl Inbox {
+    /// Remains of other transfers here, the oldest first, that have to go before there is room for
+    /// an offer; none if that would not do.
+    #[must_use]
+    pub fn in_the_way(&self, offer: &Offer) -> Vec<Partial> {
+        let (place, (_, stored)) = (&self.0, costs(offer));
+        let Ok(folder) = place.folder.reopen() else { return Vec::new() };
+        let mut lacks = place.room.lacks(stored, &place.folder);
+        let offered: HashSet<_> = offer.items.iter().map(Item::bytes).collect();
+        let is_other = |begun: &Begun| !offered.contains(begun.name.0.as_slice());
+        let mut chosen = Vec::new();
+        for partial in listed(Ground::safe(&place.path, folder)).into_iter().rev() {
+            let unused = !partial.about.in_use;
+            if lacks > 0 && unused && partial.left.found.told.items.iter().all(is_other) {
+                lacks = lacks.saturating_sub(partial.about.bytes);
+                chosen.push(partial);
+            }
+        }
+        if lacks > 0 { Vec::new() } else { chosen }
+    }
+}
+
 fn listed(grounds: impl IntoIterator<Item = Ground>) -> Vec<Partial> {
     let mut all: Vec<_> = grounds.into_iter().flat_map(left_in).filter_map(Partial::of).collect();
     all.sort_by_key(|partial| std::cmp::Reverse(partial.about.grown));
@@ -57,9 +83,12 @@ fn listed(grounds: impl IntoIterator<Item = Ground>) -> Vec<Partial> {
 }
 
 impl Partial {
-    /// Nothing for a journal that tells of nothing.
+    /// Nothing for a journal that tells of nothing, or of what is delivered.
     fn of(left: Left) -> Option<Self> {
         let told = &left.found.told;
+        if !told.named.is_empty() {
+            return None;
+        }
         let first = told.items.first()?;
         let about = About {
             name: PeerName::new(first.name.0.clone()),

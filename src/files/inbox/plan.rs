@@ -120,6 +120,11 @@ impl Inbox {
                 conflict: place.conflict,
             });
         }
+        // Nobody is to say what becomes of a file that is the very one.
+        for item in items.iter_mut().filter(|item| item.taken && item.kind == ItemKind::File) {
+            let names: Vec<_> = item.staying().into_iter().collect();
+            item.taken = Earlier::of(place, within, &names).delivered(item).is_none();
+        }
         let plan = Plan {
             items,
             folder,
@@ -128,17 +133,7 @@ impl Inbox {
             aside: None,
             strict: false,
         };
-        let items = plan
-            .items
-            .iter()
-            .map(|item| Cost::entry(item.size.unwrap_or(0)))
-            .fold(Cost::default(), Cost::add);
-        let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
-        // The disk holds no holes.
-        let stored = Cost::together(
-            offer.entries.into(),
-            offer.allocated.map_or(cost.bytes, |allocated| allocated.min(cost.bytes)),
-        );
+        let (cost, stored) = costs(offer);
         let staying: Vec<_> = plan.items.iter().filter_map(Planned::staying).collect();
         let nowhere = plan.folder.is_some() && into.is_none();
         let check =
@@ -248,6 +243,18 @@ impl Plan {
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }
+}
+
+/// Cost of what is offered to the channel, and to the disk, which holds no holes.
+pub(super) fn costs(offer: &Offer) -> (Cost, Cost) {
+    let items = offer
+        .items
+        .iter()
+        .map(|item| Cost::entry(item.size.unwrap_or(0)))
+        .fold(Cost::default(), Cost::add);
+    let cost = items.at_least(Cost::together(offer.entries.into(), offer.bytes));
+    let stored = offer.allocated.map_or(cost.bytes, |allocated| allocated.min(cost.bytes));
+    (cost, Cost::together(offer.entries.into(), stored))
 }
 
 /// True if the offer can be one (SPEC 7.1): this many items, a size for each file and nothing else,

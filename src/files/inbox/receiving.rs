@@ -4,7 +4,7 @@ use super::{Committed, Incoming, Output, Refusal, Rest};
 use crate::files::proof::ProofKey;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::Hash;
-use pinhole_protocol::wire::{Differences, Part, Reason};
+use pinhole_protocol::wire::{Part, Reason};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -107,9 +107,7 @@ impl Receiving {
     pub fn commit(&self, whole: &Whole) -> Result<Committed, Refusal> {
         match self {
             Self::Files(incoming) => incoming.commit(whole),
-            Self::Output(output) => output
-                .commit(whole)
-                .map(|saved| Committed { items: vec![saved], told: Differences::default() }),
+            Self::Output(output) => output.commit(whole).map(Committed::alone),
         }
     }
 

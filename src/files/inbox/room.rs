@@ -165,6 +165,15 @@ impl Room {
         }
     }
 
+    /// Bytes that would have to go before the disk has room for this.
+    pub(super) fn lacks(&self, cost: Cost, disk: &Folder) -> u64 {
+        let Ok(Space { total, available, .. }) = disk.space() else { return 0 };
+        if total == 0 {
+            return 0;
+        }
+        cost.bytes.saturating_sub(available.saturating_sub(self.kept(total)))
+    }
+
     /// Refuses what the disk has no room for beside what stays free.
     pub(super) fn check_disk(
         &self,

@@ -1,5 +1,6 @@
 //! Outcome of a transfer: its items as they are here, and what its sender is told of them.
 
+use super::delivered::Unheard;
 use crate::events::Acting;
 use crate::files::name::FileName;
 use pinhole_protocol::wire::{Differences, PeerName};
@@ -56,10 +57,19 @@ impl Saved {
 }
 
 /// Outcome of a transfer.
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 pub struct Committed {
     /// Its items.
     pub items: Vec<Saved>,
     /// Differences to tell its sender: those by this side's doing, but for what was here before.
     pub told: Differences,
+    /// To be told once the sender has heard of it.
+    pub unheard: Option<Unheard>,
+}
+
+impl Committed {
+    /// An item as it was sent.
+    pub(super) fn alone(saved: Saved) -> Self {
+        Self { items: vec![saved], ..Self::default() }
+    }
 }

@@ -95,6 +95,26 @@ fn tree(entries: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<String>> {
     entries.iter().map(|(name, content)| ((*name).to_owned(), content.map(str::to_owned))).collect()
 }
 
+/// Hidden things in a directory, those with this ending.
+fn hidden(dir: &Path, ending: &str) -> Vec<PathBuf> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<_> = names
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(".pinhole-") && name.ends_with(ending)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The one of them.
+fn the(dir: &Path, ending: &str) -> PathBuf {
+    let mut found = hidden(dir, ending);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
 fn text(text: &str) -> PeerText {
     PeerText::new(text.to_owned())
 }
@@ -206,10 +226,11 @@ fn part(first: u32, entries: impl IntoIterator<Item = Entry>) -> Part {
 }
 
 impl Incoming {
-    /// Commits what an honest sender has sent whole.
+    /// Commits what an honest sender has sent whole, and hears of.
     fn commit_all(&self, entries: u32, bytes: u64) -> Result<Vec<Saved>, Refusal> {
-        self.commit_counted(entries, bytes, &Differences::default())
-            .map(|committed| committed.items)
+        let committed = self.commit_counted(entries, bytes, &Differences::default())?;
+        committed.unheard.into_iter().for_each(Unheard::heard);
+        Ok(committed.items)
     }
 }
 

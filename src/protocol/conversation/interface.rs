@@ -234,6 +234,8 @@ pub enum Event {
     /// Everything of the peer's transfer is written: commit it, then [`Input::Committed`] or
     /// [`Input::Refuse`].
     Whole(ItemId, Whole),
+    /// The peer has heard that its item is where it belongs.
+    Heard(ItemId),
     /// Our item is where it belongs, but for what differs there.
     Delivered(ItemId, Differences),
     /// Our item was declined or has failed: the peer's reason, or ours.

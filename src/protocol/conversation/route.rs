@@ -206,7 +206,7 @@ impl Conversation {
                     self.message(message, actions)?;
                 }
             }
-            Control::Received { next, window } => self.acknowledged(next, window)?,
+            Control::Received { next, window } => self.acknowledged(next, window, actions)?,
             Control::Credit { transfer, limit, parts, written } => {
                 if let Some(OwnItem::Running(outgoing)) = self.ours.get_mut(&transfer) {
                     let (before, _) = outgoing.written();
@@ -258,10 +258,16 @@ impl Conversation {
     }
 
     /// The peer's state: it has our messages before `next`, and its window is this.
-    fn acknowledged(&mut self, next: u64, window: u64) -> Result<(), Violation> {
-        if self.messages.acknowledged(next, window)? {
+    fn acknowledged(
+        &mut self,
+        next: u64,
+        window: u64,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
+        if let Some(heard) = self.messages.acknowledged(next, window)? {
             self.rest.renew(self.now);
             self.between.progress();
+            actions.events.extend(heard.into_iter().map(Event::Heard));
         }
         Ok(())
     }
@@ -275,7 +281,7 @@ impl Conversation {
         if greeting.want.is_none() && !self.phase.greeted() {
             return Err(Violation::NoWant);
         }
-        self.acknowledged(greeting.next, greeting.window)?;
+        self.acknowledged(greeting.next, greeting.window, actions)?;
         if let (Some(want), false) = (greeting.want, self.phase.greeted()) {
             self.phase = self.phase.on_greeting();
             self.rest.renew(self.now);

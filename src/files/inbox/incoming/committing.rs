@@ -53,8 +53,8 @@ impl Incoming {
         }
         self.sync()?;
         let (mut names, mut given) = (HashSet::new(), GivenNames::default());
-        let mut committed =
-            Committed { items: Vec::with_capacity(self.items.len()), told: Differences::default() };
+        let mut named = Vec::new();
+        let mut committed = Committed::default();
         // Differences that the sender counts and does not name are in its folders, if there are
         // any.
         let folders = self.items.iter().any(|item| item.planned.kind == ItemKind::Folder);
@@ -92,7 +92,11 @@ impl Incoming {
             let aside = item.apart();
             let rule = if aside.is_some() { Conflict::Rename } else { item.rule(&names) };
             let place = aside.unwrap_or(&self.place);
-            let (name, mut became) = self.name(place, index, total, rule, &given)?;
+            let there = item.there();
+            let (name, mut became) = match there {
+                Some(there) => (self.stays_there(item, there)?, Given::Named),
+                None => self.name(place, index, total, rule, &given)?,
+            };
             let mut joined = None;
             if became == Given::Met {
                 match contents.as_ref().map_or(Err(Reason::Exists), |contents| {
@@ -111,10 +115,8 @@ impl Incoming {
             }
             total.settled = true;
             names.insert(name.folded());
-            given.add(
-                joined.as_ref().map_or_else(|| item.identity(), |joined| joined.folder),
-                &name,
-            );
+            let identity = there.map_or_else(|| item.identity(), |there| there.identity);
+            given.add(joined.as_ref().map_or(identity, |joined| joined.folder), &name);
             let (skipped, merged) = (became == Given::Dropped, joined.is_some());
             let mut replaced = u32::from(became == Given::Replaced);
             if let Some(joined) = joined {
@@ -140,7 +142,12 @@ impl Incoming {
                     committed.told.add(offered, fate());
                 }
             }
-            let path = Some(place.path.join(name.as_os_str()));
+            let path =
+                there.map_or_else(|| place.path.join(name.as_os_str()), |it| it.path.clone());
+            let path = Some(path);
+            if !folder && !skipped && aside.is_none() {
+                named.extend(self.named_line(index, &name));
+            }
             let acts = found(place, &name, folder, &acts);
             let set_aside = aside.is_some();
             committed.items.push(Saved {
@@ -170,7 +177,7 @@ impl Incoming {
         let joined = committed.items.iter().any(|saved| saved.merged);
         let synced = if joined { self.place.folder.sync_all() } else { self.place.folder.sync() };
         synced.map_err(|error| Refusal::disk(&self.what, &error))?;
-        self.forget(&mut registering);
+        committed.unheard = self.forget(&mut registering, named);
         Ok(committed)
     }
 
@@ -326,6 +333,7 @@ impl Incoming {
     fn sync(&self) -> Result<(), Refusal> {
         let folder = &self.place.folder;
         let synced = match self.items.as_slice() {
+            [item] if item.there().is_some() => Ok(()),
             [item] if item.planned.kind != ItemKind::Folder => folder
                 .reopen_file(item.hidden.as_ref(), item.identity())
                 .and_then(|file| file.sync_all()),

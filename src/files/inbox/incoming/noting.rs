@@ -1,13 +1,16 @@
 //! The journal of a transfer while it is under way: when it is made, what it says, when it goes.
 
-use super::Incoming;
 use super::pending::Underway;
 use super::registering::Registering;
 use super::tree::Tree;
+use super::{Incoming, Item};
+use crate::files::inbox::delivered::Unheard;
 use crate::files::inbox::earlier::since_1970;
-use crate::files::inbox::journal::lines::{Begun, LINE, Name, Partly, Wrote};
+use crate::files::inbox::journal::lines::{Begun, LINE, Name, Named, Partly, Untouched, Wrote};
 use crate::files::inbox::journal::{Journal, is_safe};
+use crate::files::name::FileName;
 use std::io;
+use std::sync::Arc;
 
 /// Bytes of a line that are left for files.
 const FOR_FILES: usize = (LINE - 1024) as usize;
@@ -22,7 +25,7 @@ impl Incoming {
                 || underway.pending.values().any(|pending| pending.had.is_some())
         };
         !underway.settled
-            && self.items.iter().any(super::Item::stays)
+            && self.items.iter().any(|item| item.stays() && item.there().is_none())
             && here()
             && is_safe(&self.place.folder)
     }
@@ -41,7 +44,14 @@ impl Incoming {
         let _ = self.note(wrote);
     }
 
-    /// Says this in the journal, which is made if it is not there.
+    /// Says in a journal which items there are: whatever happens to the process, they can be found.
+    pub(super) fn note_items(&self) {
+        if self.items.iter().any(Item::stays) && is_safe(&self.place.folder) {
+            *self.journal() = Journal::make(&self.place.folder, self.begun()).ok();
+        }
+    }
+
+    /// Says this in the journal, which is made if it could not be before.
     pub(super) fn note(&self, wrote: Wrote) -> io::Result<()> {
         let mut journal = self.journal();
         let journal = match &mut *journal {
@@ -55,7 +65,7 @@ impl Incoming {
 
     /// The journal's first lines.
     fn begun(&self) -> Vec<Begun> {
-        let begun = |item: &super::Item| {
+        let begun = |item: &Item| {
             let (name, kind) = item.staying()?;
             Some(Begun { name: Name(name.to_vec()), kind, part: item.hidden.clone() })
         };
@@ -67,14 +77,7 @@ impl Incoming {
         let of = self.counted.map(|(_, bytes)| bytes);
         let mut wrote = Wrote { bytes: underway.written.count(), of, files: Vec::new() };
         let mut left = FOR_FILES;
-        // Numbers in the journal are of those that stay alone.
-        let mut numbers = Vec::with_capacity(self.items.len());
-        let mut next = 0_usize;
-        for item in &self.items {
-            let number = item.stays().then_some(next);
-            next = next.saturating_add(usize::from(number.is_some()));
-            numbers.push(number);
-        }
+        let numbers = self.numbers();
         for (entry, pending) in &underway.pending {
             let there = pending.file.is_some() || pending.identity.is_some();
             let (Some(span), Some(item)) =
@@ -82,7 +85,8 @@ impl Incoming {
             else {
                 continue;
             };
-            let Some(modified) = pending.finish.modified.filter(|_| there && !pending.lost) else {
+            let nothing = pending.lost || self.there(pending).is_some();
+            let Some(modified) = pending.finish.modified.filter(|_| there && !nothing) else {
                 continue;
             };
             let mut missing = underway.written.missing(span.clone());
@@ -119,12 +123,32 @@ impl Incoming {
         wrote
     }
 
-    /// All is delivered: nothing is left for another day.
-    pub(super) fn forget(&self, registering: &mut Registering) {
+    /// The numbers that items have in the journal, which are of those that stay alone.
+    fn numbers(&self) -> Vec<Option<usize>> {
+        let mut next = 0_usize..;
+        self.items.iter().map(|item| item.stays().then(|| next.next()).flatten()).collect()
+    }
+
+    /// A line for a file that has its final name in this place.
+    pub(super) fn named_line(&self, index: usize, name: &FileName) -> Option<Named> {
+        let number = self.numbers().get(index).copied().flatten()?;
+        let facts = self.place.folder.facts(name.as_os_str(), false).ok()?;
+        let facts = Untouched::of(&facts);
+        Some(Named { item: number, here: Name(name.bytes().to_vec()), facts })
+    }
+
+    /// All is delivered: nothing is left for another day but the names of these files, which are
+    /// not sent again if the sender does not hear of it.
+    pub(super) fn forget(
+        &self,
+        registering: &mut Registering,
+        named: Vec<Named>,
+    ) -> Option<Unheard> {
         self.underway().settled = true;
-        if let Some(journal) = self.journal().take() {
-            journal.remove(&self.place.folder);
-        }
+        let unheard =
+            self.journal().take().map(|journal| Unheard::new(journal, Arc::clone(&self.place)));
+        let unheard = unheard.and_then(|unheard| unheard.names(named));
         registering.earlier.remove(&self.that_stay());
+        unheard
     }
 }

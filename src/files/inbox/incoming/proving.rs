@@ -43,6 +43,10 @@ impl Incoming {
             }
             // Bytes that cannot be read are to be sent.
             if self.hash(key, range, &mut buffer).ok().flatten() != Some(*hash) {
+                if let Err(error) = self.differ(range) {
+                    result = Err(Refusal::disk(&self.what, &error));
+                    break;
+                }
                 continue;
             }
             match self.count(range) {
@@ -109,7 +113,11 @@ impl Incoming {
         if !had.and_then(|had| had.had.as_ref()).is_some_and(|had| had.ranges.covers(&offsets)) {
             return Ok(None);
         }
-        let file = self.file(&mut underway, place.entry)?;
+        let there = underway.pending.get(&place.entry).and_then(|pending| self.there(pending));
+        let file = match there {
+            Some(there) => Some(Arc::clone(&there.file)),
+            None => self.file(&mut underway, place.entry)?,
+        };
         Ok(file.map(|file| (file, place.offset, length)))
     }
 

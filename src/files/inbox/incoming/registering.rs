@@ -283,6 +283,9 @@ impl Incoming {
                 had: None,
             };
             self.take_up(&mut pending, &mut registering.earlier, &mut registering.reach);
+            if pending.had.is_none() {
+                self.ask_for(&mut pending);
+            }
             Ok(Some(pending))
         };
         match (what, &at.within) {

@@ -129,6 +129,8 @@ impl Incoming {
             }
             if why.is_some() {
                 self.lose(&mut underway, &mut self.tree(), place.entry);
+            } else if let Err(error) = self.part(&mut underway, place.entry) {
+                return Err(Refusal::disk(self.what_of(&underway, place.entry), &error));
             } else if let Some(pending) = underway.pending.get_mut(&place.entry) {
                 let origin = start.saturating_sub(place.offset);
                 new.iter(usize::MAX).for_each(|new| {
@@ -160,10 +162,12 @@ impl Incoming {
         if !idle || !span.is_none_or(|span| underway.written.covers(&span)) {
             return Ok(None);
         }
-        let lost =
-            |underway: &Underway| underway.pending.get(&entry).is_some_and(|pending| pending.lost);
+        let no_file = underway
+            .pending
+            .get(&entry)
+            .is_some_and(|pending| pending.lost || self.there(pending).is_some());
         // Of a file that is one hole nothing was written.
-        let file = if lost(underway) { Ok(None) } else { self.file(underway, entry) };
+        let file = if no_file { Ok(None) } else { self.file(underway, entry) };
         let file = file.map_err(|error| Refusal::disk(self.what_of(underway, entry), &error))?;
         let Some(pending) = underway.complete(entry) else { return Ok(None) };
         if pending.lost {
@@ -241,7 +245,7 @@ impl Incoming {
         let opened = if underway.pending.get(&entry).is_some_and(|pending| pending.lost) {
             Ok(None)
         } else {
-            self.file(&mut underway, entry)
+            self.part(&mut underway, entry).and_then(|()| self.file(&mut underway, entry))
         };
         let opened =
             opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;

@@ -1,6 +1,6 @@
-//! The lines of a journal: what a transfer is of, then what of it is written. Whoever can change
-//! the file can say anything in them, so they are a hint, and are only read as far as they are
-//! lawful.
+//! The lines of a journal: what a transfer is of, then what of it is written, and at last which
+//! files it has become. Whoever can change the file can say anything in them, so they are a hint,
+//! and are only read as far as they are lawful.
 
 use pinhole_protocol::limits::ITEMS;
 use pinhole_protocol::ranges::Ranges;
@@ -22,6 +22,8 @@ pub enum Line {
     Item(Begun),
     /// The state of the transfer.
     Wrote(Wrote),
+    /// A file that is delivered.
+    Named(Named),
 }
 
 /// An item of the transfer: one line each, before all others.
@@ -80,6 +82,30 @@ pub struct Partly {
     pub ranges: Vec<(u64, u64)>,
 }
 
+/// A file under its final name, of whose delivery the peer may not have heard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Number of its item, from 0.
+    pub item: usize,
+    /// Its name here.
+    pub here: Name,
+    /// Facts of it. As long as they are the same, nobody has touched it.
+    pub facts: Untouched,
+}
+
+/// Facts of a file that change with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Untouched {
+    /// Number that tells it from others on its disk.
+    pub inode: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// Last change of its content: seconds since 1970, and nanoseconds.
+    pub modified: (i64, u32),
+    /// Last change of content, name or permissions, likewise.
+    pub changed: (i64, u32),
+}
+
 /// A name or path as its bytes, written in hexadecimal: it need not be text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Name(pub Vec<u8>);
@@ -91,6 +117,8 @@ pub struct Told {
     pub items: Vec<Begun>,
     /// The last line about what is written of them.
     pub wrote: Wrote,
+    /// Those that are delivered.
+    pub named: Vec<Named>,
 }
 
 impl Serialize for Name {
@@ -184,6 +212,11 @@ pub fn read(mut text: impl BufRead) -> Told {
                 told.items.push(item);
             }
             Some(Line::Wrote(wrote)) if wrote.is_lawful(told.items.len()) => last = Some(wrote),
+            Some(Line::Named(named))
+                if named.item < told.items.len() && told.named.len() < ITEMS =>
+            {
+                told.named.push(named);
+            }
             _ => break,
         }
     }

@@ -1,6 +1,9 @@
 //! Remains of an unfinished transfer, and another that goes on with it.
 #![expect(clippy::single_range_in_vec_init, reason = "ranges are compared, not their numbers")]
 
+mod unheard;
+
+use super::disk::Mounted;
 use super::*;
 use crate::files::proof::ProofKey;
 use pinhole_protocol::limits::SEGMENT;
@@ -124,26 +127,6 @@ fn changed(entry: Entry) -> Entry {
 /// Content of which no two segments are alike, made in a moment.
 fn long(bytes: usize) -> Vec<u8> {
     (0..bytes.div_ceil(4_096)).flat_map(|block| [(block % 251) as u8; 4_096]).take(bytes).collect()
-}
-
-/// Hidden things in a directory, those with this ending.
-fn hidden(dir: &Path, ending: &str) -> Vec<PathBuf> {
-    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let mut found: Vec<_> = names
-        .filter(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with(".pinhole-") && name.ends_with(ending)
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-/// The one of them.
-fn the(dir: &Path, ending: &str) -> PathBuf {
-    let mut found = hidden(dir, ending);
-    assert_eq!(found.len(), 1, "{found:?}");
-    found.remove(0)
 }
 
 fn date(path: &Path, time: SystemTime) {
@@ -658,4 +641,44 @@ fn what_is_left_is_listed_and_removed_on_request_but_for_what_is_in_use() {
     assert_eq!(private.len(), 1);
     assert!(private.into_iter().all(|left| left.remove().removed));
     assert!(private_partials(base.path()).is_empty());
+}
+
+/// It needs a file system of its own, which only root may mount.
+#[test]
+fn only_what_nobody_uses_and_what_would_do_is_in_the_way_of_an_offer() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_mounted) = Mounted::tmpfs(dir.path(), "size=64m,mode=700") else {
+        println!("skipped: a tmpfs cannot be mounted here");
+        return;
+    };
+    let inbox = Inbox::open(dir.path(), Policy { keep_free: 0.0, ..Policy::default() }).unwrap();
+    let begin = |name: &str, bytes: usize| {
+        let size = bytes as u64 + 1;
+        let items = [item(name, ItemKind::File, Some(size))];
+        let incoming = inbox.begin(inbox.plan(&offer(&items), None, true).unwrap()).unwrap();
+        incoming.register(&part(0, [changed(file(name, size))])).unwrap();
+        for at in (0..bytes).step_by(MIB / 32) {
+            incoming.write(0, at as u64, &[7; MIB / 32]).unwrap();
+        }
+        incoming
+    };
+    for (name, mib, age) in [("oldest", 10, 200), ("older", 10, 100), ("latest", 10, 1)] {
+        drop(begin(name, mib * MIB));
+        let journal = hidden(dir.path(), ".journal")
+            .into_iter()
+            .max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+        date(&journal.unwrap(), SystemTime::now() - Duration::from_secs(age));
+    }
+    let used = begin("used", 10 * MIB);
+    let names = |name: &str, mib: u64| -> Vec<_> {
+        let offer = offer(&[item(name, ItemKind::File, Some(mib << 20))]);
+        let found = inbox.in_the_way(&offer).into_iter();
+        found.map(|partial| String::from_utf8(partial.about.name.raw().to_vec()).unwrap()).collect()
+    };
+    assert_eq!(names("new", 20), [""; 0], "it fits");
+    assert_eq!(names("new", 30), ["oldest"]);
+    assert_eq!(names("new", 40), ["oldest", "older"]);
+    assert_eq!(names("oldest", 40), ["older", "latest"], "it goes on with its own");
+    assert_eq!(names("new", 60), [""; 0], "all of them would not do");
+    drop(used);
 }

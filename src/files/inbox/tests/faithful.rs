@@ -54,11 +54,9 @@ fn nothing_gets_a_permission_that_it_did_not_have() {
         let incoming = desk.begin(&[item("alone", ItemKind::File, Some(1))]).unwrap();
         incoming.register(&part(0, [moded(0o666, file("alone", 1))])).unwrap();
         incoming.write(0, 0, b"x").unwrap();
-        let hidden = fs::read_dir(desk.dir.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let hidden = hidden.into_iter().find(|name| name.starts_with(".pinhole-")).unwrap();
-        assert_eq!(desk.mode(&hidden), 0o600, "a partial is its owner's alone");
+        let hidden = the(desk.dir.path(), ".part");
+        let hidden = hidden.file_name().unwrap().to_str().unwrap();
+        assert_eq!(desk.mode(hidden), 0o600, "a partial is its owner's alone");
         incoming.commit_all(1, 1).unwrap();
         assert_eq!(desk.mode("alone"), 0o666 & mask);
     }
@@ -312,6 +310,7 @@ fn of_several_files_the_others_are_delivered_and_of_one_nothing_is() {
         [false, true]
     );
     assert_eq!(committed.items[0].differences.missing(), 1);
+    committed.unheard.unwrap().heard();
     drop(incoming);
     assert_eq!(desk.tree(), tree(&[("b", Some("bb"))]));
 
@@ -361,7 +360,7 @@ fn the_deepest_folder_that_is_allowed_arrives_and_can_be_removed_again() {
 fn a_link_where_a_folder_was_is_not_followed_at_the_end() {
     let (desk, outside) = (Desk::new(), tempfile::tempdir().unwrap());
     let incoming = desk.folder([folder("t/d"), moded(0o777, file("t/d/f", 0))]);
-    let hidden = fs::read_dir(desk.dir.path()).unwrap().next().unwrap().unwrap().path();
+    let hidden = the(desk.dir.path(), ".part");
     fs::remove_dir_all(hidden.join("d")).unwrap();
     symlink(outside.path(), hidden.join("d")).unwrap();
     let before = fs::metadata(outside.path()).unwrap();

@@ -251,7 +251,7 @@ fn a_link_or_pipe_in_place_of_our_own_file_is_not_written_to() {
         fs::write(&kept, "old").unwrap();
         let incoming = desk.begin(&[item("f", ItemKind::File, Some(3))]).unwrap();
         incoming.register(&part(0, [file("f", 3)])).unwrap();
-        let hidden = desk.dir.path().join(desk.tree().into_keys().next().unwrap());
+        let hidden = the(desk.dir.path(), ".part");
         fs::remove_file(&hidden).unwrap();
         if pipe {
             rustix::fs::mkfifoat(rustix::fs::CWD, &hidden, rustix::fs::Mode::RWXU).unwrap();
@@ -267,7 +267,7 @@ fn a_link_or_pipe_in_place_of_our_own_file_is_not_written_to() {
 fn a_folder_in_place_of_our_own_is_not_entered() {
     let desk = Desk::new();
     let incoming = desk.begin(&[item("t", ItemKind::Folder, None)]).unwrap();
-    let hidden = desk.dir.path().join(desk.tree().into_keys().next().unwrap());
+    let hidden = the(desk.dir.path(), ".part");
     fs::rename(&hidden, desk.dir.path().join("aside")).unwrap();
     fs::create_dir(&hidden).unwrap();
     assert_eq!(reason(incoming.register(&part(0, [folder("t"), file("t/f", 0)]))), Reason::Disk);

@@ -246,6 +246,7 @@ fn at_the_top_it_is_the_same() {
         incoming.write(number, 0, b"x").unwrap();
     }
     let committed = incoming.commit_counted(8, 2, &Differences::default()).unwrap();
+    committed.unheard.unwrap().heard();
     drop(incoming);
     let expected = [
         ("file", Some("x")),
