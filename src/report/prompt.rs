@@ -9,9 +9,9 @@ pub use code::read_code;
 
 use super::human::words;
 use super::style::{MARK, ascii, is_ascii_here};
-use crate::amounts::{count, exactly};
+use crate::amounts::{count, exactly, size};
 use crate::escape::{LONGEST, name, push_text, terminal};
-use crate::events::Offered;
+use crate::events::{Offered, Partial};
 use crate::failure::{Advice, Failure, Kind};
 use crate::platform::terminal::open as open_terminal;
 use pinhole_protocol::secret::SecretVec;
@@ -22,6 +22,9 @@ use zeroize::Zeroizing;
 
 /// Alternative to comparing words where nobody is there to do it.
 pub const WITHOUT_VERIFY: &str = "leave --verify out, or run it at a terminal";
+
+/// Remains of transfers that one question names.
+const REMAINS: usize = 4;
 
 /// Words that answer a question in an open channel, each behind a slash: what is typed there is a
 /// text otherwise.
@@ -190,6 +193,27 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
             ))?;
         }
         self.yes(&format!("Receive into {}?", terminal(into)), acting == 0 && place.is_none())
+    }
+
+    /// Asks whether these remains of other transfers may go, so that there is room for what cannot
+    /// be received for `why`.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn make_room(&mut self, why: &str, spare: &[&Partial]) -> Result<bool, Failure> {
+        self.say(&format!("{}.\n", terminal(why)))?;
+        let total = spare.iter().fold(0, |sum: u64, partial| sum.saturating_add(partial.bytes));
+        let names = spare.iter().take(REMAINS).map(|partial| words::partial_name(partial));
+        let mut names: Vec<_> = names.collect();
+        if let Some(more) = spare.len().checked_sub(REMAINS).filter(|more| *more > 0) {
+            names.push(format!("{more} more"));
+        }
+        let question = format!(
+            "Remove what is left of unfinished transfers ({}: {})?",
+            size(total),
+            names.join(", ")
+        );
+        self.yes(&question, false)
     }
 
     /// Asks for another folder where what is offered cannot be received for `why`; nothing if Enter

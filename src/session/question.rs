@@ -3,7 +3,7 @@
 
 use crate::events::Offered;
 use crate::failure::{Advice, Failure};
-use crate::files::inbox::{self, Inbox, Policy};
+use crate::files::inbox::{self, Inbox, Partial, Policy};
 use crate::files::name::FileName;
 use crate::report::prompt::{Conflict, OwnTerminal, SecretTo, WITHOUT_VERIFY};
 use pinhole_protocol::secret::SecretVec;
@@ -36,8 +36,9 @@ pub(super) enum Question {
     TextName(String),
     /// An offer: is it wanted, and what becomes of its items whose names are taken?
     Offer(Offering),
-    /// The reason why an offer needs another folder: which?
-    Place(String, Policy),
+    /// The reason why an offer needs another folder: which? Without the remains of other transfers
+    /// that may be named, it needs none.
+    Place(String, Vec<Partial>, Policy),
     /// A secret and the peer's name for it: where does it go?
     Secret(Option<PeerText>, SecretVec),
 }
@@ -59,9 +60,18 @@ pub(super) enum Answer {
     TextName(Conflict),
     /// `None` if it is declined.
     Offer(Option<Vec<(FileName, Conflict)>>),
-    /// `None` if there is no other folder.
-    Place(Option<Inbox>),
+    Place(Elsewhere),
     Secret(SecretAnswer),
+}
+
+/// The person's choice for an offer that does not fit where it would go.
+pub(super) enum Elsewhere {
+    /// It goes there.
+    There(Inbox),
+    /// It may fit now.
+    Here,
+    /// There is no other folder.
+    Nowhere,
 }
 
 /// The person's choice for a secret.
@@ -104,7 +114,9 @@ impl Question {
             Self::SameWords(words) => terminal.same_words(&words).map(Answer::SameWords),
             Self::TextName(taken) => terminal.conflict(&taken, false).map(Answer::TextName),
             Self::Offer(offering) => offering.ask(&mut terminal, gone).map(Answer::Offer),
-            Self::Place(why, policy) => place(&mut terminal, why, policy).map(Answer::Place),
+            Self::Place(why, spare, policy) => {
+                place(&mut terminal, why, spare, policy).map(Answer::Place)
+            }
             Self::Secret(name, secret) => {
                 secret_to(&mut terminal, name.as_ref(), secret, gone).map(Answer::Secret)
             }
@@ -129,19 +141,30 @@ impl Offering {
     }
 }
 
-/// Asks for a folder until one can be used, or there is none.
+/// Asks to make room, or for a folder until one can be used, or there is none.
 fn place(
     terminal: &mut OwnTerminal,
     mut why: String,
+    spare: Vec<Partial>,
     policy: Policy,
-) -> Result<Option<Inbox>, Failure> {
+) -> Result<Elsewhere, Failure> {
+    if !spare.is_empty() {
+        let about: Vec<_> = spare.iter().map(|partial| &partial.about).collect();
+        if terminal.make_room(&why, &about)? {
+            for partial in spare {
+                // If it stays, the offer is looked at once more all the same.
+                let _removed = partial.remove();
+            }
+            return Ok(Elsewhere::Here);
+        }
+    }
     while let Some(path) = terminal.elsewhere(&why)? {
         match Inbox::open(&path, policy).and_then(|inbox| inbox.try_out().map(|()| inbox)) {
-            Ok(inbox) => return Ok(Some(inbox)),
+            Ok(inbox) => return Ok(Elsewhere::There(inbox)),
             Err(failure) => why = failure.detail,
         }
     }
-    Ok(None)
+    Ok(Elsewhere::Nowhere)
 }
 
 fn secret_to(

@@ -97,12 +97,17 @@ pub fn holding(secrets: usize, left: Duration) -> String {
     )
 }
 
-/// One line for what an unfinished transfer has left.
-pub fn partial(partial: &Partial, now: SystemTime) -> String {
-    let what = match partial.items {
+/// Name of an unfinished transfer: its first item, and how many more.
+pub fn partial_name(partial: &Partial) -> String {
+    match partial.items {
         1 => bytes(partial.name.raw()),
         several => format!("{} and {} more", bytes(partial.name.raw()), several.saturating_sub(1)),
-    };
+    }
+}
+
+/// One line for what an unfinished transfer has left.
+pub fn partial(partial: &Partial, now: SystemTime) -> String {
+    let what = partial_name(partial);
     let of = partial.size.map(|all| format!(" of {}", size(all))).unwrap_or_default();
     let ago = now.duration_since(partial.grown).unwrap_or_default();
     let state = match (partial.removed, partial.in_use) {

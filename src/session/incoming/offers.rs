@@ -5,12 +5,12 @@ use super::{Asked, Incoming, Otherwise, PutOff, Theirs};
 use crate::events::{Acting, Event, NAMES, Offered};
 use crate::failure::sentences::{Side, failure_from};
 use crate::files::acting::Place;
-use crate::files::inbox::{Conflict, Inbox, Plan as FilePlan, Refusal, Rest};
+use crate::files::inbox::{Conflict, Inbox, Partial, Plan as FilePlan, Refusal, Rest};
 use crate::files::name::FileName;
 use crate::report::prompt;
 use crate::session::effects::Effects;
 use crate::session::plan::{Destination, Taking};
-use crate::session::question::{Offering, Question};
+use crate::session::question::{Elsewhere, Offering, Question};
 use crate::session::work::Work;
 use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Reason};
 
@@ -54,7 +54,8 @@ impl Incoming {
             let one_file =
                 matches!(offer.items.as_slice(), [item] if item.kind != ItemKind::Folder);
             if !one_file && self.can_ask_for_place() {
-                return self.ask_for_place(offer, ONE_FILE.to_owned(), Otherwise::Accept(taking));
+                let why = ONE_FILE.to_owned();
+                return self.ask_for_place(offer, why, Vec::new(), Otherwise::Accept(taking));
             }
             let names = offer.items.iter().map(|item| item.name.raw().to_owned()).collect();
             let planned = Planned { names, acts: Acting::default(), plan: None };
@@ -66,7 +67,11 @@ impl Incoming {
                 if self.can_ask_for_place() =>
             {
                 let why = refusal.failure.detail.clone();
-                self.ask_for_place(offer, why, Otherwise::Refuse(refusal))
+                let spare = match (refusal.reason, self.places.landing(&taking, &offer)) {
+                    (Reason::NoSpace, Ok(Landing { inbox, .. })) => inbox.in_the_way(&offer),
+                    _ => Vec::new(),
+                };
+                self.ask_for_place(offer, why, spare, Otherwise::Refuse(refusal))
             }
             Err(refusal) => self.refused(id, refusal),
         }
@@ -171,23 +176,33 @@ impl Incoming {
     }
 
     /// Asks the person here for another folder, because what is offered cannot be received where it
-    /// would go.
-    fn ask_for_place(&mut self, offer: Offer, why: String, otherwise: Otherwise) -> Effects {
+    /// would go; before that, to remove what is `spare` there.
+    fn ask_for_place(
+        &mut self,
+        offer: Offer,
+        why: String,
+        spare: Vec<Partial>,
+        otherwise: Otherwise,
+    ) -> Effects {
         let Some(Taking { policy, .. }) = &self.taking else { return Effects::none() };
-        let question = Question::Place(why, *policy);
+        let question = Question::Place(why, spare, *policy);
         self.ask(offer.item, question, Asked::Place(offer, otherwise))
     }
 
-    /// The person has named another folder, or none.
+    /// The person has named another folder, made room, or done neither.
     pub(super) fn place_decided(
         &mut self,
         offer: Offer,
         otherwise: Otherwise,
-        inbox: Option<Inbox>,
+        elsewhere: Elsewhere,
     ) -> Effects {
         let id = offer.item;
-        match (inbox, otherwise) {
-            (Some(inbox), _) => {
+        match (elsewhere, otherwise) {
+            (Elsewhere::Here, _) => {
+                let effects = self.drop_theirs(id, Rest::Kept);
+                effects.and(self.take_offer(offer))
+            }
+            (Elsewhere::There(inbox), _) => {
                 // It is offered anew, there.
                 let effects = self.drop_theirs(id, Rest::Kept);
                 let to = self.taking.as_ref().map(|taking| &taking.to);
@@ -198,8 +213,8 @@ impl Incoming {
                 self.places.go_elsewhere(Destination::Folder(inbox, name));
                 effects.and(self.take_offer(offer))
             }
-            (None, Otherwise::Accept(taking)) => self.accept(id, &taking, None),
-            (None, Otherwise::Refuse(refusal)) => self.refused(id, refusal),
+            (Elsewhere::Nowhere, Otherwise::Accept(taking)) => self.accept(id, &taking, None),
+            (Elsewhere::Nowhere, Otherwise::Refuse(refusal)) => self.refused(id, refusal),
         }
     }
 
