@@ -3,10 +3,11 @@
 
 use super::folder::{Folder, Identity};
 use super::journal::lines::{Begun, Kind, Name, Named, Partly};
-use super::journal::{Found, is_journal, is_own_file, is_safe};
+use super::journal::{Found, is_journal, is_own_file};
 use super::{Modes, Place};
 use crate::platform::file::Facts;
 use crate::platform::name::{bytes, from_bytes};
+use crate::platform::private::is_written_by_one;
 use pinhole_protocol::ranges::Ranges;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -153,7 +154,7 @@ impl Earlier {
             let mut folder = left.ground.folder.reopen()?;
             for name in above.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
                 folder = folder.open_own_folder(from_bytes(name))?;
-                if !is_safe(&folder) {
+                if !is_written_by_one(&folder) {
                     return Ok(None);
                 }
             }
@@ -263,7 +264,7 @@ impl Left {
 impl Ground {
     /// A folder, unless others may write to it.
     pub(super) fn safe(path: &Path, folder: Folder) -> Option<Self> {
-        is_safe(&folder).then(|| Self::at(path, folder))
+        is_written_by_one(&folder).then(|| Self::at(path, folder))
     }
 
     fn at(path: &Path, folder: Folder) -> Self {
@@ -306,7 +307,7 @@ pub(super) fn private(base: &Path) -> Vec<Ground> {
     let Ok(folder) = Folder::open(base) else { return Vec::new() };
     let Some(base) = Ground::safe(base, folder) else { return Vec::new() };
     let open = |name: OsString| {
-        let folder = base.folder.open_folder(&name).ok().filter(is_safe)?;
+        let folder = base.folder.open_folder(&name).ok().filter(is_written_by_one)?;
         Some(Ground::at(&base.path.join(&name), folder))
     };
     let names = base.names(|name| bytes(name).starts_with(b"received-"));

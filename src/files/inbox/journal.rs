@@ -171,10 +171,5 @@ pub(super) fn is_own_file(facts: &Facts) -> bool {
     facts.kind() == Kind::File && facts.is_own() && !facts.has_other_names()
 }
 
-/// True if what lies in a folder has been put there by this user: nobody else may write to it.
-pub(super) fn is_safe(folder: &Folder) -> bool {
-    Facts::of(folder).is_ok_and(|facts| facts.is_own() && facts.permissions() & 0o022 == 0)
-}
-
 #[cfg(test)]
 mod tests;

@@ -183,6 +183,12 @@ impl Facts {
         self.0.st_mode & 0o7777
     }
 
+    /// Number of its group.
+    #[must_use]
+    pub const fn group(&self) -> u32 {
+        self.0.st_gid
+    }
+
     /// True if it has more than one name.
     #[must_use]
     pub const fn has_other_names(&self) -> bool {

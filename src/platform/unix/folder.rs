@@ -450,6 +450,13 @@ impl Folder {
         Ok(facts?.permissions() & 0o777)
     }
 
+    /// True if a list says what single users and groups may do here (acl(5)).
+    #[must_use]
+    pub fn has_access_list(&self) -> bool {
+        let list = rustix::fs::fgetxattr(&self.0, c"system.posix_acl_access", &mut [0_u8; 0][..]);
+        list.is_ok()
+    }
+
     /// The group that what is made here gets, if the folder gives its own on.
     #[must_use]
     pub fn group(&self) -> Option<Group> {

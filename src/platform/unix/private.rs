@@ -1,10 +1,12 @@
 //! Folders and files that are this user's alone, and where the system has them.
 
+use super::file::Facts;
 use super::folder::{ENTERED, Folder};
+use super::places::accounts;
 use etcetera::BaseStrategy;
 use rustix::fs::{Mode, OFlags, fstat, mkdirat, openat};
 use rustix::io::Errno;
-use rustix::process::geteuid;
+use rustix::process::{Uid, geteuid};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -29,6 +31,43 @@ pub fn made_private(path: &Path) -> String {
         "make {} a directory of your own, mode 0700, or set XDG_RUNTIME_DIR to another",
         path.display()
     )
+}
+
+/// True if nobody but this user writes to a folder. It is this user's, and others may not write to
+/// it; its group may, if that is the user's private one, as most systems make for each account.
+#[must_use]
+pub fn is_written_by_one(folder: &Folder) -> bool {
+    let Ok(facts) = Facts::of(folder) else { return false };
+    let may = |who: u32| facts.permissions() & who != 0;
+    let private = || {
+        let groups = std::fs::read("/etc/group").unwrap_or_default();
+        !folder.has_access_list() && is_private(facts.group(), geteuid(), &groups, &accounts())
+    };
+    facts.is_own() && !may(0o002) && (!may(0o020) || private())
+}
+
+/// True if a group has no member but this user, by the lists of groups (group(5)) and of accounts
+/// (passwd(5)).
+fn is_private(group: u32, user: Uid, groups: &[u8], accounts: &[u8]) -> bool {
+    let lines = |list: &'_ [u8]| -> Vec<Vec<String>> {
+        let lines = list.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+        lines.map(|line| line.split(':').map(str::to_owned).collect()).collect()
+    };
+    let number = |field: Option<&String>| field.and_then(|field| field.parse::<u32>().ok());
+    let accounts = lines(accounts);
+    let Some(own) = accounts.iter().find(|line| number(line.get(2)) == Some(user.as_raw())) else {
+        return false;
+    };
+    let groups = lines(groups);
+    let mut same = groups.iter().filter(|line| number(line.get(2)) == Some(group)).peekable();
+    let is_own = |name: &str| name.is_empty() || own.first().is_some_and(|own| own == name);
+    // A group that a directory service knows may have members that are not to be seen here.
+    same.peek().is_some()
+        && same.all(|line| line.get(3).is_some_and(|names| names.split(',').all(is_own)))
+        && accounts
+            .iter()
+            .filter(|line| number(line.get(3)) == Some(group))
+            .all(|line| line.first() == own.first())
 }
 
 /// The folder for what programs of this user keep between their runs. It stays on this machine.
@@ -151,6 +190,23 @@ pub fn open(base: &Path, name: &str, make: bool) -> Result<Option<Folder>, Unfit
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_is_private_if_nobody_else_can_be_in_it() {
+        let accounts = b"root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n\
+            bob:x:1001:100::/home/bob:/bin/sh\neve:x:1002:1003::/home/eve:/bin/sh\n";
+        let groups = b"root:x:0:\nusers:x:100:\nann:x:1000:\nown:x:1001:ann\nboth:x:1002:ann,bob\n\
+            eves:x:1003:ann\n";
+        let private = |group| is_private(group, Uid::from_raw(1000), groups, accounts);
+        assert!(private(1000) && private(1001), "its own");
+        assert!(!private(100), "another's first group");
+        assert!(!private(1002) && !private(1003), "shared");
+        assert!(!private(5000), "known to nobody here");
+        assert!(!is_private(1000, Uid::from_raw(4000), groups, accounts), "no account");
+        assert!(!is_private(1000, Uid::from_raw(1000), b"", accounts));
+        let twice = [&groups[..], b"ann:x:1000:bob\n"].concat();
+        assert!(!is_private(1000, Uid::from_raw(1000), &twice, accounts));
+    }
 
     #[test]
     fn a_folder_that_is_not_there_is_made_only_if_that_is_asked_for() {

@@ -6,9 +6,10 @@ use super::tree::Tree;
 use super::{Incoming, Item};
 use crate::files::inbox::delivered::Unheard;
 use crate::files::inbox::earlier::since_1970;
+use crate::files::inbox::journal::Journal;
 use crate::files::inbox::journal::lines::{Begun, LINE, Name, Named, Partly, Untouched, Wrote};
-use crate::files::inbox::journal::{Journal, is_safe};
 use crate::files::name::FileName;
+use crate::platform::private::is_written_by_one;
 use std::io;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ impl Incoming {
         !underway.settled
             && self.items.iter().any(|item| item.stays() && item.there().is_none())
             && here()
-            && is_safe(&self.place.folder)
+            && is_written_by_one(&self.place.folder)
     }
 
     /// Says in the journal what is here now. It is a hint, so what fails is left out. Whoever calls
@@ -46,7 +47,7 @@ impl Incoming {
 
     /// Says in a journal which items there are: whatever happens to the process, they can be found.
     pub(super) fn note_items(&self) {
-        if self.items.iter().any(Item::stays) && is_safe(&self.place.folder) {
+        if self.items.iter().any(Item::stays) && is_written_by_one(&self.place.folder) {
             *self.journal() = Journal::make(&self.place.folder, self.begun()).ok();
         }
     }
