@@ -195,37 +195,40 @@ impl<R: BufRead, W: Write> Terminal<R, W> {
         self.yes(&format!("Receive into {}?", terminal(into)), acting == 0 && place.is_none())
     }
 
-    /// Asks whether these remains of other transfers may go, so that there is room for what cannot
-    /// be received for `why`.
+    /// Says why something cannot be received where it would go.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
-    pub fn make_room(&mut self, why: &str, spare: &[&Partial]) -> Result<bool, Failure> {
-        self.say(&format!("{}.\n", terminal(why)))?;
+    pub fn tell(&mut self, why: &str) -> Result<(), Failure> {
+        self.say(&format!("{}.\n", terminal(why)))
+    }
+
+    /// Asks whether these remains of other transfers may go, so that there is room.
+    ///
+    /// # Errors
+    /// As [`Terminal::yes`].
+    pub fn make_room(&mut self, spare: &[&Partial]) -> Result<bool, Failure> {
         let total = spare.iter().fold(0, |sum: u64, partial| sum.saturating_add(partial.bytes));
         let names = spare.iter().take(REMAINS).map(|partial| words::partial_name(partial));
         let mut names: Vec<_> = names.collect();
-        if let Some(more) = spare.len().checked_sub(REMAINS).filter(|more| *more > 0) {
-            names.push(format!("{more} more"));
+        let others = u64::try_from(spare.len().saturating_sub(REMAINS)).unwrap_or(u64::MAX);
+        if others > 0 {
+            names.push(count(others, "other"));
         }
         let question = format!(
             "Remove what is left of unfinished transfers ({}: {})?",
             size(total),
-            names.join(", ")
+            names.join("; ")
         );
         self.yes(&question, false)
     }
 
-    /// Asks for another folder where what is offered cannot be received for `why`; nothing if Enter
-    /// alone is pressed.
+    /// Asks for another folder; nothing if Enter alone is pressed.
     ///
     /// # Errors
     /// As [`Terminal::yes`].
-    pub fn elsewhere(&mut self, why: &str) -> Result<Option<PathBuf>, Failure> {
-        self.say(&format!(
-            "{}.\nReceive into another folder (Enter alone declines): ",
-            terminal(why)
-        ))?;
+    pub fn elsewhere(&mut self) -> Result<Option<PathBuf>, Failure> {
+        self.say("Receive into another folder (Enter alone declines): ")?;
         let typed = self.line()?;
         let typed = typed.trim();
         // As a shell would have it, which is not asked.

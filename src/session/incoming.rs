@@ -39,6 +39,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use texts::Texts;
 
+/// Deliveries of which the peer need not have heard: each holds a file open.
+const UNHEARD: usize = 64;
+
 /// Everything of the peer's that is on its way.
 pub(super) struct Incoming {
     terms: Terms,
@@ -46,7 +49,7 @@ pub(super) struct Incoming {
     taking: Option<Taking>,
     places: Places,
     theirs: BTreeMap<ItemId, Theirs>,
-    /// What is delivered and the peer has not heard of.
+    /// Deliveries of which the peer has not heard.
     unheard: BTreeMap<ItemId, Unheard>,
     /// Items that wait for the person's answer.
     asked: BTreeMap<ItemId, Asked>,
@@ -437,6 +440,10 @@ impl Incoming {
         match unheard {
             Some(unheard) if left_out => unheard.heard(),
             unheard => self.unheard.extend(unheard.map(|unheard| (id, unheard))),
+        }
+        // A peer that acknowledges nothing gets them once more.
+        if self.unheard.len() > UNHEARD {
+            let _ = self.unheard.pop_first().map(|(_, oldest)| oldest.heard());
         }
         self.received = self.received.saturating_add(saved.len().max(1));
         let mut differing = Differences::default();

@@ -115,7 +115,7 @@ impl Question {
             Self::TextName(taken) => terminal.conflict(&taken, false).map(Answer::TextName),
             Self::Offer(offering) => offering.ask(&mut terminal, gone).map(Answer::Offer),
             Self::Place(why, spare, policy) => {
-                place(&mut terminal, why, spare, policy).map(Answer::Place)
+                place(&mut terminal, &why, spare, policy, gone).map(Answer::Place)
             }
             Self::Secret(name, secret) => {
                 secret_to(&mut terminal, name.as_ref(), secret, gone).map(Answer::Secret)
@@ -144,24 +144,28 @@ impl Offering {
 /// Asks to make room, or for a folder until one can be used, or there is none.
 fn place(
     terminal: &mut OwnTerminal,
-    mut why: String,
+    why: &str,
     spare: Vec<Partial>,
     policy: Policy,
+    gone: &Gone,
 ) -> Result<Elsewhere, Failure> {
+    terminal.tell(why)?;
     if !spare.is_empty() {
         let about: Vec<_> = spare.iter().map(|partial| &partial.about).collect();
-        if terminal.make_room(&why, &about)? {
+        if terminal.make_room(&about)? && !gone.is_set() {
             for partial in spare {
                 // If it stays, the offer is looked at once more all the same.
                 let _removed = partial.remove();
             }
             return Ok(Elsewhere::Here);
         }
+        // Others may go on with them.
+        drop(spare);
     }
-    while let Some(path) = terminal.elsewhere(&why)? {
+    while let Some(path) = terminal.elsewhere()? {
         match Inbox::open(&path, policy).and_then(|inbox| inbox.try_out().map(|()| inbox)) {
             Ok(inbox) => return Ok(Elsewhere::There(inbox)),
-            Err(failure) => why = failure.detail,
+            Err(failure) => terminal.tell(&failure.detail)?,
         }
     }
     Ok(Elsewhere::Nowhere)

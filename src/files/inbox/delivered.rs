@@ -1,121 +1,148 @@
 //! Files that an earlier transfer has delivered, but of whose delivery its sender may not have heard,
 //! because one side ended in between. The journal of that transfer names them.
 
-use super::earlier::Earlier;
+use super::earlier::{Earlier, Ground, Left, since_1970};
 use super::folder::{Folder, Identity};
 use super::journal::lines::{Kind, Named, Untouched};
 use super::journal::{Journal, is_own_file};
 use super::{Place, Planned};
 use crate::files::name::FileName;
 use crate::platform::file::Facts;
-use pinhole_protocol::limits::{ASKED_SEGMENTS, SEGMENT};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-/// Bytes of the longest file that is recognized: one question is of all of it.
-const LONGEST: u64 = SEGMENT * ASKED_SEGMENTS as u64;
+/// The names of delivered files in journals, by those at the sender.
+pub(super) struct Known<'a>(HashMap<&'a [u8], (&'a Ground, &'a Named)>);
 
 /// A delivered file that nobody has touched since.
 #[derive(Debug)]
 pub(super) struct Delivered {
     pub(super) name: FileName,
-    pub(super) path: PathBuf,
     pub(super) identity: Identity,
-    /// Open for reading alone: it is its user's now.
-    pub(super) file: Arc<File>,
-    folder: Folder,
+    ground: Ground,
     facts: Untouched,
 }
 
-impl Earlier {
-    /// The file that an item has become in an earlier transfer, if nobody has touched it since.
-    pub(super) fn delivered(&self, planned: &Planned) -> Option<Delivered> {
-        let (Some((item, Kind::File)), Some(size)) = (planned.staying(), planned.size) else {
-            return None;
-        };
-        let named = self.journals().flat_map(|left| {
+impl<'a> Known<'a> {
+    pub(super) fn of(earlier: &'a Earlier) -> Self {
+        let mut known = HashMap::new();
+        for left in earlier.journals() {
             let told = &left.found.told;
-            let is_it = |named: &&Named| {
-                let begun = told.items.get(named.item);
-                begun.is_some_and(|begun| begun.is_one_of(&[(item, Kind::File)]))
-            };
-            told.named.iter().filter(is_it).map(|named| (&left.ground, named))
-        });
-        let fits = (1..=LONGEST).contains(&size);
-        let mut same = named.filter(|(_, named)| fits && named.facts.size == size);
-        same.find_map(|(ground, named)| {
-            let parsed = FileName::parse(&named.here.0).ok().filter(|parsed| !parsed.changed);
-            // A name that the user wants is another file's.
-            let name = parsed?.name;
-            if planned.chosen && planned.name != name {
-                return None;
+            for named in &told.named {
+                // The latest counts.
+                if let Some(begun) = told.items.get(named.item).filter(|it| it.kind == Kind::File) {
+                    known.entry(begun.name.0.as_slice()).or_insert((&left.ground, named));
+                }
             }
-            let path = ground.path.join(name.as_os_str());
-            Delivered::open(ground.folder.reopen().ok()?, name, path, named.facts).ok()?
-        })
+        }
+        Self(known)
+    }
+
+    /// The file that an item has become, if it has its size and nobody has touched it since.
+    pub(super) fn take(&mut self, planned: &Planned) -> Option<Delivered> {
+        let (name, _) = planned.staying()?;
+        let size = planned.size.filter(|size| *size > 0)?;
+        let (ground, named) = self.0.remove(name)?;
+        let parsed = FileName::parse(&named.here.0).ok().filter(|parsed| !parsed.changed)?;
+        // A name that the user wants is another file's.
+        let wanted = !planned.chosen || planned.name == parsed.name;
+        let (ground, facts) = (ground.clone(), named.facts);
+        let found = || Delivered::find(ground, parsed.name, facts).ok()?;
+        (wanted && facts.size == size).then(found)?
     }
 }
 
 impl Delivered {
-    fn open(
-        folder: Folder,
-        name: FileName,
-        path: PathBuf,
-        facts: Untouched,
-    ) -> io::Result<Option<Self>> {
-        let is_it = |now: &Facts| is_own_file(now) && Untouched::of(now) == facts;
-        // A device may do something when it is opened.
-        if !is_it(&folder.facts(name.as_os_str(), false)?) {
-            return Ok(None);
-        }
-        let file = folder.read_file(name.as_os_str())?;
-        if !is_it(&Facts::of(&file)?) {
-            return Ok(None);
-        }
-        let identity = Identity::of(&file)?;
-        Ok(Some(Self { name, path, identity, file: Arc::new(file), folder, facts }))
+    fn find(ground: Ground, name: FileName, facts: Untouched) -> io::Result<Option<Self>> {
+        let open = open(&ground.folder, &name, facts)?;
+        let identity = open.map(|file| Identity::of(&file)).transpose()?;
+        Ok(identity.map(|identity| Self { name, identity, ground, facts }))
     }
 
-    /// True if it is there still, untouched.
-    pub(super) fn is_there(&self) -> bool {
-        let now = self.folder.facts(self.name.as_os_str(), false);
-        now.is_ok_and(|now| Untouched::of(&now) == self.facts)
+    /// Its path.
+    pub(super) fn path(&self) -> PathBuf {
+        self.ground.path.join(self.name.as_os_str())
     }
 
-    /// Sees to it that it stays where it is when the power fails.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_all()?;
-        self.folder.sync()
+    /// Its bytes.
+    pub(super) const fn size(&self) -> u64 {
+        self.facts.size
+    }
+
+    /// True if a file that was last changed then at the sender may be it.
+    pub(super) fn is_of(&self, modified: SystemTime) -> bool {
+        let (seconds, _) = since_1970(modified);
+        // FAT keeps every other second.
+        self.facts.modified.0.abs_diff(seconds) <= 2
+    }
+
+    /// Opens it for reading alone, as it is its user's now; nothing once somebody has touched it.
+    pub(super) fn open(&self) -> io::Result<Option<File>> {
+        open(&self.ground.folder, &self.name, self.facts)
+    }
+
+    /// Sees to it that it stays where it is when the power fails; false once somebody has touched
+    /// it.
+    pub(super) fn sync(&self) -> io::Result<bool> {
+        let Some(file) = self.open()? else { return Ok(false) };
+        file.sync_all()?;
+        self.ground.folder.sync()?;
+        Ok(true)
     }
 }
 
-/// The names of files that are delivered, in their journal until the sender has heard of it. Once
-/// this is dropped they stay there for another transfer.
+fn open(folder: &Folder, name: &FileName, facts: Untouched) -> io::Result<Option<File>> {
+    let is_it = |now: &Facts| is_own_file(now) && Untouched::of(now) == facts;
+    // A device may do something when it is opened.
+    if !is_it(&folder.facts(name.as_os_str(), false)?) {
+        return Ok(None);
+    }
+    let file = folder.read_file(name.as_os_str())?;
+    Ok(is_it(&Facts::of(&file)?).then_some(file))
+}
+
+/// Journals that name delivered files until the sender has heard of it. Once this is dropped they
+/// stay there for another transfer.
 #[derive(Debug)]
 pub struct Unheard {
-    journal: Journal,
+    journal: Option<Journal>,
     place: Arc<Place>,
+    earlier: Vec<Left>,
 }
 
 impl Unheard {
-    pub(super) const fn new(journal: Journal, place: Arc<Place>) -> Self {
-        Self { journal, place }
+    /// Of the journal of a transfer, and of earlier ones; nothing if they name no file.
+    pub(super) fn new(
+        journal: Option<Journal>,
+        place: Arc<Place>,
+        earlier: Vec<Left>,
+    ) -> Option<Self> {
+        let tells = |journal: Journal| {
+            if journal.tells_names {
+                return Some(journal);
+            }
+            journal.remove(&place.folder);
+            None
+        };
+        let journal = journal.and_then(tells);
+        let names = journal.is_some() || !earlier.is_empty();
+        names.then_some(Self { journal, place, earlier })
     }
 
-    /// Says the names in the journal; without any, or if that fails, the journal goes.
-    pub(super) fn names(mut self, named: Vec<Named>) -> Option<Self> {
-        if named.is_empty() || self.journal.end(named).is_err() {
-            self.heard();
-            return None;
-        }
-        Some(self)
-    }
-
-    /// The sender has heard of it: the journal goes.
+    /// The sender has heard of it: the journals go, but for one that tells of something else.
     pub fn heard(self) {
-        self.journal.remove(&self.place.folder);
+        if let Some(journal) = self.journal {
+            journal.remove(&self.place.folder);
+        }
+        for left in self.earlier {
+            if left.is_empty() {
+                left.remove(|_| true);
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// After this time without growth a partial is removed.
@@ -39,10 +40,13 @@ struct Held {
     files: HashMap<(usize, Name), Partly>,
 }
 
+/// Items by their names at the sender, and their kinds.
+pub(super) type Names<'a> = HashSet<(&'a [u8], Kind)>;
+
 /// A folder in which partials may be.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ground {
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) path: PathBuf,
 }
 
@@ -82,7 +86,7 @@ pub(super) struct Had {
 
 impl Earlier {
     /// Finds those of items with these names at the sender in a place, whose folder is `within`.
-    pub(super) fn of(place: &Place, within: &Folder, items: &[(&[u8], Kind)]) -> Self {
+    pub(super) fn of(place: &Place, within: &Folder, items: &Names<'_>) -> Self {
         if place.fresh {
             return Self::default();
         }
@@ -110,6 +114,11 @@ impl Earlier {
     /// Bytes of the disk that they take still.
     pub(super) const fn spare(&self) -> u64 {
         self.spare
+    }
+
+    /// So many bytes more are here, which need not be free.
+    pub(super) const fn also(&mut self, bytes: u64) {
+        self.spare = self.spare.saturating_add(bytes);
     }
 
     /// A file of so many bytes was taken out.
@@ -195,38 +204,54 @@ impl Earlier {
 
     /// Removes what is left of these items, because they are delivered, and each journal of which
     /// nothing is left. Others may use the rest.
-    pub(super) fn remove(&mut self, items: &[(&[u8], Kind)]) {
+    pub(super) fn remove(&mut self, items: &Names<'_>) {
         self.last = None;
         for Held { left, .. } in std::mem::take(&mut self.held) {
             left.remove(|item| items.contains(&item));
         }
     }
+
+    /// Removes what is left of items that are delivered. Returns what tells of others that are once
+    /// more, where they were `again`: that stays until the sender has heard of it.
+    pub(super) fn delivered(&mut self, items: &Names<'_>, again: &Names<'_>) -> Vec<Left> {
+        let (tell, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.left.is_of(again));
+        self.held = others;
+        self.remove(items);
+        tell.into_iter().map(|held| held.left).collect()
+    }
 }
 
 /// Bytes of the disk that these items take in what is left.
-fn kept(held: &[Held], items: &[(&[u8], Kind)]) -> u64 {
-    let kept = |left: &Left, part: &str| {
-        let facts = left.ground.folder.facts(part.as_ref(), false).ok()?;
-        Some(if facts.kind().is_dir() { left.found.told.wrote.bytes } else { facts.kept() })
-    };
-    let each = held.iter().map(|Held { left, .. }| {
-        let told = &left.found.told;
-        let own = || told.items.iter().filter(|item| item.is_one_of(items));
-        let parts = own().filter_map(|item| kept(left, &item.part));
-        let is_own =
-            |named: &&Named| told.items.get(named.item).is_some_and(|item| item.is_one_of(items));
-        let named = told.named.iter().filter(is_own).map(|named| named.facts.size);
-        let parts = parts.fold(0, u64::saturating_add).min(told.wrote.bytes);
-        named.fold(parts, u64::saturating_add)
-    });
+fn kept(held: &[Held], items: &Names<'_>) -> u64 {
+    let each = held.iter().map(|Held { left, .. }| left.kept(|item| items.contains(&item)));
     // Those of one transfer after another may say the same.
     each.max().unwrap_or(0)
 }
 
 impl Left {
     /// True if something of these items is in it.
-    fn is_of(&self, items: &[(&[u8], Kind)]) -> bool {
-        self.found.told.items.iter().any(|item| item.is_one_of(items))
+    pub(super) fn is_of(&self, items: &Names<'_>) -> bool {
+        self.found.told.items.iter().any(|item| items.contains(&item.key()))
+    }
+
+    /// Bytes of the disk that those of its items take that are chosen. Of a folder the journal is
+    /// believed.
+    pub(super) fn kept(&self, chosen: impl Fn((&[u8], Kind)) -> bool) -> u64 {
+        let told = &self.found.told;
+        let kept = |item: &Begun| {
+            let facts = self.ground.folder.facts(item.part.as_ref(), false).ok()?;
+            Some(if facts.kind().is_dir() { told.wrote.bytes } else { facts.kept() })
+        };
+        let chosen = told.items.iter().filter(|item| chosen(item.key()));
+        chosen.filter_map(kept).fold(0, u64::saturating_add).min(told.wrote.bytes)
+    }
+
+    /// True if nothing of its items is there, as when all of them are delivered.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_there =
+            |part: &str| self.ground.folder.kind(part.as_ref()).is_ok_and(|kind| kind.is_some());
+        !self.parts().any(is_there)
     }
 
     /// The hidden names of its items.
@@ -242,17 +267,13 @@ impl Left {
         for item in &found.told.items {
             let part = OsStr::new(&item.part);
             gone &= match folder.facts(part, false) {
-                Ok(facts) => {
-                    chosen((&item.name.0, item.kind))
-                        && is_left(&facts)
-                        && folder.remove(part).is_ok()
-                }
+                Ok(facts) => chosen(item.key()) && is_left(&facts) && folder.remove(part).is_ok(),
                 Err(error) => error.kind() == io::ErrorKind::NotFound,
             };
         }
         // A delivered file is nothing that is left, but the journal tells of it.
         let item = |named: &Named| found.told.items.get(named.item);
-        let wanted = |item: &Begun| !chosen((&item.name.0, item.kind));
+        let wanted = |item: &Begun| !chosen(item.key());
         gone &= !found.told.named.iter().filter_map(item).any(wanted);
         if gone {
             gone = folder.unlink(&found.name).is_ok();
@@ -268,11 +289,7 @@ impl Ground {
     }
 
     fn at(path: &Path, folder: Folder) -> Self {
-        Self { folder, path: path.to_owned() }
-    }
-
-    fn reopen(&self) -> io::Result<Self> {
-        Ok(Self::at(&self.path, self.folder.reopen()?))
+        Self { folder: Arc::new(folder), path: path.to_owned() }
     }
 
     /// The names in it for which something holds; none if it cannot be listed.
@@ -319,7 +336,7 @@ pub(super) fn left_in(ground: Ground) -> Vec<Left> {
     let names = ground.names(is_journal);
     let open = |name: OsString| {
         let found = Found::open(&ground.folder, &name).ok()??;
-        Some(Left { ground: ground.reopen().ok()?, found })
+        Some(Left { ground: ground.clone(), found })
     };
     let mut all: Vec<_> = names.into_iter().filter_map(open).collect();
     let in_use = all.iter().filter(|left| left.found.held.is_none());
@@ -362,7 +379,7 @@ pub(super) fn since_1970(time: SystemTime) -> (i64, u32) {
     }
 }
 
-fn is_near(one: SystemTime, other: SystemTime) -> bool {
+pub(super) fn is_near(one: SystemTime, other: SystemTime) -> bool {
     let apart = one.duration_since(other).unwrap_or_else(|error| error.duration());
     apart <= ROUNDED
 }

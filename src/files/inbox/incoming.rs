@@ -15,14 +15,15 @@ mod registering;
 mod tree;
 mod writing;
 
-use super::earlier::{self, Earlier};
+use super::delivered::{Delivered, Known};
+use super::earlier::{self, Earlier, Names};
 use super::folder::{self, Folder, Identity};
 use super::journal::Journal;
+use super::journal::lines::Begun;
 use super::room::Cost;
 use super::{Inbox, Place, Plan, Planned, Refusal, Rest};
 use crate::failure::Subject;
 use crate::platform::cause::Cause;
-use once_more::There;
 use pending::{Spot, Underway};
 use pinhole_protocol::wire::ItemKind;
 use registering::{Registering, Total};
@@ -74,8 +75,10 @@ struct Item {
     had: OnceLock<Identity>,
     /// Its place until it is known that nothing acts in it, if not its final one.
     apart: Option<Apart>,
-    /// The same file, delivered by an earlier transfer.
-    there: Option<There>,
+    /// A file that may be the same, delivered by an earlier transfer.
+    delivered: Option<Delivered>,
+    /// Set once it is the same.
+    is_proved: OnceLock<()>,
 }
 
 /// The private directory in which a folder comes, and whether it has left it.
@@ -130,33 +133,42 @@ impl Inbox {
             &place.path,
         )?;
         earlier::remove_old(&place);
+        let mut named = Vec::with_capacity(count);
         for planned in plan.items {
             let private = incoming.aside.as_ref().filter(|_| planned.kind == ItemKind::Folder);
             let apart =
                 private.map(|place| Apart { place: Arc::clone(place), left: OnceLock::new() });
+            let hidden = folder::hidden_name();
+            let hidden = hidden.map_err(|error| Refusal::disk(&planned.name, &error))?;
+            named.push((planned, hidden, apart));
+        }
+        // Whatever happens to the process from here on, they can be found.
+        let staying = named.iter().filter(|(.., apart)| apart.is_none());
+        let begun = staying.filter_map(|(planned, hidden, _)| Begun::of(planned, hidden)).collect();
+        *incoming.journal() = Journal::begin(&place.folder, begun);
+        for (planned, hidden, apart) in named {
             let folder = apart.as_ref().map_or(&place.folder, |apart| &apart.place.folder);
             let create = || {
-                let hidden = folder::hidden_name()?;
-                let identity = if planned.kind == ItemKind::Folder {
+                if planned.kind == ItemKind::Folder {
                     folder.create_folder(hidden.as_ref())?;
-                    folder.identity(hidden.as_ref())?
+                    folder.identity(hidden.as_ref())
                 } else {
-                    Identity::of(&folder.create_file(hidden.as_ref())?)?
-                };
-                Ok((hidden, identity))
+                    Identity::of(&folder.create_file(hidden.as_ref())?)
+                }
             };
-            let (hidden, made) =
-                create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
+            let made = create().map_err(|error| Refusal::disk(&planned.name, &error))?;
             let named = Subject::from(&planned.name);
-            let had = OnceLock::new();
-            let there = None;
-            incoming.items.push(Item { planned, named, hidden, made, had, apart, there });
+            let (had, delivered, is_proved) = (OnceLock::new(), None, OnceLock::new());
+            let item = Item { planned, named, hidden, made, had, apart, delivered, is_proved };
+            incoming.items.push(item);
         }
-        incoming.note_items();
-        let earlier = Earlier::of(&place, &place.folder, &incoming.that_stay());
+        let mut earlier = Earlier::of(&place, &place.folder, &incoming.that_stay());
+        let mut known = Known::of(&earlier);
         for item in &mut incoming.items {
-            item.there = earlier.delivered(&item.planned).map(There::new);
+            item.delivered = known.take(&item.planned);
         }
+        let there = incoming.items.iter().filter_map(|item| item.delivered.as_ref());
+        earlier.also(there.map(Delivered::size).fold(0, u64::saturating_add));
         incoming.left = earlier.spare();
         incoming.registering().earlier = earlier;
         Ok(incoming)
@@ -188,7 +200,7 @@ impl Incoming {
             self.items.iter().zip(&mut registering.totals).filter(|(_, total)| !total.settled)
         {
             total.settled = true;
-            if kept && item.stays() && item.there().is_none() {
+            if kept && item.stays() && item.stays_there().is_none() {
                 continue;
             }
             // It may have been on its way out of the private directory.
@@ -200,7 +212,7 @@ impl Incoming {
         }
         let journal = self.journal().take();
         // Another may have sent what is left of them.
-        registering.earlier.remove(&[]);
+        registering.earlier.remove(&Names::new());
         if !kept {
             journal.into_iter().for_each(|journal| journal.remove(&self.place.folder));
         }

@@ -8,6 +8,7 @@ use super::folder::{Folder, random_hex};
 use crate::platform::cause::Cause;
 use crate::platform::file::{Facts, Kind, is_removed, try_lock, unlock, write_all_at};
 use crate::platform::name::bytes;
+use crate::platform::private::is_written_by_one;
 use lines::{Begun, Line, Named, Told, Wrote, is_hidden};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 const READ: u64 = 64 << 20;
 /// Bytes written between two lines: more is not lost than one proof is of.
 const BYTES: u64 = 16 << 20;
-/// Time between two lines, and from the beginning to the first: a short transfer has none.
+/// Time between two lines about what is written, and from the beginning to the first.
 const TIME: Duration = Duration::from_secs(1);
 
 /// The journal of a transfer that is under way.
@@ -27,6 +28,8 @@ pub(super) struct Journal {
     file: File,
     name: String,
     length: u64,
+    /// True once it names something that is delivered.
+    pub(super) tells_names: bool,
 }
 
 /// Time for the next line of a transfer's journal.
@@ -82,11 +85,18 @@ impl Pace {
 }
 
 impl Journal {
+    /// Makes the journal of items that are to be made, if something of them may stay in their
+    /// folder.
+    pub(super) fn begin(folder: &Folder, items: Vec<Begun>) -> Option<Self> {
+        let may_stay = !items.is_empty() && is_written_by_one(folder);
+        may_stay.then(|| Self::make(folder, items).ok()).flatten()
+    }
+
     /// Makes the journal of these items in their folder, for its owner alone.
     pub(super) fn make(folder: &Folder, items: Vec<Begun>) -> io::Result<Self> {
         let name = format!(".pinhole-{}.journal", random_hex()?);
         let file = folder.create_file(name.as_ref())?;
-        let mut journal = Self { file, name, length: 0 };
+        let mut journal = Self { file, name, length: 0, tells_names: false };
         let fit = journal.check();
         match fit.and_then(|()| journal.append(items.into_iter().map(Line::Item))) {
             Ok(()) => Ok(journal),
@@ -110,9 +120,11 @@ impl Journal {
         self.append([Line::Wrote(wrote)])
     }
 
-    /// Says which files the items have become.
-    pub(super) fn end(&mut self, named: Vec<Named>) -> io::Result<()> {
-        self.append(named.into_iter().map(Line::Named))
+    /// Says which file an item has become.
+    pub(super) fn name(&mut self, named: Named) -> io::Result<()> {
+        self.append([Line::Named(named)])?;
+        self.tells_names = true;
+        Ok(())
     }
 
     /// Adds lines, or nothing: half a line would end the reading.

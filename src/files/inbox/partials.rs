@@ -1,14 +1,13 @@
 //! A list of what unfinished transfers have left, for whoever wants to see or remove it.
 
 use super::Inbox;
-use super::earlier::{Ground, Left, left_in, private};
-use super::journal::lines::Begun;
+use super::earlier::{Earlier, Ground, Left, Names, left_in, private};
+use super::journal::lines::Kind::{File, Folder as Tree};
 use super::plan::costs;
 use crate::events::Partial as About;
 use crate::failure::{Failure, Kind};
 use crate::platform::folder::Folder;
-use pinhole_protocol::wire::{Item, Offer, PeerName};
-use std::collections::HashSet;
+use pinhole_protocol::wire::{Offer, PeerName};
 use std::path::Path;
 
 /// Remains of an unfinished transfer. Nobody goes on with it meanwhile.
@@ -61,14 +60,18 @@ impl Inbox {
     pub fn in_the_way(&self, offer: &Offer) -> Vec<Partial> {
         let (place, (_, stored)) = (&self.0, costs(offer));
         let Ok(folder) = place.folder.reopen() else { return Vec::new() };
-        let mut lacks = place.room.lacks(stored, &place.folder);
-        let offered: HashSet<_> = offer.items.iter().map(Item::bytes).collect();
-        let is_other = |begun: &Begun| !offered.contains(begun.name.0.as_slice());
+        let offered: Names<'_> = offer
+            .items
+            .iter()
+            .flat_map(|item| [File, Tree].map(|kind| (item.bytes(), kind)))
+            .collect();
+        let spare = Earlier::of(place, &place.folder, &offered).spare();
+        let mut lacks = place.room.lacks(stored.beside(spare), &place.folder);
         let mut chosen = Vec::new();
         for partial in listed(Ground::safe(&place.path, folder)).into_iter().rev() {
             let unused = !partial.about.in_use;
-            if lacks > 0 && unused && partial.left.found.told.items.iter().all(is_other) {
-                lacks = lacks.saturating_sub(partial.about.bytes);
+            if lacks > 0 && unused && !partial.left.is_of(&offered) {
+                lacks = lacks.saturating_sub(partial.left.kept(|_| true));
                 chosen.push(partial);
             }
         }
@@ -86,7 +89,7 @@ impl Partial {
     /// Nothing for a journal that tells of nothing, or of what is delivered.
     fn of(left: Left) -> Option<Self> {
         let told = &left.found.told;
-        if !told.named.is_empty() {
+        if !told.named.is_empty() && left.is_empty() {
             return None;
         }
         let first = told.items.first()?;

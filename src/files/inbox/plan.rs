@@ -1,8 +1,9 @@
 //! An offer, checked and named, before anything is on the disk.
 
-use super::earlier::Earlier;
+use super::delivered::Known;
+use super::earlier::{Earlier, Names};
 use super::folder::cannot_hold;
-use super::journal::lines::Kind as Kept;
+use super::journal::lines::{Begun, Kind as Kept, Name};
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::events::Acting;
@@ -121,9 +122,16 @@ impl Inbox {
             });
         }
         // Nobody is to say what becomes of a file that is the very one.
-        for item in items.iter_mut().filter(|item| item.taken && item.kind == ItemKind::File) {
-            let names: Vec<_> = item.staying().into_iter().collect();
-            item.taken = Earlier::of(place, within, &names).delivered(item).is_none();
+        let mut here = 0_u64;
+        if items.iter().any(|item| item.taken && item.kind == ItemKind::File) {
+            let earlier = Earlier::of(place, within, &names_of(&items));
+            let mut known = Known::of(&earlier);
+            for item in items.iter_mut().filter(|item| item.taken) {
+                if let Some(delivered) = known.take(item) {
+                    here = here.saturating_add(delivered.size());
+                    item.taken = false;
+                }
+            }
         }
         let plan = Plan {
             items,
@@ -134,18 +142,26 @@ impl Inbox {
             strict: false,
         };
         let (cost, stored) = costs(offer);
-        let staying: Vec<_> = plan.items.iter().filter_map(Planned::staying).collect();
         let nowhere = plan.folder.is_some() && into.is_none();
         let check =
             |stored| place.room.check(&plan.what(), cost, stored, &place.folder, &place.path);
         match check(stored) {
             // Bytes that are here already need not be free.
             Err(Refusal { reason: Reason::NoSpace, .. }) if !nowhere => {
-                check(stored.beside(Earlier::of(place, within, &staying).spare()))?;
+                let spare = Earlier::of(place, within, &names_of(&plan.items)).spare();
+                check(stored.beside(spare.saturating_add(here)))?;
             }
             fits => fits?,
         }
         Ok(plan)
+    }
+}
+
+impl Begun {
+    /// The line of an item that is to have this hidden name, if it is of those that stay.
+    pub(super) fn of(planned: &Planned, hidden: &str) -> Option<Self> {
+        let (name, kind) = planned.staying()?;
+        Some(Self { name: Name(name.to_vec()), kind, part: hidden.to_owned() })
     }
 }
 
@@ -243,6 +259,11 @@ impl Plan {
             Err(Refusal { reason: Reason::NoAnswer, failure })
         })
     }
+}
+
+/// The names at the sender of items that stay.
+pub(super) fn names_of(items: &[Planned]) -> Names<'_> {
+    items.iter().filter_map(Planned::staying).collect()
 }
 
 /// Cost of what is offered to the channel, and to the disk, which holds no holes.

@@ -61,9 +61,11 @@ fn is_private(group: u32, user: Uid, groups: &[u8], accounts: &[u8]) -> bool {
     let groups = lines(groups);
     let mut same = groups.iter().filter(|line| number(line.get(2)) == Some(group)).peekable();
     let is_own = |name: &str| name.is_empty() || own.first().is_some_and(|own| own == name);
-    // A group that a directory service knows may have members that are not to be seen here.
+    // A group of another name may be that of accounts that only a directory service knows.
+    let is_named = |line: &Vec<String>| line.first() == own.first();
+    let has_others = |line: &Vec<String>| !line.get(3).is_some_and(|it| it.split(',').all(is_own));
     same.peek().is_some()
-        && same.all(|line| line.get(3).is_some_and(|names| names.split(',').all(is_own)))
+        && same.all(|line| is_named(line) && !has_others(line))
         && accounts
             .iter()
             .filter(|line| number(line.get(3)) == Some(group))
@@ -195,12 +197,13 @@ mod tests {
     fn a_group_is_private_if_nobody_else_can_be_in_it() {
         let accounts = b"root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n\
             bob:x:1001:100::/home/bob:/bin/sh\neve:x:1002:1003::/home/eve:/bin/sh\n";
-        let groups = b"root:x:0:\nusers:x:100:\nann:x:1000:\nown:x:1001:ann\nboth:x:1002:ann,bob\n\
+        let groups = b"root:x:0:\nusers:x:100:\nann:x:1000:\nann:x:1001:ann\nown:x:1004:\nboth:x:1002:ann,bob\n\
             eves:x:1003:ann\n";
         let private = |group| is_private(group, Uid::from_raw(1000), groups, accounts);
         assert!(private(1000) && private(1001), "its own");
         assert!(!private(100), "another's first group");
         assert!(!private(1002) && !private(1003), "shared");
+        assert!(!private(1004), "of another name");
         assert!(!private(5000), "known to nobody here");
         assert!(!is_private(1000, Uid::from_raw(4000), groups, accounts), "no account");
         assert!(!is_private(1000, Uid::from_raw(1000), b"", accounts));

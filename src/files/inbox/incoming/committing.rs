@@ -6,6 +6,7 @@ use super::registering::Total;
 use super::{Incoming, Item};
 use crate::events::Acting;
 use crate::failure::{Failure, Kind};
+use crate::files::inbox::delivered::Delivered;
 use crate::files::inbox::folder::GivenNames;
 use crate::files::inbox::naming::Given;
 use crate::files::inbox::saved::{Committed, Saved};
@@ -53,7 +54,12 @@ impl Incoming {
         }
         self.sync()?;
         let (mut names, mut given) = (HashSet::new(), GivenNames::default());
-        let mut named = Vec::new();
+        let numbers = self.numbers();
+        // Others do not replace what stays.
+        for there in self.items.iter().filter_map(Item::stays_there) {
+            names.insert(there.name.folded());
+            given.add(there.identity, &there.name);
+        }
         let mut committed = Committed::default();
         // Differences that the sender counts and does not name are in its folders, if there are
         // any.
@@ -92,9 +98,9 @@ impl Incoming {
             let aside = item.apart();
             let rule = if aside.is_some() { Conflict::Rename } else { item.rule(&names) };
             let place = aside.unwrap_or(&self.place);
-            let there = item.there();
+            let there = item.stays_there();
             let (name, mut became) = match there {
-                Some(there) => (self.stays_there(item, there)?, Given::Named),
+                Some(there) => (self.leave_there(item, there)?, Given::Named),
                 None => self.name(place, index, total, rule, &given)?,
             };
             let mut joined = None;
@@ -142,12 +148,11 @@ impl Incoming {
                     committed.told.add(offered, fate());
                 }
             }
-            let path =
-                there.map_or_else(|| place.path.join(name.as_os_str()), |it| it.path.clone());
-            let path = Some(path);
-            if !folder && !skipped && aside.is_none() {
-                named.extend(self.named_line(index, &name));
+            if !folder && !skipped && aside.is_none() && there.is_none() {
+                self.note_name(numbers.get(index).copied().flatten(), &name);
             }
+            let path =
+                Some(there.map_or_else(|| place.path.join(name.as_os_str()), Delivered::path));
             let acts = found(place, &name, folder, &acts);
             let set_aside = aside.is_some();
             committed.items.push(Saved {
@@ -177,7 +182,7 @@ impl Incoming {
         let joined = committed.items.iter().any(|saved| saved.merged);
         let synced = if joined { self.place.folder.sync_all() } else { self.place.folder.sync() };
         synced.map_err(|error| Refusal::disk(&self.what, &error))?;
-        committed.unheard = self.forget(&mut registering, named);
+        committed.unheard = self.forget(&mut registering);
         Ok(committed)
     }
 
@@ -333,7 +338,7 @@ impl Incoming {
     fn sync(&self) -> Result<(), Refusal> {
         let folder = &self.place.folder;
         let synced = match self.items.as_slice() {
-            [item] if item.there().is_some() => Ok(()),
+            [item] if item.stays_there().is_some() => Ok(()),
             [item] if item.planned.kind != ItemKind::Folder => folder
                 .reopen_file(item.hidden.as_ref(), item.identity())
                 .and_then(|file| file.sync_all()),

@@ -6,7 +6,7 @@ use super::pending::{Had, Pending, Underway};
 use super::reach::Reach;
 use super::{Incoming, Item};
 use crate::files::inbox::Refusal;
-use crate::files::inbox::earlier::{Earlier, Wanted};
+use crate::files::inbox::earlier::{Earlier, Names, Wanted};
 use crate::files::inbox::journal::lines::Kind;
 use crate::platform::file::{punch, write_all_at};
 use pinhole_protocol::layout::Layout;
@@ -21,7 +21,7 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl Incoming {
     /// The items that can stay for another day, by their names at the sender.
-    pub(super) fn that_stay(&self) -> Vec<(&[u8], Kind)> {
+    pub(super) fn that_stay(&self) -> Names<'_> {
         self.items.iter().filter_map(Item::staying).collect()
     }
 

@@ -1,10 +1,11 @@
 //! The journal of a transfer while it is under way: when it is made, what it says, when it goes.
 
-use super::pending::Underway;
+use super::Incoming;
+use super::pending::{Pending, Underway};
 use super::registering::Registering;
 use super::tree::Tree;
-use super::{Incoming, Item};
-use crate::files::inbox::delivered::Unheard;
+use crate::files::inbox::delivered::{Delivered, Unheard};
+use crate::files::inbox::earlier::Names;
 use crate::files::inbox::earlier::since_1970;
 use crate::files::inbox::journal::Journal;
 use crate::files::inbox::journal::lines::{Begun, LINE, Name, Named, Partly, Untouched, Wrote};
@@ -23,10 +24,10 @@ impl Incoming {
         let here = || {
             underway.written.frontier() > 0
                 || !underway.written.is_empty()
-                || underway.pending.values().any(|pending| pending.had.is_some())
+                || underway.pending.values().any(Pending::has_something)
         };
         !underway.settled
-            && self.items.iter().any(|item| item.stays() && item.there().is_none())
+            && self.items.iter().any(|item| item.stays() && item.stays_there().is_none())
             && here()
             && is_written_by_one(&self.place.folder)
     }
@@ -45,13 +46,6 @@ impl Incoming {
         let _ = self.note(wrote);
     }
 
-    /// Says in a journal which items there are: whatever happens to the process, they can be found.
-    pub(super) fn note_items(&self) {
-        if self.items.iter().any(Item::stays) && is_written_by_one(&self.place.folder) {
-            *self.journal() = Journal::make(&self.place.folder, self.begun()).ok();
-        }
-    }
-
     /// Says this in the journal, which is made if it could not be before.
     pub(super) fn note(&self, wrote: Wrote) -> io::Result<()> {
         let mut journal = self.journal();
@@ -66,17 +60,16 @@ impl Incoming {
 
     /// The journal's first lines.
     fn begun(&self) -> Vec<Begun> {
-        let begun = |item: &Item| {
-            let (name, kind) = item.staying()?;
-            Some(Begun { name: Name(name.to_vec()), kind, part: item.hidden.clone() })
-        };
-        self.items.iter().filter_map(begun).collect()
+        let staying = self.items.iter().filter(|item| item.apart.is_none());
+        staying.filter_map(|item| Begun::of(&item.planned, &item.hidden)).collect()
     }
 
     /// All that is here now.
     pub(super) fn wrote(&self, underway: &Underway, tree: &Tree) -> Wrote {
         let of = self.counted.map(|(_, bytes)| bytes);
-        let mut wrote = Wrote { bytes: underway.written.count(), of, files: Vec::new() };
+        let there = self.items.iter().filter_map(|item| item.stays_there()).map(Delivered::size);
+        let bytes = there.fold(underway.written.count(), u64::saturating_sub);
+        let mut wrote = Wrote { bytes, of, files: Vec::new() };
         let mut left = FOR_FILES;
         let numbers = self.numbers();
         for (entry, pending) in &underway.pending {
@@ -86,7 +79,7 @@ impl Incoming {
             else {
                 continue;
             };
-            let nothing = pending.lost || self.there(pending).is_some();
+            let nothing = pending.lost || pending.there.is_some();
             let Some(modified) = pending.finish.modified.filter(|_| there && !nothing) else {
                 continue;
             };
@@ -125,31 +118,33 @@ impl Incoming {
     }
 
     /// The numbers that items have in the journal, which are of those that stay alone.
-    fn numbers(&self) -> Vec<Option<usize>> {
+    pub(super) fn numbers(&self) -> Vec<Option<usize>> {
         let mut next = 0_usize..;
         self.items.iter().map(|item| item.stays().then(|| next.next()).flatten()).collect()
     }
 
-    /// A line for a file that has its final name in this place.
-    pub(super) fn named_line(&self, index: usize, name: &FileName) -> Option<Named> {
-        let number = self.numbers().get(index).copied().flatten()?;
-        let facts = self.place.folder.facts(name.as_os_str(), false).ok()?;
-        let facts = Untouched::of(&facts);
-        Some(Named { item: number, here: Name(name.bytes().to_vec()), facts })
+    /// Says in the journal that the item of this number has become the file `name`, so that it is
+    /// not sent again if its sender does not hear of it.
+    pub(super) fn note_name(&self, number: Option<usize>, name: &FileName) {
+        let facts = self.place.folder.facts(name.as_os_str(), false);
+        if let (Some(item), Ok(facts), Some(journal)) = (number, facts, &mut *self.journal()) {
+            let (here, facts) = (Name(name.bytes().to_vec()), Untouched::of(&facts));
+            // If it cannot be said, the file comes again.
+            let _ = journal.name(Named { item, here, facts });
+        }
     }
 
-    /// All is delivered: nothing is left for another day but the names of these files, which are
-    /// not sent again if the sender does not hear of it.
-    pub(super) fn forget(
-        &self,
-        registering: &mut Registering,
-        named: Vec<Named>,
-    ) -> Option<Unheard> {
+    /// Everything that can be is delivered: nothing of that is left for another day but the names
+    /// of files, until the sender has heard of it.
+    pub(super) fn forget(&self, registering: &mut Registering) -> Option<Unheard> {
         self.underway().settled = true;
-        let unheard =
-            self.journal().take().map(|journal| Unheard::new(journal, Arc::clone(&self.place)));
-        let unheard = unheard.and_then(|unheard| unheard.names(named));
-        registering.earlier.remove(&self.that_stay());
-        unheard
+        let (mut delivered, mut again) = (Names::new(), Names::new());
+        for (item, total) in self.items.iter().zip(&registering.totals) {
+            if let Some(name) = item.staying().filter(|_| total.settled) {
+                if item.stays_there().is_some() { &mut again } else { &mut delivered }.insert(name);
+            }
+        }
+        let earlier = registering.earlier.delivered(&delivered, &again);
+        Unheard::new(self.journal().take(), Arc::clone(&self.place), earlier)
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Pending {
     pub(super) lost: bool,
     /// The part of it that an earlier transfer had here.
     pub(super) had: Option<Box<Had>>,
+    /// While it may be a delivered file: its bytes that are proved to be equal there.
+    pub(super) there: Option<Box<Ranges>>,
 }
 
 /// The part of a file that was here already.
@@ -63,6 +65,13 @@ pub(super) struct Spot {
     pub(super) within: Option<(FolderId, FileName)>,
     /// Its name at the sender, if that is another already.
     pub(super) original: Option<Box<[u8]>>,
+}
+
+impl Pending {
+    /// True if some of it was here before, other than in a delivered file.
+    pub(super) const fn has_something(&self) -> bool {
+        self.had.is_some() && self.there.is_none()
+    }
 }
 
 impl Spot {

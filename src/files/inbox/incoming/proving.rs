@@ -43,19 +43,12 @@ impl Incoming {
             }
             // Bytes that cannot be read are to be sent.
             if self.hash(key, range, &mut buffer).ok().flatten() != Some(*hash) {
-                if let Err(error) = self.differ(range) {
-                    result = Err(Refusal::disk(&self.what, &error));
-                    break;
-                }
+                self.differ(range);
                 continue;
             }
-            match self.count(range) {
-                Ok(true) => proved.push(range.clone()),
-                Ok(false) => {}
-                Err(refusal) => {
-                    result = Err(refusal);
-                    break;
-                }
+            if let Err(refusal) = self.count(range, &mut proved) {
+                result = Err(refusal);
+                break;
             }
         }
         let bytes = proved
@@ -113,31 +106,49 @@ impl Incoming {
         if !had.and_then(|had| had.had.as_ref()).is_some_and(|had| had.ranges.covers(&offsets)) {
             return Ok(None);
         }
-        let there = underway.pending.get(&place.entry).and_then(|pending| self.there(pending));
+        let there = had.filter(|had| had.there.is_some());
+        let there = there.and_then(|had| self.items.get(had.at.item)?.delivered.as_ref());
         let file = match there {
-            Some(there) => Some(Arc::clone(&there.file)),
+            Some(there) => there.open()?.map(Arc::new),
             None => self.file(&mut underway, place.entry)?,
         };
         Ok(file.map(|file| (file, place.offset, length)))
     }
 
-    /// Counts positions as written. False if there would be too many pieces of them: the rest comes
-    /// as if it were not here.
-    fn count(&self, range: &Range<u64>) -> Result<bool, Refusal> {
+    /// Counts positions as written that are still to be proved, and adds them to those that are. If
+    /// there would be too many pieces of them, the rest comes as if it were not here.
+    fn count(&self, range: &Range<u64>, proved: &mut Vec<Range<u64>>) -> Result<(), Refusal> {
         let mut underway = self.underway();
-        // An honest sender's own pieces are to fit as well.
-        if underway.written.pieces() >= PIECES / 2 {
-            return Ok(false);
-        }
-        underway.written.insert(range.clone());
         let mut at = range.start;
         while let Some(place) = underway.layout.locate(at).filter(|_| at < range.end) {
-            at = at.saturating_add(place.left);
+            let positions = at..at.saturating_add(place.left).min(range.end);
+            at = positions.end;
+            let offset = |at: u64| at.saturating_sub(positions.start).saturating_add(place.offset);
+            let offsets = place.offset..offset(positions.end);
+            let Some(pending) = underway.pending.get(&place.entry) else { continue };
+            let span = underway.layout.span(place.entry);
+            let counted = match (pending.there.is_some(), &pending.had) {
+                (true, _) => {
+                    span.filter(|_| self.equals(&mut underway, place.entry, offsets.clone()))
+                }
+                (false, Some(had)) => had.ranges.covers(&offsets).then_some(positions),
+                // Something else was found out meanwhile.
+                (false, None) => None,
+            };
+            // An honest sender's own pieces are to fit as well.
+            let Some(counted) = counted.filter(|_| underway.written.pieces() < PIECES / 2) else {
+                continue;
+            };
+            underway.written.insert(counted.clone());
+            match proved.last_mut().filter(|last| last.end == counted.start) {
+                Some(last) => last.end = counted.end,
+                None => proved.push(counted),
+            }
             if let Some((pending, file)) = self.complete(&mut underway, place.entry)? {
                 self.finish(&pending, &file)?;
             }
         }
         underway.forget_written();
-        Ok(true)
+        Ok(())
     }
 }

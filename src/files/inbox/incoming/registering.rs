@@ -281,10 +281,11 @@ impl Incoming {
                 holes: false,
                 lost: false,
                 had: None,
+                there: None,
             };
-            self.take_up(&mut pending, &mut registering.earlier, &mut registering.reach);
+            self.ask_for(&mut pending);
             if pending.had.is_none() {
-                self.ask_for(&mut pending);
+                self.take_up(&mut pending, &mut registering.earlier, &mut registering.reach);
             }
             Ok(Some(pending))
         };

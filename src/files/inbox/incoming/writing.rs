@@ -127,10 +127,9 @@ impl Incoming {
             if new.is_empty() {
                 continue;
             }
+            underway.is_another(place.entry);
             if why.is_some() {
                 self.lose(&mut underway, &mut self.tree(), place.entry);
-            } else if let Err(error) = self.part(&mut underway, place.entry) {
-                return Err(Refusal::disk(self.what_of(&underway, place.entry), &error));
             } else if let Some(pending) = underway.pending.get_mut(&place.entry) {
                 let origin = start.saturating_sub(place.offset);
                 new.iter(usize::MAX).for_each(|new| {
@@ -165,7 +164,7 @@ impl Incoming {
         let no_file = underway
             .pending
             .get(&entry)
-            .is_some_and(|pending| pending.lost || self.there(pending).is_some());
+            .is_some_and(|pending| pending.lost || pending.there.is_some());
         // Of a file that is one hole nothing was written.
         let file = if no_file { Ok(None) } else { self.file(underway, entry) };
         let file = file.map_err(|error| Refusal::disk(self.what_of(underway, entry), &error))?;
@@ -245,7 +244,8 @@ impl Incoming {
         let opened = if underway.pending.get(&entry).is_some_and(|pending| pending.lost) {
             Ok(None)
         } else {
-            self.part(&mut underway, entry).and_then(|()| self.file(&mut underway, entry))
+            underway.is_another(entry);
+            self.file(&mut underway, entry)
         };
         let opened =
             opened.map_err(|error| Refusal::disk(self.what_of(&underway, entry), &error))?;

@@ -38,14 +38,14 @@ pub struct Begun {
 }
 
 impl Begun {
-    /// True if it is one of these, by its name at the sender and its kind.
-    pub fn is_one_of(&self, items: &[(&[u8], Kind)]) -> bool {
-        items.contains(&(self.name.0.as_slice(), self.kind))
+    /// Its name at the sender and its kind, by which it is known.
+    pub fn key(&self) -> (&[u8], Kind) {
+        (&self.name.0, self.kind)
     }
 }
 
 /// The kinds of items that stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A file.

@@ -87,12 +87,69 @@ fn one_that_the_sender_has_changed_comes_beside_it() {
     let mut today = Source::file(source.content.clone());
     today.content[SEGMENT as usize + 7] ^= 1;
     let sent = today.begin(&desk);
-    assert_eq!(sent.prove(), SEGMENT, "up to the first segment that differs");
+    // One piece of work finds a difference while another has compared what is before it.
+    let mut claims = today.claims(&sent.asked);
+    let last = claims.split_off(1);
+    assert_eq!(sent.incoming.prove(&key(), &claims).unwrap(), [], "not all of it is known");
+    assert_eq!(sent.incoming.prove(&key(), &last).unwrap(), []);
+    assert_eq!(sent.incoming.prove(&key(), &claims).unwrap(), [], "it has a file of its own");
     sent.write(0..today.content.len());
     sent.commit();
     assert!(fs::read(there).unwrap() == source.content);
     assert!(fs::read(desk.dir.path().join("f (1)")).unwrap() == today.content);
     assert_eq!(names(&desk), 2);
+}
+
+#[test]
+fn one_that_somebody_touches_while_it_is_compared_is_not_delivered() {
+    let desk = Desk::new();
+    let (source, there) = unheard(&desk);
+    let sent = source.begin(&desk);
+    let claims = source.claims(&sent.asked);
+    assert_eq!(sent.incoming.prove(&key(), &claims[..2]).unwrap(), []);
+    fs::write(&there, "mine").unwrap();
+    assert_eq!(sent.incoming.prove(&key(), &claims[2..]).unwrap(), []);
+    sent.write(0..source.content.len());
+    sent.commit();
+    assert_eq!(fs::read(&there).unwrap(), b"mine");
+    assert!(fs::read(desk.dir.path().join("f (1)")).unwrap() == source.content);
+    // Between the last proof and the end.
+    let desk = Desk::new();
+    let (source, there) = unheard(&desk);
+    let sent = source.begin(&desk);
+    assert_eq!(sent.prove(), 2 * SEGMENT + 5);
+    fs::write(&there, "mine").unwrap();
+    let entries = u32::try_from(source.entries.len()).unwrap();
+    let bytes = source.content.len() as u64;
+    let ended = sent.incoming.commit_counted(entries, bytes, &Differences::default());
+    assert_eq!(reason(ended.map(|_| ())), Reason::Disk);
+    assert_eq!(fs::read(&there).unwrap(), b"mine");
+}
+
+#[test]
+fn one_of_another_time_is_another_file() {
+    let desk = Desk::new();
+    let (source, _) = unheard(&desk);
+    let mut today = Source::file(source.content.clone());
+    today.entries[0].modified = Some(CHANGED + 60);
+    assert_eq!(today.begin(&desk).asked, []);
+}
+
+#[test]
+fn what_a_transfer_beside_it_has_left_stays_until_one_is_delivered() {
+    let desk = Desk::new();
+    let (source, there) = unheard(&desk);
+    let policy = Policy { fresh: true, keep_free: 0.0, ..Policy::default() };
+    let inbox = Inbox::open(desk.dir.path(), policy).unwrap();
+    let incoming = inbox.begin(inbox.plan(&offer(&source.items), None, true).unwrap()).unwrap();
+    incoming.register(&part(0, source.entries.iter().cloned())).unwrap();
+    incoming.write(0, 0, &source.content[..50_000]).unwrap();
+    drop(incoming);
+    let sent = source.begin(&desk);
+    assert_eq!(sent.asked, [0..2 * SEGMENT + 5], "the delivered one is asked for");
+    assert_eq!(sent.finish(), 2 * SEGMENT + 5);
+    assert!(fs::read(there).unwrap() == source.content);
+    assert_eq!(hidden(desk.dir.path(), ".part").len(), 1, "it is in a journal of its own");
 }
 
 #[test]
