@@ -22,6 +22,7 @@ mod peer;
 mod places;
 mod records;
 mod relays;
+mod relink;
 mod secrecy;
 mod sender;
 mod sinks;

@@ -2,14 +2,17 @@
 //! in single steps, then records with whatever content a test wants.
 
 use crate::harness::{PATIENCE, port};
+use crate::relink::Link;
 use minicbor::Encode;
 use pinhole_protocol::code::{Code, Nameplate};
 use pinhole_protocol::handshake::{
-    Established, Frame, Joiner, Judge, Kind, REFUSED, Tagged, Verdict,
+    Established, Frame, Joiner, Judge, Kind, LinkKeys, REFUSED, Tagged, Verdict,
 };
+use pinhole_protocol::keys::ResumeSecret;
 use pinhole_protocol::limits::{FAITHFUL, WINDOW};
 use pinhole_protocol::records::{ChunkHead, Opened, Opener, RecordBuf, Sealer, record_length};
 use pinhole_protocol::rendezvous::{OPENING, Opening};
+use pinhole_protocol::role::Role;
 use pinhole_protocol::wire::{Control, Greeting, Message, Reason, Want};
 use rand_core::OsRng;
 use socket2::{Domain, Socket, Type};
@@ -69,13 +72,18 @@ pub struct Ready {
 impl Ready {
     /// Dials the code's port from a source and answers its message 1 with the code's words.
     pub fn dial(source: u32, code: &str) -> io::Result<Self> {
+        Self::dial_with(source, code, FAITHFUL)
+    }
+
+    /// The same, with these abilities.
+    pub fn dial_with(source: u32, code: &str, capabilities: u64) -> io::Result<Self> {
         let mut socket = dial_from(source, port(code))?;
         socket.write_all(&Opening::Code.encode())?;
-        Self::answer(socket, code)
+        Self::answer(socket, code, capabilities)
     }
 
     /// Reads message 1 and makes message 2.
-    pub fn answer(mut socket: TcpStream, code: &str) -> io::Result<Self> {
+    fn answer(mut socket: TcpStream, code: &str, capabilities: u64) -> io::Result<Self> {
         let message1 = read_frame(&mut socket)?;
         if message1 == REFUSED {
             // The code is used, and what listens is for the other side of its conversation.
@@ -83,7 +91,7 @@ impl Ready {
         }
         let (nameplate, password) = Code::parse(code).unwrap().split();
         let confirmed = Joiner::new(password, nameplate)
-            .with_capabilities(FAITHFUL)
+            .with_capabilities(capabilities)
             .confirm(&frame(&message1), &mut OsRng);
         let Ok((tagged, message2)) = confirmed else { panic!("message 1 is no good") };
         Ok(Self { socket, tagged, message2 })
@@ -100,6 +108,7 @@ impl Ready {
         self.socket.write_all(&self.message2).unwrap();
         let message3 = read_frame(&mut self.socket).unwrap();
         Peer::new(
+            Role::Joiner,
             self.socket,
             self.tagged.finish(&frame(&message3)).unwrap_or_else(|error| panic!("{error:?}")),
         )
@@ -159,7 +168,7 @@ impl FakeHost {
             panic!("the joiner's tag is wrong")
         };
         socket.write_all(&confirmation).unwrap();
-        Peer::new(socket, *established)
+        Peer::new(Role::Host, socket, *established)
     }
 }
 
@@ -172,9 +181,14 @@ pub enum Said {
 
 /// A confirmed peer.
 pub struct Peer {
+    pub role: Role,
+    /// The secret of further links.
+    pub resume: ResumeSecret,
     pub socket: TcpStream,
     pub sealer: Sealer,
     opener: Opener,
+    /// The number of the next message in.
+    pub next: u64,
     /// The number of the next message out.
     pub number: u64,
     assembling: Vec<u8>,
@@ -184,18 +198,28 @@ pub struct Peer {
 }
 
 impl Peer {
-    fn new(socket: TcpStream, established: Established) -> Self {
-        let Established { sealer, opener, commitment, .. } = established;
+    fn new(role: Role, socket: TcpStream, established: Established) -> Self {
+        let Established { sealer, opener, resume, commitment, .. } = established;
         let nonce = commitment.nonce().copied();
         Self {
+            role,
+            resume,
             socket,
             sealer,
             opener,
+            next: 0,
             number: 0,
             assembling: Vec::new(),
             buffer: RecordBuf::default(),
             nonce,
         }
+    }
+
+    /// Speaks on this link from now on, and lets go of the one before.
+    pub fn take_up(&mut self, link: Link) {
+        let LinkKeys { sealer, opener, .. } = link.keys;
+        (self.socket, self.sealer, self.opener) = (link.socket, sealer, opener);
+        self.assembling.clear();
     }
 
     fn greeting(&self, want: Want) -> Greeting {
@@ -271,6 +295,7 @@ impl Peer {
             Opened::Chunk(..) => Said::Chunk,
         };
         if let Said::Control(Control::Fragment { number, last: true, .. }) = said {
+            self.next = number + 1;
             self.tell(&Control::Received { next: number + 1, window: WINDOW });
         }
         Some(said)

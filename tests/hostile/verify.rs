@@ -3,10 +3,17 @@
 //! no nothing ever is (A16).
 
 use crate::harness::Machine;
+use crate::harness::port;
 use crate::harness::terminal::Terminal;
-use crate::peer::{FakeHost, Peer, Said};
+use crate::peer::{FakeHost, Peer, Ready, Said, dial_from};
+use crate::relink::Ours;
 use crate::sender::{file, tree};
-use pinhole_protocol::wire::{Control, ItemId, Message, Offer, Reason, Want};
+use pinhole_protocol::limits::{FAITHFUL, RESUMING};
+use pinhole_protocol::rendezvous::{OPENING, Opening};
+use pinhole_protocol::role::Role;
+use pinhole_protocol::wire::{Control, ItemId, Message, Offer, Places, Reason, Want};
+use std::io::{ErrorKind, Read};
+use std::net::{Ipv4Addr, Shutdown, TcpListener};
 
 const CANARY: &str = "canary-4c1e";
 
@@ -102,4 +109,71 @@ fn after_the_yes_what_waited_arrives_in_its_order() {
     assert!(matches!(peer.message(), Some(Message::Result { item: ItemId(1), failed: None, .. })));
     person.see(&format!("text {CANARY}"));
     assert!(!person.screen().contains("withdrawn"), "{}", person.screen());
+}
+
+/// Reads on until `last`, of nothing that a side may not say before its user's yes.
+fn nothing_said(peer: &mut Peer, last: impl Fn(&Said) -> bool) {
+    while let Some(said) = peer.hear().filter(|said| !last(said)) {
+        let Said::Control(control) = said else { panic!("{said:?}") };
+        let early = matches!(control, Control::Places(_) | Control::Fragment { .. });
+        assert!(!early, "{control:?}");
+    }
+}
+
+#[test]
+fn places_are_neither_said_nor_dialled_before_the_yes() {
+    for real in [Role::Host, Role::Joiner] {
+        let (here, host) = (Machine::new(), FakeHost::new());
+        let (mut person, mut peer, code) = if real == Role::Host {
+            let mut person = Terminal::start(&here, 100, ["host", "--verify"]);
+            let code = person.code();
+            let ready = Ready::dial_with(1, &code, FAITHFUL | RESUMING);
+            let mut peer = ready.unwrap().join();
+            peer.answer_use(Want::Both);
+            (person, peer, code)
+        } else {
+            let person = Terminal::start(&here, 100, ["connect", &host.code, "--verify"]);
+            let mut peer = host.meet_with(FAITHFUL | RESUMING);
+            peer.put_in_use(Want::Both);
+            (person, peer, host.code.clone())
+        };
+        let victim = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let direct = vec![victim.local_addr().unwrap()];
+        assert!(peer.tell(&Control::Places(Places { direct, relay: None })));
+        person.see("the same words");
+        // The link is lost, and everything that was said on it is read.
+        peer.socket.shutdown(Shutdown::Write).unwrap();
+        nothing_said(&mut peer, |_| false);
+        // It says so a second later, and would have dialled by then.
+        person.see("connection is lost");
+        victim.set_nonblocking(true).unwrap();
+        assert_eq!(victim.accept().map(drop).unwrap_err().kind(), ErrorKind::WouldBlock);
+        victim.set_nonblocking(false).unwrap();
+        let link = if real == Role::Host {
+            peer.join_link(dial_from(1, port(&code)).unwrap(), Ours::Dialled, false).unwrap()
+        } else {
+            // Those that it has given up are there, too.
+            let mut links = (1..).map(|index| {
+                peer.host_link(host.listener.accept().unwrap().0, Ours::Accepted, index)
+            });
+            links.find_map(Result::ok).unwrap()
+        };
+        peer.go_on(link);
+        peer.say(&Message::Text { item: ItemId(1), body: "hello".into() });
+        nothing_said(&mut peer, |said| {
+            matches!(said, Said::Control(Control::Received { next: 1, .. }))
+        });
+        person.keys("/yes\r");
+        let places = std::iter::from_fn(|| peer.hear()).find_map(|said| match said {
+            Said::Control(Control::Places(places)) => Some(places),
+            _ => None,
+        });
+        assert!(places.is_some_and(|places| !places.direct.is_empty()));
+        // From now on it dials what it was told before.
+        drop((peer, host.listener));
+        let (mut knocking, _) = victim.accept().unwrap();
+        let mut opening = [0; OPENING];
+        knocking.read_exact(&mut opening).unwrap();
+        assert!(matches!(Opening::parse(&opening), Ok(Some(Opening::Link(_)))));
+    }
 }
