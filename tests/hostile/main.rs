@@ -13,6 +13,7 @@ mod door;
 mod fake_hosts;
 mod guesses;
 mod injections;
+mod later_links;
 mod line;
 mod links;
 mod man_in_the_middle;
