@@ -2,6 +2,7 @@
 
 use super::wait;
 use rustix::process::Pid;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -21,6 +22,23 @@ pub fn bytes_read(pid: u32) -> u64 {
 /// Memory that a process holds now, in kB.
 pub fn resident(pid: u32) -> u64 {
     status(pid, "VmRSS:").unwrap()
+}
+
+/// TCP connections that a process has, established ones alone.
+pub fn connections(pid: u32) -> usize {
+    let handles = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    // A connection may have several handles.
+    let held: BTreeSet<_> =
+        handles.filter_map(|handle| std::fs::read_link(handle.path()).ok()).collect();
+    let is_held = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields.get(3) == Some(&"01") && held.contains(Path::new(&format!("socket:[{}]", fields[9])))
+    };
+    let of = |table| {
+        let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}"));
+        table.unwrap_or_default().lines().filter(|line| is_held(line)).count()
+    };
+    of("tcp") + of("tcp6")
 }
 
 /// The sessions that go on in the background with this home.

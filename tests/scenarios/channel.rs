@@ -13,6 +13,7 @@ mod lost_links;
 mod messages;
 mod other_users;
 mod outages;
+mod path_changes;
 mod predecessor;
 mod transcripts;
 mod unread;

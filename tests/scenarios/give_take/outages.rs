@@ -230,6 +230,60 @@ fn either_side_may_be_stopped_under_a_transfer() {
     });
 }
 
+/// A side is stopped until the other has given up their link and looks for it; then that is cut or
+/// still there, and the relay another one or the same. The side wakes with all of that before it.
+#[track_caller]
+fn wakes(time: usize) {
+    let [of_giver, by_relay, cut] = [0, 1, 2].map(|bit| time >> bit & 1 == 1);
+    let mut relay = by_relay.then(Relay::start);
+    let (here, there) = (Machine::new(), Machine::new());
+    pour(File::create(here.path("file")).unwrap(), 24 << 20);
+    let relayed = |url: Option<String>| {
+        url.into_iter().flat_map(|url| ["--relay".to_owned(), url]).collect::<Vec<_>>()
+    };
+    let give = ["give", "file"].map(str::to_owned);
+    let url = relay.as_ref().map(Relay::url);
+    let mut giver = here.start([&give[..], &relayed(url)].concat());
+    let mut code = giver.code();
+    let server = relay.as_ref().map_or_else(|| port(&code), |relay| relay.port);
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, server));
+    if !by_relay {
+        code = wire.join(&code);
+    }
+    let at = (4 << 20) + 7_919 * time as u64;
+    let stall = Fault::Stall(Way::ToClient, at);
+    wire.only(0).set(stall);
+    let take = ["take".to_owned(), code, "-o".into(), ".".into()];
+    let mut taker = there.start([&take[..], &relayed(by_relay.then(|| wire.url()))].concat());
+    wire.only(0).wait_bytes(Way::ToClient, at);
+    let (asleep, awake) =
+        if of_giver { (&mut giver, &mut taker) } else { (&mut taker, &mut giver) };
+    asleep.signal(Signal::STOP);
+    wire.only(0).lift(stall);
+    // After 5 s of silence it looks for the other, in vain.
+    awake.until("status", "stalled");
+    if cut {
+        wire.only(0).cut();
+        awake.until("status", "reconnecting");
+        relay.iter_mut().for_each(|relay| relay.crash_and_restart(&[]));
+    }
+    asleep.signal(Signal::CONT);
+    for side in [giver, taker] {
+        side.end().expect(0);
+    }
+    assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+}
+
+#[test]
+fn a_side_that_was_stopped_wakes_to_stale_links_and_goes_on_over_a_new_one() {
+    // Each mostly waits for silence.
+    for batch in (0..runs(200, 8)).collect::<Vec<_>>().chunks(8) {
+        std::thread::scope(|scope| {
+            batch.iter().for_each(|time| drop(scope.spawn(move || wakes(*time))));
+        });
+    }
+}
+
 #[test]
 fn either_side_may_be_stopped_while_a_question_is_open() {
     on_either_side(|of_giver, seconds| {
