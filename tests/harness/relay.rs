@@ -1,6 +1,7 @@
 //! The real relay at work.
 
 use super::{Machine, Running};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -51,7 +52,12 @@ impl Relay {
 
     /// Ends it at once, as a crash would, and starts another in its place.
     pub fn crash_and_restart(&mut self, options: &[&str]) {
-        self.running.child.kill().unwrap();
+        self.running.signal(Signal::KILL);
+        self.again(options);
+    }
+
+    /// Waits for its end, and starts another in its place.
+    pub fn again(&mut self, options: &[&str]) {
         self.running.child.wait().unwrap();
         let listen = format!("127.0.0.1:{}", self.port);
         self.running = self.machine.start(["relay", "--listen", &listen].iter().chain(options));

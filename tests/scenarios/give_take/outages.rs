@@ -9,6 +9,7 @@ use crate::harness::{Machine, Running, Times, pass, port, runs, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::Ipv4Addr;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -143,49 +144,70 @@ fn a_relay_may_be_killed_and_started_again_at_any_point() {
     }
 }
 
-#[test]
-fn many_transfers_outlive_their_relay() {
-    let count = runs(200, 6);
+/// Transfers whose relay is ended by this signal while bytes of each are on their way, and another
+/// is started. Each has more to say then.
+#[track_caller]
+fn outlive_their_relay(signal: Signal) {
+    let count = runs(1_000, 20);
     let limits: Vec<String> =
         ["connections", "waiting-hosts", "hosts-a-minute", "joins-a-minute", "misses-a-minute"]
             .iter()
             .chain(&["source-numbers"])
             .flat_map(|limit| [format!("--{limit}"), "10000".to_owned()])
+            // Pairs go on so long after a SIGTERM.
+            .chain(["--drain".to_owned(), "1s".to_owned()])
             .collect();
     let limits: Vec<&str> = limits.iter().map(String::as_str).collect();
     let mut relay = Relay::with(&limits);
     let wire = Wire::to((Ipv4Addr::LOCALHOST, relay.port));
-    let stall = Fault::Stall(Way::ToClient, 200_000);
+    let stall = Fault::Stall(Way::ToClient, 100_000);
     wire.all().set(stall);
-    let (here, there) = (Machine::new(), Machine::new());
-    pour(File::create(here.path("file")).unwrap(), 4 << 20);
-    let givers: Vec<_> = (0..count)
-        .map(|_| {
-            let mut giver = here.start(["give", "file", "--relay", &relay.url()]);
-            (giver.code(), giver)
-        })
-        .collect();
-    let sides: Vec<_> = givers
-        .into_iter()
-        .enumerate()
-        .map(|(number, (code, giver))| {
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
+    let content = bytes(400_000);
+    let (first, second) = content.split_at(300_000);
+    let sides: Vec<_> = (0..count)
+        .map(|number| {
+            let mut give = here.command(["give", "-", "--relay", &relay.url()]);
+            give.stdin(Stdio::piped());
+            let mut giver = Running::start(give);
             let name = format!("file {number}");
-            let taker = there.start(["take", &code, "-o", &name, "--relay", &wire.url()]);
+            let take = ["take", &giver.code(), "-o", &name, "--relay", &wire.url()];
+            let taker = there.start(take);
+            giver.feed(first);
             (name, giver, taker)
         })
         .collect();
-    wire.all().wait_bytes(Way::ToClient, 200_000 * count as u64);
-    relay.crash_and_restart(&limits);
+    wire.all().wait_bytes(Way::ToClient, 100_000 * count as u64);
+    relay.running.signal(signal);
     wire.all().lift(stall);
-    let digest = digest_at(here.path("file"));
+    relay.again(&limits);
     let mut times = Times::of("transfers over after one restart");
     let back = Instant::now();
+    let sides: Vec<_> = sides
+        .into_iter()
+        .map(|(name, mut giver, taker)| {
+            giver.feed(second);
+            giver.hang_up();
+            (name, giver, taker)
+        })
+        .collect();
     for (name, giver, taker) in sides {
         taker.end().expect(0);
         giver.end().expect(0);
         times.push(back.elapsed());
-        assert_eq!(digest_at(there.path(&name)), digest);
+        assert!(std::fs::read(there.path(&name)).unwrap() == content, "{name}");
     }
+    assert!(wire.connections() >= 2 * count);
+}
+
+#[test]
+fn many_transfers_outlive_a_relay_that_is_killed() {
+    outlive_their_relay(Signal::KILL);
+}
+
+#[test]
+fn many_transfers_outlive_a_relay_that_is_told_to_stop() {
+    outlive_their_relay(Signal::TERM);
 }
 
 /// Stops a process for so many seconds, and lets it go on.
