@@ -35,7 +35,7 @@ impl Core {
     /// The conversation's need of a link.
     pub(super) fn need(&self) -> Need {
         let link = self.conversation.needs_link();
-        Need { link, linked: self.conversation.is_linked() }
+        Need { link, linked: self.conversation.is_linked(), used: self.link() }
     }
 
     /// The link in use.

@@ -115,6 +115,8 @@ impl<'a> Driver<'a> {
     fn converse(&mut self) {
         loop {
             while let Some(Actions { control, grants, cut, events, .. }) = self.core.next() {
+                // The peer may act at once on what it is told.
+                self.links.need(self.core.need());
                 self.perform(self.links.tell(control, grants, &cut));
                 self.ending.ahead(&events);
                 for event in events {
@@ -125,7 +127,7 @@ impl<'a> Driver<'a> {
             if self.ending.outcome().is_some() {
                 return;
             }
-            self.links.settle(self.core.need());
+            self.links.settle();
             let effects = self.handling.next(clock::now(), self.core.has_backlog());
             if effects.is_none() {
                 return;
@@ -160,7 +162,7 @@ impl<'a> Driver<'a> {
         let Self { outgoing, incoming, person, handling, ending, core, voice, .. } = self;
         match happened {
             Happened::News(link, news) => self.links.news(link, news),
-            Happened::Made(made) => self.links.made(made),
+            Happened::Made(made) => self.links.made(made, self.core.link()),
             Happened::Places(places) => Effects::none().input(Input::Places(places)),
             Happened::Tick => Effects::none().input(Input::Tick),
             Happened::Rests(answer) => core.answer(answer),

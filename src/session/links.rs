@@ -98,9 +98,9 @@ impl Links {
         Ok(Self { links, tables, told, news, made, maker, places })
     }
 
-    /// Starts the threads of a later link.
-    pub(super) fn made(&mut self, made: Made) -> Effects {
-        let linked = made.linked;
+    /// Starts the threads of a later link; this is the one in use.
+    pub(super) fn made(&mut self, made: Made, used: Option<LinkId>) -> Effects {
+        let linked = made.claim.is_linked(used);
         // A connection that cannot be used is as one that was never made.
         let Ok((link, one)) = One::start(made, &self.tables, self.told.clone()) else {
             return Effects::none();
@@ -197,8 +197,15 @@ impl<T: Threads> Links<T> {
         }
     }
 
-    /// Lets go of links that have ended, and has another made if one is needed.
-    pub(super) fn settle(&mut self, need: Need) {
+    /// Has another link made if one is needed.
+    pub(super) fn need(&self, need: Need) {
+        if let Some(maker) = &self.maker {
+            maker.need(need);
+        }
+    }
+
+    /// Lets go of links that have ended.
+    pub(super) fn settle(&mut self) {
         self.links.retain(|_, one| {
             // Its writer may still wait for a peer that does not read.
             if one.down {
@@ -206,9 +213,6 @@ impl<T: Threads> Links<T> {
             }
             !one.down
         });
-        if let Some(maker) = &self.maker {
-            maker.need(need);
-        }
     }
 
     /// Hands control and grants to their links, and closes those that are to be. One whose writer
@@ -412,7 +416,7 @@ mod tests {
     fn a_link_that_has_ended_is_let_go_and_says_nothing_more() {
         let (mut links, told) = links([false, false]);
         assert_eq!(links.news(LinkId(0), News::Down(LinkEnd::Closed)).inputs.len(), 1);
-        links.settle(Need::default());
+        links.settle();
         assert_eq!((told[0].borrow().as_slice(), told[1].borrow().len()), (&["cut".into()][..], 0));
         assert!(links.path(LinkId(0)).is_none() && links.path(LinkId(1)).is_some());
         assert!(links.news(LinkId(0), News::Flushed).is_none());

@@ -4,7 +4,7 @@
 use super::{Report, tell};
 use crate::events::Event;
 use crate::files::proof::ProofKeys;
-use crate::transport::again::{Bounds, Made, Maker, Need, Way};
+use crate::transport::again::{Bounds, Claim, Made, Maker, Need, Way};
 use crate::transport::{JoinEnd, Joined};
 use pinhole_protocol::handshake::{Established, LinkKeys, Peer, Tagged};
 use pinhole_protocol::keys::{Commitment, ResumeSecret};
@@ -51,7 +51,8 @@ impl Meeting {
         let Established { sealer, opener, resume, commitment, peer } = established;
         let keys = LinkKeys { sealer, opener, peer };
         let route = way.route(&socket);
-        let first = Made { index: LinkId::CODE.0, socket, path, route, keys, linked: false };
+        let first =
+            Made { index: LinkId::CODE.0, socket, path, route, keys, claim: Claim::default() };
         let (proofs, later) = later(&commitment, resume, peer, (way, bounds));
         Self { first, commitment, proofs, peer, later }
     }
@@ -69,7 +70,7 @@ impl Meeting {
         let (resume, commitment, peer) = tagged.cut();
         let (proofs, mut later) = later(&commitment, resume, peer, (way, bounds));
         let Some(maker) = &later.maker else { return Err(JoinEnd::CutAfterTag) };
-        maker.need(Need { link: true, linked: false });
+        maker.need(Need { link: true, ..Need::default() });
         let first = timeout(LINK_PATIENCE, told(later.made.recv(), report)).await;
         match first {
             Ok(Some(first)) => Ok(Self { first, commitment, proofs, peer, later }),

@@ -14,6 +14,7 @@ use handshake::Side;
 use pinhole_protocol::code::RelayUrl;
 use pinhole_protocol::handshake::LinkKeys;
 use pinhole_protocol::keys::ResumeSecret;
+use pinhole_protocol::links::LinkId;
 use pinhole_protocol::role::Role;
 use pinhole_protocol::wire::Places;
 use places::{Door, keep};
@@ -92,6 +93,25 @@ pub struct Need {
     pub link: bool,
     /// True if this side still has one that works, which a joiner says (SPEC 3.2).
     pub linked: bool,
+    /// The link in use.
+    pub used: Option<LinkId>,
+}
+
+/// A joiner's word on whether it still has a link that works (SPEC 3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    linked: bool,
+    /// The link that was in use when the host sent message 1.
+    used: Option<LinkId>,
+}
+
+impl Claim {
+    /// True if the joiner has a link that works, as far as it could know: not of the one in use
+    /// now, if that has come into use since message 1 (SPEC 6.2).
+    #[must_use]
+    pub fn is_linked(self, used: Option<LinkId>) -> bool {
+        self.linked || self.used != used
+    }
 }
 
 /// A link whose handshake is confirmed.
@@ -106,8 +126,8 @@ pub struct Made {
     pub route: Option<Route>,
     /// Its keys, and the peer's hello.
     pub keys: LinkKeys,
-    /// True if the joiner has one that works, as far as it could know (SPEC 6.2).
-    pub linked: bool,
+    /// The joiner's word on whether it has another.
+    pub claim: Claim,
 }
 
 /// Everything that those who look for the peer go by.
@@ -270,7 +290,7 @@ mod tests {
     use pinhole_protocol::wire::PeerText;
     use tokio::time::timeout;
 
-    const NEED: Need = Need { link: true, linked: false };
+    const NEED: Need = Need { link: true, linked: false, used: None };
 
     /// One side of a conversation that listens on loopback, and has not met the other yet.
     struct Party {

@@ -173,6 +173,26 @@ fn of_two_links_at_once_a_host_uses_one_and_closes_the_other() {
 }
 
 #[test]
+fn a_link_that_was_begun_before_the_one_in_use_does_not_take_its_place() {
+    let mut host = Host::new();
+    let mut late = host.dial();
+    host.peer.open(&mut late, Ours::Dialled).unwrap();
+    let message1 = read_frame(&mut late).unwrap();
+    host.peer.socket.shutdown(Shutdown::Both).unwrap();
+    let link = host.peer.join_link(host.dial(), Ours::Dialled, false).unwrap();
+    host.peer.go_on(link);
+    host.peer.say(&Message::Text { item: ItemId(1), body: "in use".into() });
+    host.host.until("text", "");
+    // Its joiner could not know of the other, and says that it has none.
+    let joined = host.peer.resume.join(false, &frame(&message1), &mut OsRng);
+    let Ok((tagged, message2)) = joined else { panic!("message 1 is no good") };
+    late.write_all(&message2).unwrap();
+    assert!(tagged.finish(&frame(&read_frame(&mut late).unwrap())).is_ok());
+    assert!(rest(&mut late).is_empty());
+    host.works();
+}
+
+#[test]
 fn a_joiner_drops_a_link_that_its_host_never_uses_and_has_made_another_by_then() {
     at_once(runs(200, 3), || {
         let mut joiner = Joiner::new();

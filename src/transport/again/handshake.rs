@@ -1,6 +1,6 @@
 //! The handshake of a later link (SPEC 3.9), over whatever carries its messages.
 
-use crate::transport::again::{Route, Wanted};
+use crate::transport::again::{Claim, Route, Wanted};
 use crate::transport::direct::read_frame;
 use crate::transport::relay::Meeting;
 use pinhole_protocol::handshake::{Frame, LinkKeys};
@@ -55,8 +55,7 @@ impl Frames for Meeting {
 pub(super) struct Confirmed {
     pub(super) index: u32,
     pub(super) keys: LinkKeys,
-    /// As in [`Made`](super::Made).
-    pub(super) linked: bool,
+    pub(super) claim: Claim,
 }
 
 /// This side of a conversation, as its later links are made.
@@ -120,7 +119,7 @@ impl Side {
 
     async fn host(&self, frames: &mut impl Frames) -> Option<Confirmed> {
         // A link that comes into use from here on may be unknown to the joiner when it answers.
-        let needed = self.wanted.borrow().need.link;
+        let used = self.wanted.borrow().need.used;
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let (pending, message1) = self.resume.host(index, &mut OsRng);
         frames.send(message1).await?;
@@ -130,8 +129,8 @@ impl Side {
         }
         let (keys, message3) = pending.judge(&message2).ok()?;
         frames.send(message3).await?;
-        let linked = keys.peer.linked || needed;
-        Some(Confirmed { index, keys, linked })
+        let claim = Claim { linked: keys.peer.linked, used };
+        Some(Confirmed { index, keys, claim })
     }
 
     async fn join(&self, frames: &mut impl Frames) -> Option<Confirmed> {
@@ -147,7 +146,7 @@ impl Side {
         let keys = tagged.finish(&message3).ok()?;
         // Of two with one index that crossed, the second is none.
         let is_first = lock(&self.had).insert(index);
-        is_first.then_some(Confirmed { index, keys, linked: false })
+        is_first.then_some(Confirmed { index, keys, claim: Claim::default() })
     }
 
     /// True if another tag may be looked at in this second.
@@ -171,6 +170,7 @@ pub(super) mod tests {
     use crate::transport::again::Need;
     use pinhole_protocol::code::Code;
     use pinhole_protocol::handshake::{Joiner, Judge, Verdict};
+    use pinhole_protocol::links::LinkId;
     use tokio::time::advance;
 
     /// Both sides of a conversation, with its secret.
@@ -192,7 +192,7 @@ pub(super) mod tests {
     }
 
     fn sides() -> [Side; 2] {
-        let need = Need { link: false, linked: true };
+        let need = Need { link: false, linked: true, used: Some(LinkId::CODE) };
         let (_, wanted) = watch::channel(Wanted { need, ..Wanted::default() });
         secrets().map(|(role, resume)| Side::new(role, resume, wanted.clone()))
     }
@@ -243,18 +243,20 @@ pub(super) mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_joiner_cannot_know_of_a_link_that_came_into_use_since_message_1() {
-        for (needed, linked) in [(false, false), (true, true)] {
+        // The host may not have noticed yet that the one before is lost.
+        for before in [None, Some(LinkId::CODE)] {
             let [host, joiner] = sides();
-            let seen = |link| {
-                let need = Need { link, linked: false };
+            let seen = |used: Option<LinkId>| {
+                let need = Need { link: used.is_none(), linked: false, used };
                 watch::channel(Wanted { need, ..Wanted::default() }).1
             };
-            let host = Side { wanted: seen(needed), ..host };
-            let joiner = Side { wanted: seen(true), ..joiner };
+            let host = Side { wanted: seen(before), ..host };
+            let joiner = Side { wanted: seen(None), ..joiner };
             let [mut near, mut far] = queues();
             let (ours, _) = tokio::join!(host.handshake(&mut near), joiner.handshake(&mut far));
             let ours = ours.unwrap();
-            assert_eq!((ours.keys.peer.linked, ours.linked), (false, linked));
+            assert!(!ours.keys.peer.linked);
+            assert!(!ours.claim.is_linked(before) && ours.claim.is_linked(Some(LinkId(7))));
         }
     }
 

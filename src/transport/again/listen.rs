@@ -78,7 +78,7 @@ async fn admit(mut socket: TcpStream, side: &Side) -> Option<(TcpStream, Route)>
 
 /// Shakes hands with a peer that has shown its token.
 pub(super) async fn shake(mut socket: TcpStream, route: Route, side: &Side) -> Option<Made> {
-    let Confirmed { index, keys, linked } = side.handshake(&mut socket).await?;
+    let Confirmed { index, keys, claim } = side.handshake(&mut socket).await?;
     let (socket, path) = prepared(socket).ok()?;
-    Some(Made { index, socket, path, route: Some(route), keys, linked })
+    Some(Made { index, socket, path, route: Some(route), keys, claim })
 }

@@ -188,10 +188,10 @@ impl Try for Waiting {
     }
 
     async fn shake(&self, mut met: relay::Meeting) -> Option<Made> {
-        let Confirmed { index, keys, linked } = self.side.handshake(&mut met).await?;
+        let Confirmed { index, keys, claim } = self.side.handshake(&mut met).await?;
         let socket = met.into_stream()?;
         let route = Some(Route::through(&self.access));
-        Some(Made { index, socket, path: Path::Relay, route, keys, linked })
+        Some(Made { index, socket, path: Path::Relay, route, keys, claim })
     }
 }
 
@@ -203,7 +203,7 @@ mod tests {
     use tokio::time::{Instant, advance};
 
     fn needed() -> Wanted {
-        Wanted { need: Need { link: true, linked: false }, ..Wanted::default() }
+        Wanted { need: Need { link: true, ..Need::default() }, ..Wanted::default() }
     }
 
     /// Tries that fail, counted.
