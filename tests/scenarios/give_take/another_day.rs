@@ -2,6 +2,7 @@
 //! and what arrives is what its sender has today.
 
 use crate::harness::content::{digest_at, in_full, names, pour, tree};
+use crate::harness::process::Watch;
 use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Ended, Machine, Running, port, runs};
 use rustix::fs::{SeekFrom, seek};
@@ -312,4 +313,28 @@ fn a_part_that_was_changed_here_or_whose_source_was_is_never_spliced() {
         assert_eq!(digest_at(to.path("file")), digest_at(&file));
         assert_eq!(names(to.dir()), ["file"]);
     }
+}
+
+#[test]
+fn neither_a_second_day_nor_twenty_cuts_cost_memory() {
+    let size = if in_full() { 2 << 30 } else { 160 * MIB };
+    let from = Machine::on_a_wire();
+    pour(File::create(from.path("file")).unwrap(), size);
+    let digest = digest_at(from.path("file"));
+    let watched = |transfer: Transfer| {
+        let watched = [&transfer.giver, &transfer.taker].map(|side| Watch::start(side.child.id()));
+        let (taker, _) = transfer.end();
+        watched.into_iter().for_each(Watch::check);
+        taker
+    };
+    let to = Machine::on_a_wire();
+    Transfer::start([&from, &to], "file", Some(size / 2), &[]).die(Killed::Taker);
+    let taker = watched(Transfer::start([&from, &to], "file", None, &[]));
+    assert!(here(&taker).is_some_and(|here| here > size / 3));
+    assert_eq!(digest_at(to.path("file")), digest);
+    let to = Machine::on_a_wire();
+    let cut = Transfer::start([&from, &to], "file", None, &[]);
+    (0..20).for_each(|link| cut.wire.only(link).set(Fault::Cut(Way::ToClient, size / 25)));
+    watched(cut);
+    assert_eq!(digest_at(to.path("file")), digest);
 }

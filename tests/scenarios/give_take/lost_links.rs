@@ -5,8 +5,9 @@ use crate::harness::content::{digest_at, names, pour};
 use crate::harness::process::Watch;
 use crate::harness::relay::Relay;
 use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Ended, Machine, Running, port};
+use crate::harness::{Ended, Machine, Running, port, runs};
 use rustix::process::Signal;
+use std::collections::HashSet;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -295,6 +296,47 @@ fn a_joiner_that_is_cut_behind_its_tag_gets_there_by_a_link() {
             at = Some(*noted.lock().unwrap());
         }
     }
+}
+
+#[test]
+fn a_link_is_made_again_however_often_its_tag_or_the_answer_is_lost() {
+    // Message 0 and message 1 come first on the way to the joiner, message 0 on the other.
+    const ANSWER: u64 = 25 + 107;
+    const TAG: u64 = 25 + 50;
+    let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
+    pour(File::create(here.path("file")).unwrap(), 16 << 20);
+    let mut giver = here.start(["give", "file"]);
+    let code = giver.code();
+    let said = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+    let noted = Arc::clone(&said);
+    let wire = Wire::watched((Ipv4Addr::LOCALHOST, port(&code)), move |number, way, bytes| {
+        let mut noted = noted.lock().unwrap();
+        while noted.len() <= number {
+            noted.push(Vec::new());
+        }
+        if way == Way::ToServer {
+            noted[number].extend_from_slice(bytes);
+        }
+    });
+    wire.only(0).set(Fault::Cut(Way::ToClient, 4 << 20));
+    let times = runs(12, 5);
+    for link in 1..=times {
+        wire.only(link).set(match link % 3 {
+            0 => Fault::Cut(Way::ToServer, TAG),
+            _ => Fault::Cut(Way::ToClient, ANSWER),
+        });
+    }
+    there.run(["take", &wire.join(&code), "-o", "."]).expect(0);
+    giver.end().expect(0);
+    assert_eq!(digest_at(there.path("file")), digest_at(here.path("file")));
+    // Each was for a link, and none was like another.
+    let said = said.lock().unwrap();
+    let links = &said[1..];
+    assert!(links.len() > times);
+    let kind = |said: &Vec<u8>| said[8];
+    assert!(links.iter().all(|said| kind(said) == 2) && kind(&said[0]) == 1);
+    let tags: HashSet<_> = links.iter().map(|said| &said[25..]).collect();
+    assert_eq!(tags.len(), links.len());
 }
 
 #[test]
