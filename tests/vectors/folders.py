@@ -13,13 +13,12 @@ import sys
 
 import cbor2
 
-from live import GIVE, TAKE, WINDOW, Peer, announced, host, join, lines, new_code, program, run
+from live import Peer, host, join
+from peer.program import announced, lines, new_code, program, run
+from peer.variants import ACCEPT, END, EXISTS, FILE, FOLDER, GIVE, LEAVE, OFFER, PATHS, RESULT, TAKE, WINDOW
 from records import CHUNK, chunk, plaintext, seal
 
 ITEM = 1
-FILE, FOLDER = 0, 1
-OFFER, PATHS, ACCEPT, END, RESULT, LEAVE = 2, 3, 4, 5, 6, 9
-EXISTS = 7
 BEFORE = -1_500_000_000
 # What comes that is no message.
 CHUNK_CAME = "chunk"

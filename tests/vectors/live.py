@@ -7,82 +7,30 @@ delivered, and a wrong code is refused each way. Everything stays on 127.0.0.1. 
 Exits 1 if one does not end as it should.
 """
 
-import json
 import os
-import pathlib
 import secrets
 import socket
-import subprocess
 import sys
-import tempfile
 
 import cbor2
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from check import (ANSWER, CODE, CONFIRMATION, HELLO, HOST, JOINER, REFUSAL, WORDS, code_context, committed, extract, frame, hello, keys,
-                   message_1, message_2, message_3, sha256, split_frame, split_hello, start, transcript)
-from records import CHUNK, CONTROL, TAG, VERSION, plaintext, seal
+from check import HOST, JOINER, committed, message_3
+from peer import direct
+from peer.handshake import confirmed, host_code, join_code
+from peer.link import Link
+from peer.program import announced, lines, new_code, program, run
+from peer.variants import GIVE, TAKE, WINDOW
 
-PROGRAM = pathlib.Path(__file__).parents[2] / "target/debug/pinhole"
-OPENING = b"pinhole\x01" + bytes([CODE]) + bytes(16)
-PATIENCE = 60
-GIVE, TAKE = 0, 1
-WINDOW = 16 << 20
 TEXT = "gr\u00fc\u00dfe from the other side"
 
 
-class Stream:
-    """A connection, and what has come over it too early."""
+class Peer(Link):
+    """One that has no capability: a conversation of one link, on which numbered messages go both ways and come whole."""
 
-    def __init__(self, connection):
-        self.connection = connection
-        self.waiting = b""
-
-    def take(self, length):
-        while len(self.waiting) < length:
-            more = self.connection.recv(65536)
-            if not more:
-                raise EOFError
-            self.waiting += more
-        taken, self.waiting = self.waiting[:length], self.waiting[length:]
-        return taken
-
-    def frame(self):
-        head = self.take(3)
-        kind, body, _ = split_frame(head + self.take(int.from_bytes(head[1:], "big")))
-        return kind, body
-
-
-class Peer:
-    """A confirmed link, on which numbered messages go both ways and come whole."""
-
-    def __init__(self, stream, out, back, ours, commitment=None, nonce=None):
-        self.stream, self.out, self.back = stream, out, back
+    def __init__(self, stream, made, role, commitment=None, nonce=None):
+        super().__init__(stream, made, role)
         self.commitment, self.nonce = commitment, nonce
-        self.ours, self.theirs = (ours, 3 - ours)
-        self.sealed = self.opened = self.number = self.expected = 0
-
-    def tell(self, control):
-        self.stream.connection.sendall(seal(self.out, self.ours, 0, self.sealed, plaintext(CONTROL, cbor2.dumps(control))))
-        self.sealed += 1
-
-    def record(self):
-        """The next record: its kind and its body."""
-        length = self.stream.take(4)
-        sealed = self.stream.take(int.from_bytes(length, "big"))
-        associated = bytes([VERSION, self.theirs]) + bytes(4) + length
-        text = AESGCM(self.back).decrypt(bytes(4) + self.opened.to_bytes(8, "big"), sealed, associated)
-        self.opened += 1
-        kind, size = text[0], int.from_bytes(text[1:5], "big")
-        body, padding = text[5:5 + size], text[5 + size:]
-        assert len(sealed) == len(text) + TAG and not any(padding) and kind in (CONTROL, CHUNK)
-        return kind, body
-
-    def hear(self):
-        kind, body = self.record()
-        assert kind == CONTROL
-        return cbor2.loads(body)
+        self.number = self.expected = 0
 
     def greeting(self, want):
         opened = {} if self.nonce is None else {4: self.nonce}
@@ -105,7 +53,6 @@ class Peer:
             if found == kind:
                 return fields
 
-
     def close(self):
         """Closes once the other side has said its last."""
         try:
@@ -115,81 +62,21 @@ class Peer:
             self.stream.connection.close()
 
 
-def password(code):
-    number, *words = code.split("-")
-    return code_context(int(number)), "-".join(words).encode()
-
-
-def derived(context, exchange, theirs, hellos, shares):
-    digest = transcript(context, *hellos, *shares)
-    return keys(extract(digest, exchange.finish(theirs)))
-
-
 def join(code):
     """Joins the program's host; the peer, or nothing if it says that the code is wrong."""
-    context, words = password(code)
-    connection = socket.create_connection(("127.0.0.1", int(code.split("-")[0])), PATIENCE)
-    stream = Stream(connection)
-    connection.sendall(OPENING)
-    kind, body = stream.frame()
-    hello_host, share_host = split_hello(body)
-    assert kind == HELLO and len(share_host) == 33 and hello_host[-1] == len(words.split(b"-"))
-    exchange, share = start(JOINER, words, context)
-    ours = hello(JOINER, CODE, secrets.token_bytes(16))
-    made = derived(context, exchange, share_host, (hello_host, ours), (share_host, share))
-    connection.sendall(message_2(body, ours, share, made["confirm_joiner"]))
-    kind, body = stream.frame()
-    if kind == REFUSAL:
-        return None
-    assert (kind, body) == (CONFIRMATION, made["confirm_host"])
-    return Peer(stream, made["joiner_to_host"], made["host_to_joiner"], JOINER, commitment=hello_host[-33:-1])
+    stream = direct.dial(("127.0.0.1", int(code.split("-")[0])))
+    made = join_code(stream, code)
+    return Peer(stream, made.keys, JOINER, commitment=made.hello.rest[:32]) if confirmed(stream, made.keys) else None
 
 
 def host(listener, code):
     """Hosts for the program's joiner; the peer, or nothing if its tag is wrong, which it is told."""
-    context, words = password(code)
-    connection, _ = listener.accept()
-    connection.settimeout(PATIENCE)
-    stream = Stream(connection)
-    assert stream.take(len(OPENING)) == OPENING
-    exchange, share = start(HOST, words, context)
-    nonce = secrets.token_bytes(32)
-    ours = hello(HOST, CODE, secrets.token_bytes(16), commitment=committed(nonce))
-    first = message_1(ours, share)
-    connection.sendall(first)
-    kind, body = stream.frame()
-    digest, (theirs, rest) = body[:32], split_hello(body[32:])
-    share_joiner, tag = rest[:33], rest[33:]
-    assert kind == ANSWER and digest == sha256(first[3:]).digest()
-    made = derived(context, exchange, share_joiner, (ours, theirs), (share, share_joiner))
-    if tag != made["confirm_joiner"]:
-        connection.sendall(frame(REFUSAL, b""))
-        connection.close()
+    stream = direct.answered(listener)
+    made = host_code(stream, code)
+    if made is None:
         return None
-    connection.sendall(message_3(made["confirm_host"]))
-    return Peer(stream, made["host_to_joiner"], made["joiner_to_host"], HOST, nonce=nonce)
-
-
-def program(home, *arguments):
-    environment = {"HOME": home, "PATH": "/usr/bin:/bin", "PINHOLE_NETWORK": "loopback"}
-    return subprocess.Popen([PROGRAM, *arguments], env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-
-
-def lines(process):
-    """The JSON lines to the end, and the exit status."""
-    output, _ = process.communicate(timeout=PATIENCE)
-    return [json.loads(line) for line in output.splitlines()], process.returncode
-
-
-def announced(process):
-    while True:
-        line = json.loads(process.stdout.readline())
-        if line.get("event") == "channel":
-            return line["code"]
-
-
-def new_code(port):
-    return "-".join([str(port), *(secrets.choice(WORDS) for _ in range(3))])
+    stream.send(message_3(made.keys["confirm_host"]))
+    return Peer(stream, made.keys, HOST, nonce=made.nonce)
 
 
 def other(code):
@@ -257,22 +144,6 @@ def host_guesses(home):
         assert host(listener, code) is None
         _, status = lines(taker)
         assert status == 3
-
-
-def run(name, sessions, rounds):
-    """Runs each of these sessions so often, each time with a home of its own, and says how many went well; the exit status."""
-    passed = failed = 0
-    for session in sessions:
-        for _ in range(rounds):
-            with tempfile.TemporaryDirectory() as home:
-                try:
-                    session(home)
-                    passed += 1
-                except (AssertionError, OSError, EOFError, InvalidTag, subprocess.TimeoutExpired) as error:
-                    print(f"{session.__name__}: {error!r}")
-                    failed += 1
-    print(f"{name}: {passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
 
 
 def main():
