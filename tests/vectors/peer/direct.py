@@ -5,7 +5,7 @@ import select
 import socket
 import struct
 
-from check import CODE, LINK, direct, split_frame
+from check import CODE, HOST, LINK, REFUSAL, direct, frame, split_frame
 
 PATIENCE = 60
 FOR_MESSAGE_0 = 3
@@ -109,8 +109,13 @@ class Tokens:
         return true
 
     def expect(self, stream):
-        """Reads the other side's message 0; nothing else of a true one is of interest."""
+        """Reads the other side's message 0; whether it is a true one. Who comes with the code hears that it is used."""
         stream.connection.settimeout(FOR_MESSAGE_0)
         message = stream.take(MESSAGE_0)
         stream.connection.settimeout(PATIENCE)
-        return message[:9] == message_0(LINK)[:9] and self.takes(message[9:])
+        true = message[:9] == message_0(LINK)[:9] and self.takes(message[9:])
+        if message == message_0(CODE) and self.role == HOST:
+            stream.send(frame(REFUSAL, b""))
+        if not true:
+            stream.connection.close()
+        return true

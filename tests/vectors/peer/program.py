@@ -47,10 +47,15 @@ def relay(home):
     try:
         while (line := json.loads(process.stderr.readline())).get("event") != "listening":
             pass
+        STARTED.remove(process)
         yield line["port"]
     finally:
         process.kill()
         process.communicate()
+
+
+def nameplate(code):
+    return int(code.split("-")[0])
 
 
 def new_code(port):

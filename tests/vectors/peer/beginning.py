@@ -1,0 +1,81 @@
+"""How conversations with the program begin: Python hosts or joins, directly or at a relay.
+
+Each starts a command of the program, which takes the code last if Python is the host, and gives its process and the conversation, whose
+next links are made in the way of the first. It may be cut before message 3 (`tag`) or before the first greeting.
+"""
+
+import socket
+
+from check import HOST, JOINER, message_3
+
+from . import direct, relay
+from .conversation import EVERYTHING, Conversation
+from .handshake import confirmed, host_code, join_code
+from .program import announced, nameplate, new_code, program
+
+LOOPBACK = "127.0.0.1"
+TAG, GREETING = "tag", "greeting"
+
+
+def at(port):
+    return () if port is None else ("--relay", f"ws://{LOOPBACK}:{port}")
+
+
+def host(stream, code, want, cut):
+    made = host_code(stream, code, EVERYTHING)
+    if cut != TAG:
+        stream.send(message_3(made.keys["confirm_host"]))
+    return begun(Conversation(HOST, code, made, want), made, stream, cut)
+
+
+def join(stream, code, want, cut):
+    made = join_code(stream, code, EVERYTHING)
+    assert cut == TAG or confirmed(stream, made.keys)
+    return begun(Conversation(JOINER, code, made, want), made, stream, cut)
+
+
+def begun(conversation, made, stream, cut):
+    if cut is None:
+        conversation.first_link(stream, made.keys)
+    else:
+        stream.cut()
+    return conversation
+
+
+def hosts(home, command, want, cut=None):
+    listener = socket.create_server((LOOPBACK, 0))
+    code = new_code(listener.getsockname()[1])
+    process = program(home, *command, code)
+    conversation = host(direct.answered(listener), code, want, cut)
+    conversation.way = conversation.answering(listener)
+    return process, conversation
+
+
+def joins(home, command, want, cut=None):
+    process = program(home, *command)
+    code = announced(process)
+    address = (LOOPBACK, nameplate(code))
+    conversation = join(direct.dial(address), code, want, cut)
+    conversation.way = conversation.dialling(address)
+    return process, conversation
+
+
+def hosts_at(port):
+    def begin(home, command, want, cut=None):
+        met, number = relay.new_number(port)
+        code = new_code(number)
+        process = program(home, *command, code, *at(port))
+        conversation = host(met, code, want, cut)
+        conversation.way = conversation.meeting(port)
+        return process, conversation
+    return begin
+
+
+def joins_at(port):
+    def begin(home, command, want, cut=None):
+        process = program(home, *command, *at(port))
+        code = announced(process)
+        conversation = join(relay.join_number(port, nameplate(code)), code, want, cut)
+        conversation.way = conversation.meeting(port)
+        return process, conversation
+    return begin
