@@ -86,9 +86,14 @@ def join_code(stream, code, capabilities=0):
     return Made(made, capabilities & theirs.capabilities, theirs, None)
 
 
+def of_no_account():
+    """Capabilities that a link's hello says: those of the code's handshake hold (SPEC 3.2)."""
+    return secrets.choice((0, 7))
+
+
 def host_link(stream, resume, conversation, index):
     """The handshake of a link as host, up to message 3; nothing if the tag is wrong (SPEC 3.9)."""
-    ours = hello(HOST, LINK, secrets.token_bytes(16), capabilities=7, index=index)
+    ours = hello(HOST, LINK, secrets.token_bytes(16), capabilities=of_no_account(), index=index)
     right, made, theirs = offer(stream, resume, link_context(conversation, index), ours)
     assert (theirs.role, theirs.purpose) == (JOINER, LINK), theirs
     return Made(made, None, theirs, None) if right else None
@@ -100,7 +105,7 @@ def join_link(stream, resume, conversation, had, linked):
     theirs = read_hello(split_hello(body)[0])
     index = int.from_bytes(theirs.rest[:4], "big")
     assert kind == HELLO and theirs[1:4] == (HOST, LINK, 0) and index not in had, (theirs, had)
-    ours = hello(JOINER, LINK, secrets.token_bytes(16), capabilities=7, linked=linked)
+    ours = hello(JOINER, LINK, secrets.token_bytes(16), capabilities=of_no_account(), linked=linked)
     made = answer(stream, body, resume, link_context(conversation, index), ours)
     assert confirmed(stream, made)
     return index, made
