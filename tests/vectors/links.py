@@ -14,8 +14,10 @@ import sys
 import tempfile
 
 from peer.beginning import GREETING, TAG, hosts, hosts_at, joins, joins_at
+from peer.conversation import LOST, STATE_CAME
+from peer.disk import made, there
 from peer.giving import Giving
-from peer.program import lines, program, relay, run
+from peer.program import lines, named, program, relay, run
 from peer.taking import Taking
 from peer.variants import BOTH, GIVE, LEAVE, RESULT, TAKE, TEXT
 
@@ -30,30 +32,6 @@ def tree():
     files = [((f"{number} of {size}",), os.urandom(size)) for number, size in enumerate(sizes)]
     below = [(("below",), None), (("below", "it"), b"deeper")]
     return [((), None), *files, *below]
-
-
-def made(home, name, entries):
-    """The same, on the disk."""
-    for path, content in entries:
-        at = os.path.join(home, name, *path)
-        if content is None:
-            os.makedirs(at)
-        else:
-            with open(at, "wb") as file:
-                file.write(content)
-
-
-def there(home, name):
-    """Paths and contents of what is on the disk."""
-    root = os.path.join(home, name)
-    found = {}
-    for folder, _, files in os.walk(root):
-        path = tuple(part for part in os.path.relpath(folder, root).split("/") if part != ".")
-        found[path] = None
-        for file in files:
-            with open(os.path.join(folder, file), "rb") as opened:
-                found[(*path, file)] = opened.read()
-    return found
 
 
 def cuts(conversation):
@@ -104,11 +82,11 @@ def exchanges(home, start, command):
     here, results, sending = [], 0, []
     while results < TEXTS or len(here) < SENT:
         kind, said = conversation.next()
-        assert kind in (TEXT, RESULT), kind
+        assert kind in (TEXT, RESULT, STATE_CAME), kind
         if kind == TEXT:
             here.append(said[1])
             conversation.say([RESULT, {0: said[0]}])
-        else:
+        elif kind == RESULT:
             results += 1
             assert said == {0: results}, said
         if len(sending) == len(here) < SENT:
@@ -120,6 +98,33 @@ def exchanges(home, start, command):
     said, status = lines(process)
     assert status == 0 and [line["body"] for line in said if line["type"] == "text"] == texts, said
     assert here == [f"{item} of the program" for item in range(SENT)] and conversation.links > 2 * CUTS, (here, conversation.links)
+
+
+def beside(home, start, command):
+    """A link that nobody needs is closed; of one that seems to work, another takes the place if Python says that it has none."""
+    process, conversation = start(home, command, BOTH)
+    conversation.connect()
+    try:
+        conversation.another(linked=True).record()
+    except LOST:
+        pass
+    else:
+        raise AssertionError("a link that nobody needs was put into use")
+    conversation.say([TEXT, {0: 1, 1: SHORT}])
+    assert conversation.message(RESULT) == {0: 1} and conversation.links == 1
+    half_open, conversation.link = conversation.link, None
+    conversation.say([TEXT, {0: 2, 1: SHORT}])
+    assert conversation.message(RESULT) == {0: 2} and conversation.links == 2
+    try:
+        while half_open.record():
+            pass
+    except LOST:
+        pass
+    conversation.leave()
+    conversation.message(LEAVE)
+    conversation.close()
+    said, status = lines(process)
+    assert status == 0 and [line["type"] for line in said].count("text") == 2, said
 
 
 def short(home, start, command, want, cut):
@@ -141,14 +146,6 @@ def short(home, start, command, want, cut):
     assert status == 0 and [line["type"] for line in said].count("text" if want == GIVE else "delivered") == 1, said
 
 
-def named(session, *arguments):
-    """A session with these arguments, by a name that tells them."""
-    def one(home):
-        session(home, *arguments)
-    one.__name__ = " ".join([session.__name__, *(str(getattr(argument, "__name__", argument)) for argument in arguments)])
-    return one
-
-
 def sessions(port):
     """All of them, directly and through the relay at this port."""
     for host, joiner in ((hosts, joins), (hosts_at(port), joins_at(port))):
@@ -158,6 +155,8 @@ def sessions(port):
         yield named(takes, host, ("give", "gift", "--code"))
         yield named(exchanges, joiner, ("host",))
         yield named(exchanges, host, ("connect",))
+        if host is hosts:
+            yield named(beside, joiner, ("host",))
         for cut in (TAG, GREETING):
             yield named(short, joiner, ("take",), GIVE, cut)
             yield named(short, host, ("give", "--text", SHORT, "--code"), TAKE, cut)

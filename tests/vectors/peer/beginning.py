@@ -61,21 +61,21 @@ def joins(home, command, want, cut=None):
 
 
 def hosts_at(port):
-    def begin(home, command, want, cut=None):
+    def hosts_at_relay(home, command, want, cut=None):
         met, number = relay.new_number(port)
         code = new_code(number)
         process = program(home, *command, code, *at(port))
         conversation = host(met, code, want, cut)
         conversation.way = conversation.meeting(port)
         return process, conversation
-    return begin
+    return hosts_at_relay
 
 
 def joins_at(port):
-    def begin(home, command, want, cut=None):
+    def joins_at_relay(home, command, want, cut=None):
         process = program(home, *command, *at(port))
         code = announced(process)
         conversation = join(relay.join_number(port, nameplate(code)), code, want, cut)
         conversation.way = conversation.meeting(port)
         return process, conversation
-    return begin
+    return joins_at_relay

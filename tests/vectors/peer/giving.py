@@ -7,7 +7,7 @@ from blake3 import blake3
 from check import proof_key
 from records import CHUNK, chunk
 
-from .conversation import CREDIT_CAME
+from .conversation import STATE_CAME
 from .ranges import cut_at, joined, length, without
 from .variants import ACCEPT, END, ENTRIES, FILE, FOLDER, HAVE, OFFER, PROOF, RESULT
 
@@ -16,6 +16,8 @@ RANGES = 64
 AHEAD = 4
 SEGMENT = 16 << 20
 MODIFIED = 1_700_000_000
+# A receiver says what it has written at least each time that it is so much more.
+NEARLY = 2 << 20
 
 
 class Giving:
@@ -27,6 +29,7 @@ class Giving:
         self.content = b"".join(content or b"" for _, content in entries)
         self.parts = list(self.laid_out(a_part))
         self.accepted = self.ended = False
+        self.most = None
         self.result = None
         self.limit = self.registered = self.said = self.sent = 0
         # Positions: written at the other side, asked about by it, sent on any link, and sent on this one.
@@ -51,24 +54,27 @@ class Giving:
             ends = [*self.starts[first + a_part:first + a_part + 1], at]
             yield first, encoded[first:first + a_part], ends[0]
 
-    def run(self):
-        """Offers it, and gives it to the result."""
+    def run(self, most=None):
+        """Offers it, and gives it to the result; or in order and no more than this, until the other side has nearly as much."""
+        self.most = most
         alone = self.entries[0][1] is not None
         item = {0: self.name, 1: FILE, 2: len(self.content)} if alone else {0: self.name, 1: FOLDER}
         self.conversation.say([OFFER, [{0: self.item, 1: [item], 2: len(self.content), 3: len(self.entries), 4: alone}]])
-        while self.result is None:
+        while self.result is None and (most is None or length(self.written) < most - NEARLY):
             found = self.conversation.next(wait=not self.step())
             if found is not None:
                 self.heard(*found)
         return self.result
 
     def heard(self, kind, said):
-        assert kind in (ACCEPT, HAVE, RESULT, CREDIT_CAME) and said[0] == self.item, (kind, said)
+        if kind == STATE_CAME:
+            return
+        assert kind in (ACCEPT, HAVE, RESULT) and said[0] == self.item, (kind, said)
         if kind == ACCEPT:
             self.accepted = True
         elif kind == HAVE:
             self.prove(said[1])
-        elif kind == RESULT:
+        else:
             self.result = said
 
     def prove(self, ranges):
@@ -109,7 +115,7 @@ class Giving:
             self.said += 1
             self.conversation.say([ENTRIES, [{0: self.item, 1: first, 2: entries}]])
             return True
-        if self.waits:
+        if self.waits or (self.most is not None and self.sent >= self.most):
             return False
         if self.queue is None:
             self.queue = self.pieces()
@@ -134,7 +140,7 @@ class Giving:
             missing = without([[start, end]], self.written + self.on_link)
             pieces += [(number, *piece) for piece in cut_at(missing, MOST_OF_A_CHUNK)]
         random.shuffle(pieces)
-        return pieces
+        return pieces if self.most is None else sorted(pieces, reverse=True)
 
     def send_chunk(self, entry, start, end):
         self.ever = joined(self.ever + [[start, end]])

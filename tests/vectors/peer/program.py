@@ -62,6 +62,14 @@ def new_code(port):
     return "-".join([str(port), *(secrets.choice(WORDS) for _ in range(3))])
 
 
+def named(session, *arguments):
+    """A session with these arguments, by a name that tells them."""
+    def one(home):
+        session(home, *arguments)
+    one.__name__ = " ".join([session.__name__, *(str(getattr(argument, "__name__", argument)) for argument in arguments)])
+    return one
+
+
 def too_long(*_):
     raise AssertionError(f"not over after {PATIENCE} s")
 
