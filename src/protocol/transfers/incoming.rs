@@ -50,6 +50,8 @@ pub(crate) struct Incoming {
     /// The last credit: its limit, and how many parts were registered, and registered but
     /// unwritten, then.
     said: Option<(u64, (u32, usize))>,
+    /// The parts that the last credit registered.
+    told: u32,
     /// A new link has to hear the credit, and of the written ranges all from here.
     again: Option<u64>,
     total: Option<(u32, u64, Differences)>,
@@ -73,6 +75,7 @@ impl Incoming {
             written: Ranges::default(),
             asking: Asking::default(),
             said: None,
+            told: 0,
             again: None,
             total: None,
             whole: false,
@@ -303,7 +306,11 @@ impl Incoming {
         if from.is_some() && written.len() == RANGES {
             self.again = written.last().map(|span| span.end);
         }
-        Some(Control::Credit { transfer, limit, parts: self.registered, written })
+        // Chunks of a part come as soon as it is registered: first all is named that need not.
+        if self.again.is_none() {
+            self.told = self.registered;
+        }
+        Some(Control::Credit { transfer, limit, parts: self.told, written })
     }
 
     /// Bytes written so far.
@@ -414,5 +421,24 @@ mod tests {
         transfer.end(1, HUGE, None).unwrap();
         assert!(matches!(transfer.news(), Some(News::Whole(_))));
         assert!(transfer.gap(&(0..5)).is_err(), "all is said");
+    }
+    #[test]
+    fn a_part_is_registered_once_all_that_is_proved_of_it_is_named() {
+        let mut transfer = accepted();
+        transfer.part(file(0, 1000)).unwrap();
+        assert!(matches!(transfer.news(), Some(News::Register(_))));
+        for at in (0..1000).step_by(10).take(RANGES + 1) {
+            assert!(transfer.passed(at..at + 1));
+        }
+        transfer.registered();
+        let mut said = vec![];
+        while let Some(Control::Credit { parts, written, .. }) = transfer.credit(ItemId(1)) {
+            said.push((parts, written.len()));
+        }
+        assert_eq!(said, [(0, RANGES), (1, 1)]);
+        transfer.say_again();
+        let Some(Control::Credit { parts: 1, .. }) = transfer.credit(ItemId(1)) else {
+            panic!("a registered part stays so on a new link")
+        };
     }
 }
