@@ -15,6 +15,7 @@ from check import WORDS
 
 PROGRAM = pathlib.Path(__file__).parents[3] / "target/debug/pinhole"
 PATIENCE = 60
+OF_A_SOURCE = ("--connections", "--waiting-hosts", "--hosts-a-minute", "--joins-a-minute", "--misses-a-minute", "--source-numbers")
 # What a session has started, and leaves behind if it fails.
 STARTED = []
 
@@ -42,8 +43,9 @@ def announced(process):
 
 @contextmanager
 def relay(home):
-    """A relay of the program, at the port that is given."""
-    process = program(home, "relay", "--listen", "127.0.0.1:0", stderr=subprocess.PIPE)
+    """A relay of the program, at the port that is given, where one source may do whatever sessions one after another do."""
+    many = [word for limit in OF_A_SOURCE for word in (limit, "10000")]
+    process = program(home, "relay", "--listen", "127.0.0.1:0", *many, stderr=subprocess.PIPE)
     try:
         while (line := json.loads(process.stderr.readline())).get("event") != "listening":
             pass
@@ -89,12 +91,15 @@ def run(name, sessions, rounds):
                     at = traceback.extract_tb(error.__traceback__)
                     where = ", ".join(f"{pathlib.Path(frame.filename).name}:{frame.lineno}" for frame in at[1:])
                     print(f"{session.__name__}: {error!r} ({where})", flush=True)
+                    for process in STARTED:
+                        process.kill()
+                        if not process.stdout.closed:
+                            print(process.communicate()[0], flush=True)
                     failed += 1
                 finally:
                     signal.alarm(0)
                     for process in STARTED:
                         process.kill()
-                        process.communicate()
                     STARTED.clear()
     print(f"{name}: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
