@@ -11,13 +11,12 @@ from .conversation import STATE_CAME
 from .ranges import cut_at, joined, length, without
 from .variants import ACCEPT, END, ENTRIES, FILE, FOLDER, HAVE, OFFER, PROOF, RESULT
 
-MOST_OF_A_CHUNK = 65_536
+# Bytes of a chunk: 65,536 at most.
+A_CHUNK = 40_000
 RANGES = 64
 AHEAD = 4
 SEGMENT = 16 << 20
 MODIFIED = 1_700_000_000
-# A receiver says what it has written at least each time that it is so much more.
-NEARLY = 2 << 20
 
 
 class Giving:
@@ -29,7 +28,6 @@ class Giving:
         self.content = b"".join(content or b"" for _, content in entries)
         self.parts = list(self.laid_out(a_part))
         self.accepted = self.ended = False
-        self.most = None
         self.result = None
         self.limit = self.registered = self.said = self.sent = 0
         # Positions: written at the other side, asked about by it, sent on any link, and sent on this one.
@@ -55,12 +53,11 @@ class Giving:
             yield first, encoded[first:first + a_part], ends[0]
 
     def run(self, most=None):
-        """Offers it, and gives it to the result; or in order and no more than this, until the other side has nearly as much."""
-        self.most = most
+        """Offers it, and gives it to the result, or no more of it than this."""
         alone = self.entries[0][1] is not None
         item = {0: self.name, 1: FILE, 2: len(self.content)} if alone else {0: self.name, 1: FOLDER}
         self.conversation.say([OFFER, [{0: self.item, 1: [item], 2: len(self.content), 3: len(self.entries), 4: alone}]])
-        while self.result is None and (most is None or length(self.written) < most - NEARLY):
+        while self.result is None and (most is None or self.sent < most):
             found = self.conversation.next(wait=not self.step())
             if found is not None:
                 self.heard(*found)
@@ -115,7 +112,7 @@ class Giving:
             self.said += 1
             self.conversation.say([ENTRIES, [{0: self.item, 1: first, 2: entries}]])
             return True
-        if self.waits or (self.most is not None and self.sent >= self.most):
+        if self.waits:
             return False
         if self.queue is None:
             self.queue = self.pieces()
@@ -138,9 +135,9 @@ class Giving:
         for number, (start, (_, content)) in enumerate(zip(self.starts, self.entries)):
             end = min(start + len(content or b""), allowed)
             missing = without([[start, end]], self.written + self.on_link)
-            pieces += [(number, *piece) for piece in cut_at(missing, MOST_OF_A_CHUNK)]
+            pieces += [(number, *piece) for piece in cut_at(missing, A_CHUNK)]
         random.shuffle(pieces)
-        return pieces if self.most is None else sorted(pieces, reverse=True)
+        return pieces
 
     def send_chunk(self, entry, start, end):
         self.ever = joined(self.ever + [[start, end]])

@@ -1,5 +1,7 @@
 """Sets of positions (SPEC 7.2), as ascending pairs of a start and an end with a gap between them."""
 
+from bisect import bisect
+
 
 def joined(ranges):
     whole = []
@@ -9,6 +11,12 @@ def joined(ranges):
         elif start < end:
             whole.append([start, end])
     return whole
+
+
+def overlap(ranges, start, end):
+    """Whether anything between these is in them, which are in order."""
+    at = bisect(ranges, [end])
+    return at > 0 and ranges[at - 1][1] > start
 
 
 def without(ranges, taken):

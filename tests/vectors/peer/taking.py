@@ -7,12 +7,13 @@ from blake3 import blake3
 
 from check import proof_key
 
-from .conversation import CHUNK_CAME
+from .conversation import CHUNK_CAME, STATE_CAME
 from .giving import RANGES, SEGMENT
-from .ranges import cut_at, joined, length, without
+from .ranges import cut_at, joined, length, overlap, without
 from .variants import ACCEPT, CREDIT, END, ENTRIES, FILE, GAP, HAVE, OFFER, PROOF, RESULT, WINDOW
 
 GROWTH = WINDOW // 8
+A_QUESTION = 1000
 
 
 class Taking:
@@ -25,20 +26,23 @@ class Taking:
         self.content = bytearray()
         # Positions: written, and of them those that the other side was told of.
         self.written, self.named = [], []
-        self.questions, self.segments = deque(), deque()
+        # Segments asked about and not answered, the position before which all is asked, and what was proved.
+        self.segments, self.asked_to, self.proved = deque(), 0, []
         self.came = 0
         self.end = None
         self.finished = False
         self.cut_before_result = False
 
-    def run(self):
-        """Takes it to the end, and says the result; the paths with their content, or nothing for a folder."""
+    def run(self, until=None):
+        """Takes it to the end, and says the result, or until so much is written; by path the content, or nothing for a folder."""
         offer, = self.conversation.message(OFFER)
         self.offer, self.item = offer, offer[0]
         self.conversation.transfers.append(self)
         self.conversation.say([ACCEPT, {0: self.item}])
         while not self.whole():
             self.heard(*self.conversation.next())
+            if until is not None and length(self.written) >= until:
+                return None
         if self.cut_before_result:
             self.conversation.cut()
             if self.cut_before_result == "and name all again":
@@ -46,6 +50,17 @@ class Taking:
         self.finished = True
         self.conversation.say([RESULT, {0: self.item}])
         return {self.path(number): self.bytes_of(number) for number in range(len(self.entries))}
+
+    def kept(self):
+        """What is here of each file, for another day: the ranges of it that are written, and its bytes."""
+        kept = {}
+        for number, start in enumerate(self.starts):
+            if self.entries[number][3] == FILE:
+                size = self.entries[number][4]
+                missing = without([[start, start + size]], self.written)
+                here = without([[start, start + size]], missing)
+                kept[self.path(number)] = [[begin - start, end - start] for begin, end in here], self.bytes_of(number)
+        return kept
 
     def whole(self):
         return self.end is not None and length(self.written) == self.end[2]
@@ -63,7 +78,7 @@ class Taking:
         elif kind == END:
             assert said == {0: self.item, 1: len(self.entries), 2: len(self.content)}, said
             self.end = said
-        else:
+        elif kind != STATE_CAME:
             raise AssertionError(f"message {kind}")
 
     # Entries.
@@ -92,6 +107,8 @@ class Taking:
             number, entries = self.parts[0]
             if self.ask(entries):
                 return
+            if len(self.written) > RANGES and self.proved:
+                self.name_all()
             self.parts.popleft()
             self.registered = number
             self.credit()
@@ -105,18 +122,13 @@ class Taking:
             known, _ = self.earlier.get(self.path(number), ((), None))
             start = self.starts[number]
             ranges += [[start + begin, start + end] for begin, end in known]
-        begins = self.asked_to
-        ranges = without(ranges, [[0, begins]])[:self.a_question]
+        ranges = without(ranges, [[0, self.asked_to]])[:A_QUESTION]
         if not ranges:
             return False
         self.asked_to = ranges[-1][1]
         self.segments.extend(cut_at(ranges, SEGMENT))
         self.conversation.say([HAVE, {0: self.item, 1: ranges}])
         return True
-
-    asked_to = 0
-    # Ranges of a question, at most 1,000.
-    a_question = 1000
 
     def proof(self, said):
         """Compares hashes; what is equal counts as written."""
@@ -127,7 +139,8 @@ class Taking:
             here = self.guess(start, end)
             if blake3(here, key=key).digest() == said[1][at:at + 32]:
                 self.content[start:end] = here
-                self.written = joined(self.written + [[start, end]])
+                self.proved.append([start, end])
+        self.written = joined(self.written + self.proved)
         self.register()
 
     def guess(self, start, end):
@@ -147,7 +160,7 @@ class Taking:
         end = start + len(data)
         assert item == self.item and offset + len(data) <= self.entries[entry][4] and end <= self.limit
         # Nothing comes twice: on this link nothing that has come on it, nor what was named at its beginning.
-        assert without([[start, end]], self.written) == [[start, end]], "what was written comes again"
+        assert not overlap(self.written, start, end), "what was written comes again"
         self.content[start:end] = data
         self.came += len(data)
         self.write(start, end)
@@ -169,15 +182,18 @@ class Taking:
         self.named = joined(self.named + written)
         self.conversation.tell([CREDIT, {0: self.item, 1: self.limit, 2: self.registered, 3: written}])
 
+    def name_all(self):
+        """Names all that is written, so many ranges a credit, the last with fewer."""
+        for at in range(0, len(self.written) + 1, RANGES):
+            self.credit(self.written[at:at + RANGES])
+
     def say_again(self):
-        """All that is written, so many ranges a credit, the last with fewer."""
         if not self.finished:
-            for at in range(0, len(self.written) + 1, RANGES):
-                self.credit(self.written[at:at + RANGES])
+            self.name_all()
 
     def link_lost(self):
-        """Forgets half of what nobody was told of, as a receiver does who had not written it yet."""
-        unnamed = cut_at(without(self.written, self.named), 1 << 16)
+        """Forgets half of what has come and nobody was told of, as a receiver does who had not written it yet."""
+        unnamed = cut_at(without(self.written, self.named + self.proved), 1 << 16)
         for start, end in random.sample(unnamed, len(unnamed) // 2):
             self.written = without(self.written, [[start, end]])
             self.content[start:end] = bytes(end - start)
