@@ -1,6 +1,5 @@
 //! Two conversations on a pretend network with a pretend clock: whole channels in microseconds.
 
-mod storm;
 mod tests;
 
 use super::greeting_tests::commitment;

@@ -82,7 +82,7 @@ impl Storm {
 
     pub(super) fn write_soon(&mut self, side: usize, link: LinkId) {
         let pace = self.wires[&link].pace;
-        if !core::mem::replace(&mut self.end(side, link).writing, true) {
+        if !std::mem::replace(&mut self.end(side, link).writing, true) {
             self.at(pace, Happening::Writes(side, link));
         }
     }
@@ -156,7 +156,7 @@ impl Storm {
         self.end(side, link).tampered = whole.map(|whole| whole - 1);
         match flight {
             Flight::Control(body) => {
-                let control: Control = crate::wire::read(&body).unwrap();
+                let control: Control = read(&body).unwrap();
                 if self.stand(side, link) == Stand::Up {
                     self.model.reads(side, link, &control);
                 }
@@ -214,8 +214,8 @@ impl Storm {
         }
         let end = self.end(side, link);
         end.stand = Stand::Down;
-        let control = core::mem::take(&mut end.control);
-        let grants = core::mem::take(&mut end.grants);
+        let control = std::mem::take(&mut end.control);
+        let grants = std::mem::take(&mut end.grants);
         if self.one_in(3) {
             // Its writer ends later than its reader.
             control.iter().for_each(|_| self.answers(side, 30, Input::Taken(link)));
@@ -225,7 +225,7 @@ impl Storm {
                 self.answers(side, 30, told);
             }
         }
-        self.note(|| std::format!("{side} has lost {} ({how:?})", link.0));
+        self.note(|| format!("{side} has lost {} ({how:?})", link.0));
         self.model.down(side, link, how);
         self.tell(side, Input::LinkDown(link, how));
     }

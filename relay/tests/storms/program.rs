@@ -19,7 +19,7 @@ impl Storm {
             return self.answers(side, 20, Input::Registered(part.item));
         }
         let middle = start + 1 + self.below(size - 2);
-        let here = std::vec![start..middle, middle + 1..start + size];
+        let here = vec![start..middle, middle + 1..start + size];
         self.answers(side, 20, Input::Have(part.item, here));
     }
 

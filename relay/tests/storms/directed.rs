@@ -1,7 +1,7 @@
 //! Storms of one gust, under a calm sky: a link lost at one moment, and made again at another.
 
 use super::*;
-use crate::limits::TAMPERED_LINKS;
+use pinhole_protocol::limits::TAMPERED_LINKS;
 
 const CODE: LinkId = LinkId::CODE;
 
@@ -52,7 +52,7 @@ fn each_of_the_last_records_of_a_gift_may_be_lost_with_its_link() {
                 storm.made([true, true]);
             }
             storm.run(130_000 - after);
-            let what = std::format!("the record {back} before the last of {side}, {after} ms");
+            let what = format!("the record {back} before the last of {side}, {after} ms");
             let (_, delivered) = storm.model.stand_of(0);
             match storm.over() {
                 [Some(Outcome::Done), Some(Outcome::Done)] => assert!(delivered, "{what}"),

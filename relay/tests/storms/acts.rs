@@ -100,7 +100,7 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: Option<usize>) -> Vec<(u64, Act)
 impl Storm {
     /// Does something, now.
     pub(super) fn acts(&mut self, act: Act) {
-        self.note(|| std::format!("{act:?}"));
+        self.note(|| format!("{act:?}"));
         match act {
             Act::Text(side, length) => {
                 if self.parties[side].over.is_none() {
@@ -156,7 +156,7 @@ impl Storm {
                 }
             }
             Act::Moves(side, port) => {
-                let direct = std::vec![([192, 0, 2, 1], port).into()];
+                let direct = vec![([192, 0, 2, 1], port).into()];
                 let places = Places { direct, relay: None };
                 if self.parties[side].over.is_none() {
                     self.model.moves(side, places.clone());
@@ -227,7 +227,7 @@ impl Storm {
 
     /// Offers a stream that grows in these steps, a few a second.
     pub(super) fn stream(&mut self, side: usize, steps: &[u64]) -> ItemId {
-        let parts = VecDeque::from([std::vec![Entry::of_item(0, EntryKind::File)]]);
+        let parts = VecDeque::from([vec![Entry::of_item(0, EntryKind::File)]]);
         let source = Source { parts, total: None, steps: steps.to_vec(), holes: Vec::new() };
         let item = self.offered(side, ItemKind::Stream, source);
         self.model.is_long(side, item, steps.iter().sum());
@@ -238,7 +238,7 @@ impl Storm {
     pub(super) fn streams(&mut self, side: usize, item: ItemId) {
         let source = self.parties[side].sources.get_mut(&item);
         let source = source.filter(|source| source.total.is_none());
-        let Some(steps) = source.map(|source| core::mem::take(&mut source.steps)) else { return };
+        let Some(steps) = source.map(|source| std::mem::take(&mut source.steps)) else { return };
         let (mut wait, mut position) = (0, 0);
         for step in steps {
             wait += 150;
@@ -253,7 +253,7 @@ impl Storm {
         self.model.begins(side, item, source.total, false);
         self.parties[side].sources.insert(item, source);
         let items =
-            std::vec![Item { name: PeerText::new("d".to_string()), kind, size: None, exact: None }];
+            vec![Item { name: PeerText::new("d".to_string()), kind, size: None, exact: None }];
         let offer = Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None };
         self.tell(side, Input::Offer(offer));
         item

@@ -8,14 +8,29 @@ mod network;
 mod program;
 mod runs;
 
-use super::*;
-use crate::limits::CHUNK_DATA;
-use crate::links::LinkId;
-use crate::wire::{Control, Places};
 use acts::{Act, Loss};
+use core::ops::Range;
+use core::time::Duration;
 use model::Model;
+use pinhole_protocol::conversation::{
+    Conversation, Event, Input, LinkEnd, LinkNews, Outcome, Setup,
+};
+use pinhole_protocol::keys::Commitment;
+use pinhole_protocol::limits::CHUNK_DATA;
+use pinhole_protocol::links::LinkId;
+use pinhole_protocol::messages::Body;
+use pinhole_protocol::time::Instant;
+use pinhole_protocol::wire::{
+    Control, Differences, Entry, EntryKind, Item, ItemId, ItemKind, Offer, Part, PeerName,
+    PeerText, Places, Reason, Want, read,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::{BTreeMap, VecDeque};
+use zeroize::Zeroizing;
+
+/// A packet's way from side to side under a calm sky.
+const LATENCY: u64 = 20;
 
 /// A packet under way on a link.
 enum Flight {
@@ -135,10 +150,11 @@ fn millis(count: u64) -> Duration {
 impl Storm {
     fn new(seed: u64, wants: [Want; 2], verify: [bool; 2]) -> Self {
         let now = Instant::from_millis(1_000_000);
-        let party = |role, want, verify| Party {
+        let (host_end, joiner_end) = Commitment::simulated([7; 32], [0x5e; 32]);
+        let party = |commitment, want, verify| Party {
             conversation: Conversation::new(
                 now,
-                commitment(role),
+                commitment,
                 Setup { want, ttl: TTL, verify, faithful: true, resuming: true, proving: true },
             ),
             wake_at: None,
@@ -154,7 +170,7 @@ impl Storm {
             rng: ChaCha8Rng::seed_from_u64(seed),
             queue: BTreeMap::new(),
             sequence: 0,
-            parties: [party(Role::Host, host, verify[0]), party(Role::Joiner, joiner, verify[1])],
+            parties: [party(host_end, host, verify[0]), party(joiner_end, joiner, verify[1])],
             wires: BTreeMap::new(),
             next: 0,
             making: false,
@@ -201,7 +217,7 @@ impl Storm {
 
     fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.push(std::format!("{} {}", self.now.as_millis() - 1_000_000, line()));
+            trace.push(format!("{} {}", self.now.as_millis() - 1_000_000, line()));
         }
     }
 
@@ -271,7 +287,7 @@ impl Storm {
                 let now = self.now;
                 let end = self.end(side, link);
                 (end.stand, end.waits) = (Stand::Up, now);
-                self.note(|| std::format!("{side} confirms {} (linked {linked})", link.0));
+                self.note(|| format!("{side} confirms {} (linked {linked})", link.0));
                 self.model.up(side, link);
                 self.tell(side, Input::LinkUp { link, linked });
             }
@@ -298,10 +314,10 @@ impl Storm {
             Happening::Down(side, link, how) => self.down(side, link, how),
             Happening::Answers(side, input) => {
                 self.model.answers(side, &input);
-                if let Input::Total(item, bytes) = &input {
-                    if let Some(source) = self.parties[side].sources.get_mut(item) {
-                        source.total = Some(*bytes);
-                    }
+                if let Input::Total(item, bytes) = &input
+                    && let Some(source) = self.parties[side].sources.get_mut(item)
+                {
+                    source.total = Some(*bytes);
                 }
                 self.tell(side, input);
             }
@@ -326,16 +342,16 @@ impl Storm {
         self.parties[side].wake_at = actions.wake_at;
         actions.cut.iter().for_each(|link| self.model.cuts(side, *link));
         for (link, body) in actions.control {
-            let control: Control = crate::wire::read(&body).unwrap();
+            let control: Control = read(&body).unwrap();
             if !matches!(control, Control::Heartbeat { .. }) {
-                self.note(|| std::format!("{side} says on {}: {control:?}", link.0));
+                self.note(|| format!("{side} says on {}: {control:?}", link.0));
             }
             self.model.says(side, link, &control);
             self.end(side, link).control.push_back(body);
             self.write_soon(side, link);
         }
         for link in actions.cut {
-            self.note(|| std::format!("{side} cuts {}", link.0));
+            self.note(|| format!("{side} cuts {}", link.0));
             self.close(side, link);
         }
         for grant in actions.grants {
@@ -346,7 +362,7 @@ impl Storm {
             self.write_soon(side, grant.link);
         }
         for event in actions.events {
-            self.note(|| std::format!("{side} hears {event:?}"));
+            self.note(|| format!("{side} hears {event:?}"));
             assert!(self.parties[side].over.is_none(), "an event after the end: {event:?}");
             self.hears(side, event);
         }

@@ -1,7 +1,7 @@
 //! The model: what holds of two conversations, whatever becomes of their links.
 
 use super::*;
-use crate::ranges::Ranges;
+use pinhole_protocol::ranges::Ranges;
 
 /// A side's item, as both sides know it.
 #[derive(Default)]
@@ -176,7 +176,7 @@ impl Model {
             }
             Event::Offered(offer) => {
                 let own = self.own(1 - side, offer.item);
-                assert!(!core::mem::replace(&mut own.heard, true), "offered twice");
+                assert!(!std::mem::replace(&mut own.heard, true), "offered twice");
             }
             Event::Written { transfer, done, frontier } => {
                 let own = self.own(side, *transfer);
@@ -201,15 +201,15 @@ impl Model {
                 assert!(own.result.replace(false).is_none(), "a second result");
             }
             Event::Link(LinkNews::Reconnecting) => {
-                assert!(!core::mem::replace(&mut self.missing[side], true), "told twice");
+                assert!(!std::mem::replace(&mut self.missing[side], true), "told twice");
             }
             Event::Link(LinkNews::Stalled) => self.stalled[side] = true,
             Event::Link(LinkNews::Flowing) => {
-                assert!(core::mem::take(&mut self.stalled[side]), "nothing had stalled");
+                assert!(std::mem::take(&mut self.stalled[side]), "nothing had stalled");
             }
             Event::Link(LinkNews::Reconnected(_)) => {
-                let missing = core::mem::take(&mut self.missing[side]);
-                let stalled = core::mem::take(&mut self.stalled[side]);
+                let missing = std::mem::take(&mut self.missing[side]);
+                let stalled = std::mem::take(&mut self.stalled[side]);
                 assert!(missing || stalled, "nothing was missed");
             }
             Event::Places(places) => {
