@@ -3,7 +3,7 @@
 use super::*;
 
 /// One thing that is done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Act {
     /// A text of so many bytes.
     Text(usize, usize),
@@ -28,13 +28,21 @@ pub(super) enum Act {
     Outage(u64),
     /// A side can be met at this port from now on.
     Moves(usize, u16),
+    /// The connection by which a side waits at the relay dies, and it notices after so long.
+    Dies(usize, u64),
+    /// Somebody else takes an end of a slot there for so long, this one's if its token was seen.
+    Stranger(usize, bool, u64),
+    /// The relay starts again, and is away for so long. It remembers nothing.
+    Restart(u64),
+    /// Everything that passes anywhere is lost, and no link can be made for so long.
+    Blackout(u64),
 }
 
 /// The end of a link.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Loss {
     /// Both sides notice, after these times.
-    Noticed([u64; 2]),
+    Noticed(u64, u64),
     /// This side notices, and nothing more passes.
     Half(usize, u64),
     /// Nothing of this side's arrives any more.
@@ -45,24 +53,27 @@ pub(super) enum Loss {
     Tampered(usize),
 }
 
-/// The things done in a run, each with the milliseconds before it.
-pub(super) fn acts(rng: &mut ChaCha8Rng, gives: Option<usize>) -> Vec<(u64, Act)> {
+/// The things done in a run, each with its moment and the conversation that it concerns.
+pub(super) fn acts(rng: &mut ChaCha8Rng, gives: &[Option<usize>]) -> Vec<(u64, usize, Act)> {
     let mut below = |end: u64| rng.next_u64() % end;
     let most = 1 + below(200);
     let count = 1 + below(most);
     let pace = 1 + below(1500);
     // At most so many bytes of a run: it is to be short.
     let mut bytes = 6_000_000;
-    let mut tampered = 0;
+    let mut tampered = vec![0; gives.len()];
+    let mut at = 0;
     (0..count)
         .map(|_| {
-            let wait = below(pace);
+            // Some come in gusts.
+            at += below(pace) / if below(4) == 0 { 30 } else { 1 };
+            let who = below(gives.len() as u64) as usize;
             let side = below(2) as usize;
-            let from = gives.unwrap_or(side);
-            let act = match below(24) {
+            let from = gives[who].unwrap_or(side);
+            let act = match below(29) {
                 0..6 => {
                     // A few come in pieces; to wipe them takes most of a run's time.
-                    let most = if below(16) == 0 { 130_000 } else { 300 };
+                    let most = if below(8) == 0 { 130_000 } else { 300 };
                     Act::Text(from, below(most) as usize)
                 }
                 6..9 => {
@@ -78,21 +89,25 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: Option<usize>) -> Vec<(u64, Act)
                 }
                 10 => Act::Cancel(side, below(4) as u32),
                 11 => Act::Refuse(side, below(4) as u32),
-                12..15 => Act::Lose(Loss::Noticed([below(3_000), below(3_000)]), below(8) as usize),
+                12..15 => Act::Lose(Loss::Noticed(below(3_000), below(3_000)), below(8) as usize),
                 15 => Act::Lose(Loss::Half(side, below(2_000)), below(8) as usize),
                 16 | 17 => Act::Lose(Loss::Deaf(side), below(8) as usize),
                 18 => Act::Lose(Loss::Silent, below(8) as usize),
-                19 if tampered < 7 => {
-                    tampered += 1;
+                19 if tampered[who] < 7 => {
+                    tampered[who] += 1;
                     Act::Lose(Loss::Tampered(side), below(8) as usize)
                 }
                 20 => Act::Sleep(side, below(20_000)),
                 21 => Act::Stall(side, below(12_000), below(8) as usize),
                 22 => Act::Outage(below(15_000)),
                 23 if below(2) == 0 => Act::Moves(side, 2_000 + below(32) as u16),
+                24 => Act::Dies(side, below(40_000)),
+                25 | 26 => Act::Stranger(side, below(4) != 0, below(20_000)),
+                27 => Act::Restart(if below(2) == 0 { 0 } else { below(15_000) }),
+                28 if below(2) == 0 => Act::Blackout(below(15_000)),
                 _ => Act::Text(from, 1),
             };
-            (wait, act)
+            (at, who, act)
         })
         .collect()
 }
@@ -118,26 +133,22 @@ impl Storm {
                 }
             }
             Act::Cancel(side, back) => {
-                let next = self.model.count(side);
-                let item = ItemId((next + 1).saturating_sub(1 + back).max(1));
+                let item = self.latest(side, back);
                 self.answers(side, 1, Input::Cancel(item, Reason::Interrupted));
             }
             Act::Refuse(side, back) => {
-                let next = self.model.count(1 - side);
-                let item = ItemId((next + 1).saturating_sub(1 + back).max(1));
-                if self.model.has_heard_of(side, item) {
+                let item = self.latest(1 - side, back);
+                if self.model.items[1 - side].get(&item).is_some_and(|own| own.heard) {
                     self.answers(side, 1, Input::Refuse(item, Reason::Disk));
                 }
             }
             Act::Leave(side) => self.tell(side, Input::Leave),
-            Act::Verified(side) => self.tell(side, Input::Verified),
+            Act::Verified(side) => {
+                self.model.unverified[side] = false;
+                self.tell(side, Input::Verified);
+            }
             Act::Lose(loss, which) => {
-                let up: Vec<LinkId> = self
-                    .wires
-                    .iter()
-                    .filter(|(_, wire)| wire.ends.iter().any(|end| end.stand == Stand::Up))
-                    .map(|(link, _)| *link)
-                    .collect();
+                let up = self.links_up();
                 if let Some(link) = up.get(which % up.len().max(1)) {
                     self.lose(*link, loss);
                 }
@@ -159,12 +170,30 @@ impl Storm {
                 let direct = vec![([192, 0, 2, 1], port).into()];
                 let places = Places { direct, relay: None };
                 if self.parties[side].over.is_none() {
-                    self.model.moves(side, places.clone());
+                    self.model.places[side].push(places.clone());
                     self.tell(side, Input::Places(places));
                 }
             }
             Act::Outage(time) => self.outage = self.outage.max(self.now.after(millis(time))),
+            Act::Dies(side, after) => self.dies(side, after),
+            Act::Blackout(time) => {
+                self.loses_all();
+                self.acts(Act::Outage(time));
+            }
+            Act::Stranger(..) | Act::Restart(_) => unreachable!("the world's"),
         }
+    }
+
+    /// A side's nth last item.
+    fn latest(&self, side: usize, back: u32) -> ItemId {
+        let count = self.model.items[side].len() as u32;
+        ItemId(count.saturating_sub(back).max(1))
+    }
+
+    /// Links that are up at a side.
+    pub(super) fn links_up(&self) -> Vec<LinkId> {
+        let up = |wire: &Wire| wire.ends.iter().any(|end| end.stand == Stand::Up);
+        self.wires.iter().filter_map(|(link, wire)| up(wire).then_some(*link)).collect()
     }
 
     pub(super) fn lose(&mut self, link: LinkId, loss: Loss) {
@@ -175,10 +204,13 @@ impl Storm {
             storm.end(side, link).mute.get_or_insert(since[side]);
         };
         match loss {
-            Loss::Noticed(after) => {
-                for (side, after) in after.into_iter().enumerate() {
+            Loss::Noticed(host, joiner) => {
+                for (side, after) in [host, joiner].into_iter().enumerate() {
                     mute(self, side);
                     self.at(after, Happening::Down(side, link, LinkEnd::Closed));
+                    if let Some(lines) = self.wires[&link].lines {
+                        self.is_gone(lines[side], 3_000);
+                    }
                 }
             }
             Loss::Half(side, after) => {
@@ -197,7 +229,7 @@ impl Storm {
 
     pub(super) fn text(&mut self, side: usize, length: usize) -> ItemId {
         let item = self.parties[side].conversation.next_item();
-        self.model.begins(side, item, Some(length as u64), true);
+        self.model.begins(side, item, length as u64);
         let body = Body::text(item, "t".repeat(length)).unwrap();
         self.tell(side, Input::Body(item, body));
         item
@@ -222,6 +254,7 @@ impl Storm {
             side,
             ItemKind::Folder,
             Source { parts, total: Some(total), steps: Vec::new(), holes: missing },
+            total,
         )
     }
 
@@ -229,9 +262,7 @@ impl Storm {
     pub(super) fn stream(&mut self, side: usize, steps: &[u64]) -> ItemId {
         let parts = VecDeque::from([vec![Entry::of_item(0, EntryKind::File)]]);
         let source = Source { parts, total: None, steps: steps.to_vec(), holes: Vec::new() };
-        let item = self.offered(side, ItemKind::Stream, source);
-        self.model.is_long(side, item, steps.iter().sum());
-        item
+        self.offered(side, ItemKind::Stream, source, steps.iter().sum())
     }
 
     /// A stream is wanted, if it is one.
@@ -248,9 +279,9 @@ impl Storm {
         self.at(wait, Happening::Answers(side, Input::Total(item, position)));
     }
 
-    fn offered(&mut self, side: usize, kind: ItemKind, source: Source) -> ItemId {
+    fn offered(&mut self, side: usize, kind: ItemKind, source: Source, bytes: u64) -> ItemId {
         let item = self.parties[side].conversation.next_item();
-        self.model.begins(side, item, source.total, false);
+        self.model.begins(side, item, bytes);
         self.parties[side].sources.insert(item, source);
         let items =
             vec![Item { name: PeerText::new("d".to_string()), kind, size: None, exact: None }];

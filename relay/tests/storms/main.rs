@@ -1,32 +1,39 @@
-//! Two resuming conversations in a storm: links are made, lost, half dead, too many; sides sleep.
-//! A seed drives all of it, and a model says what holds all the same.
+//! Resuming conversations in a storm, up to three in one world with a relay: links are made, lost,
+//! half dead, too many; sides sleep, the relay starts again, strangers take slots. A seed drives all
+//! of it, and a model says what holds all the same.
 
 mod acts;
 mod directed;
+mod happenings;
 mod model;
 mod network;
 mod program;
 mod runs;
+mod seeking;
+mod world;
 
 use acts::{Act, Loss};
 use core::ops::Range;
 use core::time::Duration;
 use model::Model;
 use pinhole_protocol::conversation::{
-    Conversation, Event, Input, LinkEnd, LinkNews, Outcome, Setup,
+    Conversation, Event, Input, LinkEnd, LinkNews, Outcome, Role, Setup,
 };
 use pinhole_protocol::keys::Commitment;
 use pinhole_protocol::limits::CHUNK_DATA;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
+use pinhole_protocol::rendezvous::SlotToken;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::{
     Control, Differences, Entry, EntryKind, Item, ItemId, ItemKind, Offer, Part, PeerName,
     PeerText, Places, Reason, Want, read,
 };
+use pinhole_relay::pairing::Connection;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use std::collections::{BTreeMap, VecDeque};
+use seeking::{Ask, News, Seek};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zeroize::Zeroizing;
 
 /// A packet's way from side to side under a calm sky.
@@ -36,6 +43,8 @@ const LATENCY: u64 = 20;
 enum Flight {
     Control(Zeroizing<Vec<u8>>),
     Chunk(ItemId, Range<u64>),
+    /// Message 3, by which a joiner has the link.
+    Confirmation,
     /// The sender has closed its end.
     Fin,
 }
@@ -55,6 +64,14 @@ enum Happening {
     Answers(usize, Input<'static>),
     /// Readers say for how long they have waited.
     Second(usize),
+    /// The time of its stand at the relay is over, if that is still the same.
+    Seeks(usize, Seek),
+    /// The relay has news of this connection.
+    Hears(usize, Connection, News),
+    /// Nothing is lost any more.
+    Calm,
+    /// These sides leave, as soon as both are linked, or after so many seconds more.
+    Leaves([bool; 2], u64),
 }
 
 /// One side's stand with a link.
@@ -91,6 +108,8 @@ struct Wire {
     ends: [End; 2],
     latency: u64,
     pace: u64,
+    /// The connections to the relay that carry it.
+    lines: Option<[Connection; 2]>,
 }
 
 /// Something that a side sends in parts.
@@ -113,10 +132,16 @@ struct Party {
     ends: BTreeMap<ItemId, u64>,
     over: Option<Outcome>,
     told: Vec<&'static str>,
+    seek: Seek,
+    pause: u64,
+    /// Nothing that it says to the relay, or hears from it, overtakes what came before.
+    said: Instant,
+    heard: Instant,
 }
 
-/// The world.
+/// A conversation's part of the world.
 struct Storm {
+    number: usize,
     now: Instant,
     rng: ChaCha8Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
@@ -135,9 +160,18 @@ struct Storm {
     /// Records that each side has sent, and the one with which its link is lost.
     sent: [u32; 2],
     doomed: Option<(usize, u32)>,
+    /// True if links are made without the relay.
+    direct: bool,
+    /// The slot in which they are made at the relay.
+    slot: Option<SlotToken>,
+    tries: u64,
+    /// Things said to the relay, each with the moment at which it gets there.
+    asks: Vec<(Instant, Connection, Ask)>,
+    /// Connections that the relay has ended.
+    ended: BTreeSet<Connection>,
     model: Model,
     /// Everything that was done and said, for a run that is shown.
-    trace: Option<Vec<String>>,
+    trace: Option<Vec<(u64, String)>>,
 }
 
 /// A channel's time: longer than any run rests, short enough to be waited for.
@@ -163,9 +197,14 @@ impl Storm {
             ends: BTreeMap::new(),
             over: None,
             told: Vec::new(),
+            seek: Seek::Idle,
+            pause: seeking::FIRST_PAUSE,
+            said: now,
+            heard: now,
         };
         let [host, joiner] = wants;
         let mut storm = Self {
+            number: 0,
             now,
             rng: ChaCha8Rng::seed_from_u64(seed),
             queue: BTreeMap::new(),
@@ -179,7 +218,12 @@ impl Storm {
             tidy: false,
             sent: [0, 0],
             doomed: None,
-            model: Model::default(),
+            direct: true,
+            slot: None,
+            tries: 0,
+            asks: Vec::new(),
+            ended: BTreeSet::new(),
+            model: Model::new(verify),
             trace: None,
         };
         for side in 0..2 {
@@ -217,7 +261,7 @@ impl Storm {
 
     fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.push(format!("{} {}", self.now.as_millis() - 1_000_000, line()));
+            trace.push((self.now.as_millis() - 1_000_000, line()));
         }
     }
 
@@ -229,44 +273,58 @@ impl Storm {
         self.wires[&link].ends[side].stand
     }
 
+    fn is_over(&self) -> bool {
+        self.parties.iter().all(|party| party.over.is_some())
+    }
+
     /// Lets time pass.
     fn run(&mut self, wait: u64) {
         let until = self.now.after(millis(wait));
-        while !self.parties.iter().all(|party| party.over.is_some()) && self.step(until) {}
+        while !self.is_over() && self.step(until) {}
         self.now = self.now.max(until);
     }
 
-    /// Lets the next thing happen; false if it does not before that moment.
-    fn step(&mut self, until: Instant) -> bool {
+    /// The moment of a side's next timer, and the side.
+    fn wakes(&self) -> Option<(Instant, usize)> {
         let wake = |side: usize| {
             let party = &self.parties[side];
             let at = party.wake_at.filter(|_| party.over.is_none())?;
             Some((at.max(party.asleep), side))
         };
-        let wake = (0..2).filter_map(wake).min();
+        (0..2).filter_map(wake).min()
+    }
+
+    /// The moment at which the next thing happens.
+    fn next(&self) -> Option<Instant> {
         let first = self.queue.first_key_value().map(|((at, _), _)| *at);
-        if let Some((at, side)) = wake.filter(|(at, _)| first.is_none_or(|first| *at < first)) {
-            if at > until {
-                return false;
-            }
+        self.wakes().map(|(at, _)| at).into_iter().chain(first).min()
+    }
+
+    /// Lets the next thing happen; false if it does not before that moment.
+    fn step(&mut self, until: Instant) -> bool {
+        if self.next().is_none_or(|next| next > until) {
+            return false;
+        }
+        let first = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let wakes = self.wakes().filter(|(at, _)| first.is_none_or(|first| *at < first));
+        if let Some((at, side)) = wakes {
             self.now = self.now.max(at);
             self.tell(side, Input::Tick);
             return true;
         }
-        if first.is_none_or(|first| first > until) {
-            return false;
-        }
         let ((at, sequence), happening) = self.queue.pop_first().unwrap();
         self.now = self.now.max(at);
         let of = match &happening {
-            Happening::Act(_) | Happening::Made => None,
+            Happening::Act(_) | Happening::Made | Happening::Calm | Happening::Leaves(..) => None,
             Happening::Confirmed(side, ..)
             | Happening::Writes(side, _)
             | Happening::Arrives(side, ..)
             | Happening::Written(side, ..)
             | Happening::Down(side, ..)
             | Happening::Answers(side, _)
-            | Happening::Second(side) => Some(*side),
+            | Happening::Second(side)
+            | Happening::Seeks(side, _)
+            | Happening::Hears(side, ..) => Some(*side),
         };
         if let Some(wakes) = of.map(|side| self.parties[side].asleep).filter(|at| *at > self.now) {
             self.queue.insert((wakes, sequence), happening);
@@ -274,106 +332,5 @@ impl Storm {
             self.happens(happening, sequence);
         }
         true
-    }
-
-    fn happens(&mut self, happening: Happening, sequence: u64) {
-        match happening {
-            Happening::Act(act) => self.acts(act),
-            Happening::Made => self.made_at_random(),
-            Happening::Confirmed(side, link, linked) => {
-                if self.parties[side].over.is_some() {
-                    return;
-                }
-                let now = self.now;
-                let end = self.end(side, link);
-                (end.stand, end.waits) = (Stand::Up, now);
-                self.note(|| format!("{side} confirms {} (linked {linked})", link.0));
-                self.model.up(side, link);
-                self.tell(side, Input::LinkUp { link, linked });
-            }
-            Happening::Writes(side, link) => self.writes(side, link),
-            Happening::Arrives(side, link, flight, sent) => {
-                if self.wires[&link].ends[1 - side].mute.is_some_and(|mute| mute <= sent) {
-                    return;
-                }
-                match self.stand(side, link) {
-                    Stand::Awaited(at) => {
-                        let again = Happening::Arrives(side, link, flight, sent);
-                        self.queue.insert((at.max(self.now.after(millis(1))), sequence), again);
-                    }
-                    Stand::Up => self.arrives(side, link, flight),
-                    Stand::Closing(until) if self.now <= until => self.arrives(side, link, flight),
-                    Stand::Closing(_) | Stand::Down => {}
-                }
-            }
-            Happening::Written(side, link, item, range) => {
-                self.end(side, link).unwritten -= 1;
-                self.model.wrote(side, item, range.clone());
-                self.tell(side, Input::Wrote(item, range));
-            }
-            Happening::Down(side, link, how) => self.down(side, link, how),
-            Happening::Answers(side, input) => {
-                self.model.answers(side, &input);
-                if let Input::Total(item, bytes) = &input
-                    && let Some(source) = self.parties[side].sources.get_mut(item)
-                {
-                    source.total = Some(*bytes);
-                }
-                self.tell(side, input);
-            }
-            Happening::Second(side) => {
-                let waits = |(link, wire): (&LinkId, &Wire)| {
-                    let end = &wire.ends[side];
-                    let reads = end.stand == Stand::Up && end.unwritten == 0;
-                    reads.then(|| (*link, self.now.since(end.waits)))
-                };
-                for (link, waited) in self.wires.iter().filter_map(waits).collect::<Vec<_>>() {
-                    self.tell(side, Input::Quiet(link, waited));
-                }
-                if self.parties[side].over.is_none() {
-                    self.at(1000, Happening::Second(side));
-                }
-            }
-        }
-    }
-
-    fn tell(&mut self, side: usize, input: Input<'_>) {
-        let actions = self.parties[side].conversation.handle(self.now, input);
-        self.parties[side].wake_at = actions.wake_at;
-        actions.cut.iter().for_each(|link| self.model.cuts(side, *link));
-        for (link, body) in actions.control {
-            let control: Control = read(&body).unwrap();
-            if !matches!(control, Control::Heartbeat { .. }) {
-                self.note(|| format!("{side} says on {}: {control:?}", link.0));
-            }
-            self.model.says(side, link, &control);
-            self.end(side, link).control.push_back(body);
-            self.write_soon(side, link);
-        }
-        for link in actions.cut {
-            self.note(|| format!("{side} cuts {}", link.0));
-            self.close(side, link);
-        }
-        for grant in actions.grants {
-            self.model.grants(side, grant.link);
-            let range = grant.range;
-            let from = range.start;
-            self.end(side, grant.link).grants.push_back((grant.transfer, range, from));
-            self.write_soon(side, grant.link);
-        }
-        for event in actions.events {
-            self.note(|| format!("{side} hears {event:?}"));
-            assert!(self.parties[side].over.is_none(), "an event after the end: {event:?}");
-            self.hears(side, event);
-        }
-        let links = |wire: &&Wire| wire.ends[side].stand == Stand::Up;
-        assert!(self.wires.values().filter(links).count() <= 8, "over eight links");
-        if self.parties[side].over.is_some() {
-            self.leave_links(side);
-        } else if self.parties[side].conversation.needs_link() && !self.making && !self.tidy {
-            self.making = true;
-            let wait = 50 + self.below(1500);
-            self.at(wait, Happening::Made);
-        }
     }
 }

@@ -2,25 +2,23 @@
 
 use super::*;
 use pinhole_protocol::ranges::Ranges;
+use pinhole_protocol::wire::Span;
 
 /// A side's item, as both sides know it.
 #[derive(Default)]
 pub(super) struct Own {
-    text: bool,
-    /// Its bytes, once they are known.
-    bytes: Option<u64>,
+    /// Its bytes.
+    bytes: u64,
     withdrawn: bool,
     /// Its result as its sender heard it: true if it is delivered.
     pub(super) result: Option<bool>,
     /// The receiver has heard of it, has refused it, has it where it belongs.
-    heard: bool,
+    pub(super) heard: bool,
     refused: bool,
-    kept: bool,
-    /// Positions that the receiver has read, and those that are written.
+    pub(super) kept: bool,
+    /// Positions that the receiver has read or had, and those that are written.
     read: Ranges,
     written: Ranges,
-    /// Positions that were there from another day.
-    proved: Ranges,
 }
 
 /// A link's way at one side.
@@ -37,12 +35,18 @@ enum Way {
 
 #[derive(Default)]
 pub(super) struct Model {
-    items: [BTreeMap<ItemId, Own>; 2],
+    pub(super) items: [BTreeMap<ItemId, Own>; 2],
     links: [BTreeMap<LinkId, Way>; 2],
+    /// Messages that have come whole to each side.
+    came: [u64; 2],
+    /// The latest text that each side has heard.
+    latest: [Option<ItemId>; 2],
+    /// Sides at which the words are yet to be compared.
+    pub(super) unverified: [bool; 2],
     missing: [bool; 2],
     stalled: [bool; 2],
     /// Places that each side has had to say, and the last of the other's that it has heard of.
-    places: [Vec<Places>; 2],
+    pub(super) places: [Vec<Places>; 2],
     heard: [Option<Places>; 2],
     tampered: [u32; 2],
     /// The first to end.
@@ -50,31 +54,12 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn count(&self, side: usize) -> u32 {
-        self.items[side].len() as u32
+    pub(super) fn new(unverified: [bool; 2]) -> Self {
+        Self { unverified, ..Self::default() }
     }
 
-    /// All of a side's items are where they belong; all of them are known to be.
-    pub(super) fn stand_of(&self, side: usize) -> (bool, bool) {
-        let items = &self.items[side];
-        let delivered = items.values().all(|own| own.result == Some(true));
-        (items.values().all(|own| own.kept), delivered)
-    }
-
-    pub(super) fn moves(&mut self, side: usize, places: Places) {
-        self.places[side].push(places);
-    }
-
-    pub(super) fn has_heard_of(&self, side: usize, item: ItemId) -> bool {
-        self.items[1 - side].get(&item).is_some_and(|own| own.heard)
-    }
-
-    pub(super) fn begins(&mut self, side: usize, item: ItemId, bytes: Option<u64>, text: bool) {
-        self.items[side].insert(item, Own { text, bytes, ..Own::default() });
-    }
-
-    pub(super) fn is_long(&mut self, side: usize, item: ItemId, bytes: u64) {
-        self.own(side, item).bytes = Some(bytes);
+    pub(super) fn begins(&mut self, side: usize, item: ItemId, bytes: u64) {
+        self.items[side].insert(item, Own { bytes, ..Own::default() });
     }
 
     fn own(&mut self, side: usize, item: ItemId) -> &mut Own {
@@ -96,17 +81,28 @@ impl Model {
     }
 
     /// Nothing but a greeting is said on a link that is not in use, and no greeting before all is
-    /// read from the one before.
+    /// read from the one before. What is acknowledged has come, and is written.
     pub(super) fn says(&mut self, side: usize, link: LinkId, control: &Control) {
-        let free = !self.links[side].values().any(|way| matches!(way, Way::Used | Way::Cut));
+        let is_free = |way: &Way| !matches!(way, Way::Used | Way::Cut);
+        let free = self.links[side].values().all(is_free);
         let asked = self.links[side].values().any(|way| *way == Way::Asked);
         let way = self.links[side].get_mut(&link).unwrap();
         match (control, *way) {
             (Control::Use(_), Way::Confirmed) if side == 0 && free && !asked => *way = Way::Asked,
             (Control::Using(_), Way::Asked) if side == 1 && free => *way = Way::Used,
-            (Control::Use(_) | Control::Using(_), _)
-            | (_, Way::Confirmed | Way::Asked | Way::Cut | Way::Gone) => {
-                panic!("{side} says {control:?} on {link:?} that is {way:?}")
+            (Control::Use(_) | Control::Using(_), _) => panic!("{side} greets on {way:?} {link:?}"),
+            (_, Way::Used) => {}
+            (_, way) => panic!("{side} says {control:?} on {link:?} that is {way:?}"),
+        }
+        match control {
+            Control::Received { next, .. } => assert!(*next <= self.came[side], "not come"),
+            Control::Use(greeting) | Control::Using(greeting) => {
+                assert!(greeting.next <= self.came[side], "not come");
+            }
+            Control::Credit { transfer, written, .. } => {
+                let own = &self.items[1 - side][transfer];
+                let is_written = |span: &Span| own.written.covers(&(span.start..span.end));
+                assert!(written.iter().all(is_written), "acknowledged before it was written");
             }
             _ => {}
         }
@@ -117,6 +113,9 @@ impl Model {
         match (control, *way) {
             (Control::Use(_), Way::Confirmed) => *way = Way::Asked,
             (Control::Using(_), Way::Asked) => *way = Way::Used,
+            (Control::Fragment { number, last: true, .. }, Way::Used | Way::Cut) => {
+                self.came[side] = self.came[side].max(number + 1);
+            }
             _ => {}
         }
     }
@@ -130,8 +129,7 @@ impl Model {
         assert_ne!(self.links[side][&link], Way::Confirmed, "a chunk on a link not in use");
         let own = self.own(1 - side, item);
         let new = own.read.missing(range.clone()).count();
-        assert_eq!(new, range.end - range.start, "{range:?} of {item:?} comes twice");
-        assert_eq!(own.proved.missing(range.clone()).count(), new, "{range:?} was there already");
+        assert_eq!(new, range.end - range.start, "{range:?} of {item:?} comes again");
         own.read.insert(range.clone());
     }
 
@@ -146,32 +144,32 @@ impl Model {
                 self.own(1 - side, *item).kept = true;
             }
             Input::Refuse(item, _) => self.own(1 - side, *item).refused = true,
-            Input::Passed(item, range) => {
-                self.own(1 - side, *item).written.insert(range.clone());
-            }
+            Input::Passed(item, range) => self.wrote(side, *item, range.clone()),
             Input::Proved(item, ranges) => {
-                let own = self.own(1 - side, *item);
                 for range in ranges {
-                    own.proved.insert(range.clone());
-                    own.written.insert(range.clone());
+                    self.own(1 - side, *item).read.insert(range.clone());
+                    self.wrote(side, *item, range.clone());
                 }
             }
             Input::Cancel(item, _) => {
-                if let Some(own) = self.items[side].get_mut(item) {
-                    own.withdrawn = true;
-                }
+                let own = self.items[side].get_mut(item);
+                own.into_iter().for_each(|own| own.withdrawn = true);
             }
             _ => {}
         }
     }
 
     pub(super) fn hears(&mut self, side: usize, event: &Event) {
+        if let Event::Text(..) | Event::Offered(_) = event {
+            let heard = self.items[1 - side].values().filter(|own| own.heard).count() as u64;
+            assert!(heard < self.came[side], "heard before it has come");
+            assert!(!self.unverified[side], "heard before the words were compared");
+        }
         match event {
             Event::Text(item, text) => {
-                let later = |(of, own): (&ItemId, &Own)| own.text && own.heard && of >= item;
-                assert!(!self.items[1 - side].iter().any(later), "{item:?} out of order");
+                assert!(self.latest[side].replace(*item) < Some(*item), "{item:?} out of order");
                 let own = self.own(1 - side, *item);
-                assert_eq!(own.bytes, Some(text.raw().len() as u64));
+                assert_eq!(own.bytes, text.raw().len() as u64);
                 own.heard = true;
             }
             Event::Offered(offer) => {
@@ -185,7 +183,7 @@ impl Model {
             }
             Event::Whole(item, whole) => {
                 let own = self.own(1 - side, *item);
-                assert_eq!(own.bytes, Some(whole.bytes()));
+                assert_eq!(own.bytes, whole.bytes());
                 assert!(own.written.covers(&(0..whole.bytes())));
             }
             Event::Delivered(item, _) => {
@@ -208,9 +206,9 @@ impl Model {
                 assert!(std::mem::take(&mut self.stalled[side]), "nothing had stalled");
             }
             Event::Link(LinkNews::Reconnected(_)) => {
-                let missing = std::mem::take(&mut self.missing[side]);
-                let stalled = std::mem::take(&mut self.stalled[side]);
-                assert!(missing || stalled, "nothing was missed");
+                let missed = [&mut self.missing, &mut self.stalled];
+                let missed = missed.map(|of| std::mem::take(&mut of[side]));
+                assert_ne!(missed, [false; 2], "nothing was missed");
             }
             Event::Places(places) => {
                 assert!(self.places[1 - side].contains(places), "heard of places never said");
@@ -218,9 +216,8 @@ impl Model {
             }
             Event::Over(outcome) => {
                 let first = *self.first.get_or_insert(side);
-                let answered = self.items[side].values().all(|own| own.result.is_some());
                 match outcome {
-                    Outcome::Done => assert!(answered, "done with something open"),
+                    Outcome::Done => assert!(self.is_answered(side), "done with something open"),
                     Outcome::Tampered => assert!(self.tampered[side] >= 8),
                     Outcome::Unheard | Outcome::NeverHeard => {}
                     Outcome::Expired | Outcome::PeerLeft(Reason::Expired) => {
@@ -231,6 +228,11 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    /// All that a side has given has its result.
+    pub(super) fn is_answered(&self, side: usize) -> bool {
+        self.items[side].values().all(|own| own.result.is_some())
     }
 
     /// Both sides are done: everything has come to what it was meant to.

@@ -52,13 +52,26 @@ impl Storm {
         // While the host needs one, the joiner may not know of the next that it puts into use.
         let needed = self.parties[0].conversation.needs_link();
         let linked = self.parties[1].conversation.is_linked() || needed;
+        let awaited = |side: usize| Stand::Awaited(self.now.after(millis(waits[side])));
+        let stands = [0, 1].map(|side| if at[side] { awaited(side) } else { Stand::Down });
+        self.lay(link, stands, latency, None);
+        for side in (0..2).filter(|side| at[*side]) {
+            self.at(waits[side], Happening::Confirmed(side, link, linked));
+        }
+        link
+    }
+
+    /// Lays a wire for a link.
+    pub(super) fn lay(
+        &mut self,
+        link: LinkId,
+        stands: [Stand; 2],
+        latency: u64,
+        lines: Option<[Connection; 2]>,
+    ) {
         let now = self.now;
-        let end = |side: usize| End {
-            stand: if at[side] {
-                Stand::Awaited(now.after(millis(waits[side])))
-            } else {
-                Stand::Down
-            },
+        let ends = stands.map(|stand| End {
+            stand,
             control: VecDeque::new(),
             grants: VecDeque::new(),
             writing: false,
@@ -67,17 +80,10 @@ impl Storm {
             last: now,
             mute: None,
             tampered: None,
-        };
-        let ends = [end(0), end(1)];
+        });
         // Some are so slow that they are lost in the midst of a message.
         let pace = if self.one_in(4) { self.below(300) } else { self.while_of(4) };
-        self.wires.insert(link, Wire { ends, latency, pace });
-        for side in 0..2 {
-            if at[side] {
-                self.at(waits[side], Happening::Confirmed(side, link, linked));
-            }
-        }
-        link
+        self.wires.insert(link, Wire { ends, latency, pace, lines });
     }
 
     pub(super) fn write_soon(&mut self, side: usize, link: LinkId) {
@@ -132,10 +138,14 @@ impl Storm {
         }
     }
 
-    fn send(&mut self, side: usize, link: LinkId, flight: Flight) {
+    pub(super) fn send(&mut self, side: usize, link: LinkId, flight: Flight) {
+        if let (Flight::Fin, Some(lines)) = (&flight, self.wires[&link].lines) {
+            // The relay closes the other once it has passed on all that came before.
+            return self.is_gone(lines[side], self.wires[&link].latency);
+        }
         self.sent[side] += 1;
         if self.doomed.take_if(|doomed| *doomed == (side, self.sent[side])).is_some() {
-            self.lose(link, Loss::Noticed([0, 0]));
+            self.lose(link, Loss::Noticed(0, 0));
         }
         let latency = self.wires[&link].latency;
         let now = self.now;
@@ -157,9 +167,7 @@ impl Storm {
         match flight {
             Flight::Control(body) => {
                 let control: Control = read(&body).unwrap();
-                if self.stand(side, link) == Stand::Up {
-                    self.model.reads(side, link, &control);
-                }
+                self.model.reads(side, link, &control);
                 self.tell(side, Input::Control(link, &body));
             }
             Flight::Chunk(item, range) => {
@@ -169,6 +177,7 @@ impl Storm {
                 self.at(wait, Happening::Written(side, link, item, range));
             }
             Flight::Fin => self.ends(side, link, LinkEnd::Closed),
+            Flight::Confirmation => {}
         }
     }
 
@@ -200,6 +209,10 @@ impl Storm {
             Stand::Down => return,
             Stand::Awaited(_) => {
                 self.end(side, link).stand = Stand::Down;
+                let line = self.wires[&link].lines.map(|lines| lines[side]);
+                if line.is_some() && line == self.parties[side].seek.connection() {
+                    self.fails(side);
+                }
                 return;
             }
             Stand::Closing(until) if until > self.now => {

@@ -1,93 +1,134 @@
 //! Runs from seeds. `PINHOLE_RUNS` says how many, `PINHOLE_SEED` from which on.
 
 use super::acts::acts;
+use super::world::World;
 use super::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// A conversation of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Channel {
+    /// Seed of all that is drawn while it runs.
+    pub(super) seed: u64,
+    pub(super) wants: (Want, Want),
+    /// The side that leaves before the storm is over, and when.
+    pub(super) early: Option<(usize, u64)>,
+    /// Sides at which the words are compared, in the midst of it.
+    pub(super) verify: (bool, bool),
+    /// True if links are made without the relay.
+    pub(super) direct: bool,
+    /// True if they are made by it.
+    pub(super) relay: bool,
+}
+
 /// Everything that is done in a run.
-#[derive(Clone, Debug)]
-struct Plan {
-    seed: u64,
-    wants: [Want; 2],
-    /// Milliseconds before each, and what is done.
-    acts: Vec<(u64, Act)>,
-    /// A side leaves before the storm is over.
-    early: Option<usize>,
-    /// Sides that compare the words, in the midst of it.
-    verify: [bool; 2],
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Plan {
+    pub(super) channels: Vec<Channel>,
+    /// Acts, each with its moment and the channel that it concerns.
+    pub(super) acts: Vec<(u64, usize, Act)>,
+    /// The moment from which on nothing is lost.
+    pub(super) calm: u64,
 }
 
 impl Plan {
     fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
-        let (wants, gives) = match rng.next_u64() % 8 {
-            0 => ([Want::Give, Want::Take], Some(0)),
-            1 => ([Want::Take, Want::Give], Some(1)),
-            2 => ([Want::Both, Want::Take], Some(0)),
-            _ => ([Want::Both, Want::Both], None),
-        };
-        let early = gives.or_else(|| rng.next_u64().is_multiple_of(6).then_some(seed as usize % 2));
-        let verify = [8, 4].map(|bit| rng.next_u64() % 8 == 0 && seed & bit != 0);
-        Self { seed, wants, acts: acts(&mut rng, gives), early, verify }
+        let (mut channels, mut givers) = (Vec::new(), Vec::new());
+        for number in 0..1 + rng.next_u64() % 3 {
+            let (wants, gives) = match rng.next_u64() % 8 {
+                0 => ((Want::Give, Want::Take), Some(0)),
+                1 => ((Want::Take, Want::Give), Some(1)),
+                2 => ((Want::Both, Want::Take), Some(0)),
+                _ => ((Want::Both, Want::Both), None),
+            };
+            let verifies = rng.next_u64();
+            let (direct, relay) = [(true, false), (false, true), (true, true), (false, true)]
+                [(rng.next_u64() % 4) as usize];
+            let verify = (verifies % 16 == 0, verifies % 16 == 1);
+            let seed = seed * 8 + number;
+            channels.push(Channel { seed, wants, early: None, verify, direct, relay });
+            givers.push(gives);
+        }
+        let acts = acts(&mut rng, &givers);
+        let calm = acts.last().map_or(0, |(at, ..)| *at);
+        for (channel, gives) in channels.iter_mut().zip(givers) {
+            let leaves = || (rng.next_u64() % 6 == 0).then(|| (rng.next_u64() % 2) as usize);
+            channel.early =
+                gives.or_else(leaves).map(|side| (side, calm * (rng.next_u64() % 7) / 6));
+        }
+        Self { channels, acts, calm }
     }
 
-    /// Runs it, and panics if something does not hold.
-    fn run(&self, storm: &mut Storm) {
-        storm.made([true, true]);
-        let mut wait = 0;
-        for (before, act) in &self.acts {
-            wait += before;
-            storm.at(wait, Happening::Act(act.clone()));
+    fn world(&self, traced: bool) -> World {
+        let storm = |channel: &Channel| {
+            let (wants, verify) = (channel.wants, channel.verify);
+            let mut storm = Storm::new(channel.seed, [wants.0, wants.1], [verify.0, verify.1]);
+            storm.trace = traced.then(Vec::new);
+            storm
+        };
+        let ways: Vec<_> = self.channels.iter().map(|it| (it.direct, it.relay)).collect();
+        World::new(self.channels.iter().map(storm).collect(), &ways)
+    }
+
+    fn run(&self, world: &mut World) {
+        for (at, who, act) in &self.acts {
+            world.acts(*at, *who, act.clone());
         }
-        for side in (0..2).filter(|side| self.verify[*side]) {
-            storm.at(wait / 2, Happening::Act(Act::Verified(side)));
-        }
-        if let Some(side) = self.early {
-            let at = wait * (self.seed % 7) / 6;
-            storm.at(at, Happening::Act(Act::Leave(side)));
-        }
-        storm.run(wait);
-        storm.calm = true;
-        storm.outage = storm.now;
-        // Whoever sleeps then wakes in this time, and what is dead is missed.
-        storm.run(20_000 + self.seed % 3 * 20_000);
-        let linked = |party: &Party| party.over.is_some() || party.conversation.is_linked();
-        for _ in 0..60 {
-            if !storm.parties.iter().all(linked) {
-                storm.run(1_000);
-            }
-        }
-        if self.early.is_none() {
-            let leaves =
-                |side: usize| self.seed >> side & 3 != 0 || side == 0 && self.seed & 7 == 0;
-            for side in (0..2).filter(|side| leaves(*side)) {
-                if storm.parties[side].over.is_none() {
-                    storm.tell(side, Input::Leave);
+        for (channel, storm) in self.channels.iter().zip(&mut world.storms) {
+            for (side, verifies) in [channel.verify.0, channel.verify.1].into_iter().enumerate() {
+                if verifies {
+                    storm.at(self.calm / 2, Happening::Act(Act::Verified(side)));
                 }
             }
+            storm.at(self.calm, Happening::Calm);
+            if let Some((side, at)) = channel.early {
+                storm.at(at, Happening::Act(Act::Leave(side)));
+            } else {
+                // Whoever sleeps then wakes in this time, and what is dead is missed.
+                let wait = 20_000 + channel.seed % 3 * 20_000;
+                let who = [channel.seed >> 3 & 3 != 0, channel.seed >> 4 & 3 != 0];
+                let who = if who == [false, false] { [true, false] } else { who };
+                storm.at(self.calm + wait, Happening::Leaves(who, 60));
+            }
         }
-        storm.run(if self.early.is_none() { 300_000 } else { 1_000_000 });
-        let over = [0, 1].map(|side| storm.parties[side].over);
-        let never = over.contains(&Some(Outcome::NeverHeard));
-        assert!(never || over.iter().all(Option::is_some), "not over: {over:?}");
-        if self.early.is_none() && !never {
-            assert_eq!(over, [Some(Outcome::Done); 2]);
-            storm.model.is_done();
+        world.run(self.calm + 1_000_000);
+        for (channel, storm) in self.channels.iter().zip(&world.storms) {
+            let over = [0, 1].map(|side| storm.parties[side].over);
+            let never = over.contains(&Some(Outcome::NeverHeard));
+            assert!(never || over.iter().all(Option::is_some), "not over: {over:?}");
+            let giver = [channel.wants.0, channel.wants.1].iter().position(|it| *it == Want::Give);
+            if let Some(giver) = giver.filter(|giver| storm.model.is_answered(*giver) && !never) {
+                assert_eq!(over[giver], Some(Outcome::Done), "it has its results");
+            }
+            if channel.early.is_none() && !never {
+                assert_eq!(over, [Some(Outcome::Done); 2]);
+                storm.model.is_done();
+            }
         }
     }
 
     /// The fault of a run, if it has one.
-    fn fault(&self, traced: bool) -> Option<(String, Vec<String>)> {
-        let mut storm = Storm::new(self.seed, self.wants, self.verify);
-        storm.trace = traced.then(Vec::new);
-        let ran = catch_unwind(AssertUnwindSafe(|| self.run(&mut storm)));
+    fn fault(&self, world: &mut World) -> Option<String> {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.run(world)));
         let fault = ran.err()?;
         let words = fault.downcast_ref::<String>().cloned();
-        let words = words.or_else(|| fault.downcast_ref::<&str>().map(|words| words.to_string()));
-        Some((words.unwrap_or_default(), storm.trace.unwrap_or_default()))
+        words.or_else(|| Some(fault.downcast_ref::<&str>()?.to_string())).or(Some(String::new()))
     }
 
-    /// The smallest of what was done that still has a fault.
+    fn fails(&self) -> bool {
+        self.fault(&mut self.world(false)).is_some()
+    }
+
+    /// Everything that happens in each channel, and the fault.
+    fn traced(&self) -> (Vec<Vec<(u64, String)>>, Option<String>) {
+        let mut world = self.world(true);
+        let fault = self.fault(&mut world);
+        let traces = world.storms.iter_mut().map(|storm| storm.trace.take().unwrap_or_default());
+        (traces.collect(), fault)
+    }
+
+    /// The least of what is done that still fails.
     fn shrunk(mut self) -> Self {
         let mut size = self.acts.len();
         while size > 0 {
@@ -95,7 +136,7 @@ impl Plan {
             while from < self.acts.len() {
                 let mut less = self.clone();
                 less.acts.drain(from..(from + size).min(less.acts.len()));
-                if less.fault(false).is_some() {
+                if less.fails() {
                     self = less;
                 } else {
                     from += size;
@@ -105,6 +146,16 @@ impl Plan {
         }
         self
     }
+
+    /// The part of it that concerns this channel alone, or all.
+    fn alone(&self, number: usize) -> Self {
+        let concerns = |who: usize, act: &Act| {
+            who == number || matches!(act, Act::Restart(_) | Act::Blackout(_))
+        };
+        let mut alone = self.clone();
+        alone.acts.retain(|(_, who, act)| concerns(*who, act));
+        alone
+    }
 }
 
 /// A number from the environment.
@@ -112,15 +163,59 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+fn seeds() -> std::ops::Range<u64> {
+    let first = number("PINHOLE_SEED").unwrap_or(0);
+    first..first + number("PINHOLE_RUNS").unwrap_or(1_000)
+}
+
 #[test]
 fn whatever_becomes_of_links_everything_arrives_once_and_both_sides_end_well() {
-    let first = number("PINHOLE_SEED").unwrap_or(0);
-    for seed in first..first + number("PINHOLE_RUNS").unwrap_or(1_000) {
+    let mut seen = BTreeMap::new();
+    for seed in seeds() {
         let plan = Plan::new(seed);
-        if plan.fault(false).is_some() {
+        let mut world = plan.world(false);
+        if plan.fault(&mut world).is_some() {
             let plan = plan.shrunk();
-            let (fault, trace) = plan.fault(true).unwrap();
-            panic!("seed {seed}: {fault}\n{plan:?}\n{}", trace.join("\n"));
+            let (traces, fault) = plan.traced();
+            let traces = traces.into_iter().enumerate();
+            let mut lines: Vec<_> = traces
+                .flat_map(|(n, trace)| trace.into_iter().map(move |(at, line)| (at, n, line)))
+                .collect();
+            lines.sort_by_key(|(at, ..)| *at);
+            lines.iter().for_each(|(at, number, line)| println!("{at} {number}: {line}"));
+            panic!("seed {seed}: {}\n{plan:?}", fault.unwrap());
+        }
+        if plan.acts.iter().any(|(.., act)| matches!(act, Act::Restart(_))) {
+            *seen.entry("runs with a restart").or_default() += 1;
+        }
+        for (what, count) in world.seen {
+            *seen.entry(what).or_default() += count;
+        }
+    }
+    println!("{seen:?}");
+    let often = |what: &str| seen.get(what).copied().unwrap_or(0) >= seeds().count() as u64 / 20;
+    let all = [
+        "met",
+        "replaced",
+        "a pair broken",
+        "a pair cut",
+        "a waiting side cut",
+        "nobody there",
+        "with a stranger",
+    ];
+    assert!(all.into_iter().all(often), "it no longer comes to something: {seen:?}");
+}
+
+#[test]
+fn what_one_conversation_does_never_reaches_another() {
+    for seed in seeds().step_by(20) {
+        let plan = Plan::new(seed);
+        let (together, _) = plan.traced();
+        for (number, trace) in together.iter().enumerate() {
+            let alone = &plan.alone(number).traced().0[number];
+            let differs = trace.iter().zip(alone).find(|(one, other)| one != other);
+            assert!(differs.is_none(), "seed {seed}, {number}: {differs:?}");
+            assert_eq!(trace.len(), alone.len(), "seed {seed}, {number}");
         }
     }
 }
