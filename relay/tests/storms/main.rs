@@ -4,6 +4,7 @@
 
 mod acts;
 mod directed;
+mod found;
 mod happenings;
 mod model;
 mod network;
