@@ -219,7 +219,8 @@ impl Model {
                 match outcome {
                     Outcome::Done => assert!(self.is_answered(side), "done with something open"),
                     Outcome::Tampered => assert!(self.tampered[side] >= 8),
-                    Outcome::Unheard | Outcome::NeverHeard => {}
+                    Outcome::NeverHeard => assert_eq!(self.came[side], 0, "it has been heard"),
+                    Outcome::Unheard => {}
                     Outcome::Expired | Outcome::PeerLeft(Reason::Expired) => {
                         assert_ne!(first, side, "expired before the other side ended");
                     }
