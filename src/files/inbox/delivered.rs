@@ -1,11 +1,11 @@
 //! Files that an earlier transfer has delivered, but of whose delivery its sender may not have heard,
 //! because one side ended in between. The journal of that transfer names them.
 
+use super::Place;
 use super::earlier::{Earlier, Ground, Left, since_1970};
 use super::folder::{Folder, Identity};
 use super::journal::lines::{Kind, Named, Untouched};
 use super::journal::{Journal, is_own_file};
-use super::{Place, Planned};
 use crate::files::name::FileName;
 use crate::platform::file::Facts;
 use std::collections::HashMap;
@@ -42,17 +42,14 @@ impl<'a> Known<'a> {
         Self(known)
     }
 
-    /// The file that an item has become, if it has its size and nobody has touched it since.
-    pub(super) fn take(&mut self, planned: &Planned) -> Option<Delivered> {
-        let (name, _) = planned.staying()?;
-        let size = planned.size.filter(|size| *size > 0)?;
-        let (ground, named) = self.0.remove(name)?;
+    /// The file of this size that an item of this name at the sender has become, if nobody has
+    /// touched it since.
+    pub(super) fn take(&mut self, item: &[u8], size: u64) -> Option<Delivered> {
+        let (ground, named) = self.0.remove(item)?;
         let parsed = FileName::parse(&named.here.0).ok().filter(|parsed| !parsed.changed)?;
-        // A name that the user wants is another file's.
-        let wanted = !planned.chosen || planned.name == parsed.name;
         let (ground, facts) = (ground.clone(), named.facts);
         let found = || Delivered::find(ground, parsed.name, facts).ok()?;
-        (wanted && facts.size == size).then(found)?
+        (size > 0 && facts.size == size).then(found)?
     }
 }
 

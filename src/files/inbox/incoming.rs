@@ -165,7 +165,7 @@ impl Inbox {
         let mut earlier = Earlier::of(&place, &place.folder, &incoming.that_stay());
         let mut known = Known::of(&earlier);
         for item in &mut incoming.items {
-            item.delivered = known.take(&item.planned);
+            item.delivered = item.planned.known(&mut known);
         }
         let there = incoming.items.iter().filter_map(|item| item.delivered.as_ref());
         earlier.also(there.map(Delivered::size).fold(0, u64::saturating_add));

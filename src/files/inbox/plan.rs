@@ -1,6 +1,6 @@
 //! An offer, checked and named, before anything is on the disk.
 
-use super::delivered::Known;
+use super::delivered::{Delivered, Known};
 use super::earlier::{Earlier, Names};
 use super::folder::cannot_hold;
 use super::journal::lines::{Begun, Kind as Kept, Name};
@@ -127,7 +127,7 @@ impl Inbox {
             let earlier = Earlier::of(place, within, &names_of(&items));
             let mut known = Known::of(&earlier);
             for item in items.iter_mut().filter(|item| item.taken) {
-                if let Some(delivered) = known.take(item) {
+                if let Some(delivered) = item.known(&mut known) {
                     here = here.saturating_add(delivered.size());
                     item.taken = false;
                 }
@@ -166,6 +166,12 @@ impl Begun {
 }
 
 impl Planned {
+    /// The file that it has become in an earlier transfer, if it has the name that it is to have.
+    pub(super) fn known(&self, known: &mut Known<'_>) -> Option<Delivered> {
+        let delivered = known.take(self.offered.raw(), self.size?)?;
+        (!self.chosen || delivered.name == self.name).then_some(delivered)
+    }
+
     /// Its name at the sender and its kind, if it is of those that stay for another day.
     pub(super) fn staying(&self) -> Option<(&[u8], Kept)> {
         let kind = match self.kind {
