@@ -180,12 +180,14 @@ def give(home, entries, arguments=()):
         kind, content = peer.next()
         assert kind == RESULT
         peer.say([LEAVE, {0: 0}])
+        peer.message(LEAVE)
         peer.close()
         return content, *lines(taker)
     result = cbor2.loads(content[2])
     peer.expected += 1
     peer.tell([1, {0: peer.expected, 1: WINDOW}])
     peer.say([LEAVE, {0: 0}])
+    peer.message(LEAVE)
     peer.close()
     return result[1], *lines(taker)
 
