@@ -125,9 +125,10 @@ fn a_relay_may_be_killed_and_started_again_at_any_point() {
         // More is left than what is on its way by then.
         let at = 3_000 + SIZE / 2 * point / points;
         wire.only(0).set(Fault::Stall(Way::ToClient, at));
-        let mut giver = here.start(["give", "file", "--relay", &relay.url()]);
+        // Else they meet at each other's addresses, if the relay is not there again in 0.2 s.
+        let mut giver = here.start(["give", "file", "--relay-only", "--relay", &relay.url()]);
         let code = giver.code();
-        let taker = there.start(["take", &code, "-o", ".", "--relay", &wire.url()]);
+        let taker = there.start(["take", &code, "-o", ".", "--relay-only", "--relay", &wire.url()]);
         wire.only(0).wait_bytes(Way::ToClient, at);
         relay.crash_and_restart(&[]);
         wire.only(0).lift(Fault::Stall(Way::ToClient, at));
