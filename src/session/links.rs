@@ -66,6 +66,8 @@ pub(super) struct Links<T = Link> {
     made: mpsc::Receiver<Made>,
     /// Makes the links after the first; not with a peer that makes none.
     maker: Option<Maker>,
+    /// The path of the link in use, as the user knows it.
+    told_path: Option<Path>,
     /// The places at which this side can be met, as they are told here.
     places: (watch::Sender<Places>, watch::Receiver<Places>),
 }
@@ -95,7 +97,7 @@ impl Links {
         })?;
         let links = BTreeMap::from([first]);
         let places = watch::channel(Places::default());
-        Ok(Self { links, tables, told, news, made, maker, places })
+        Ok(Self { links, tables, told, news, made, maker, told_path: None, places })
     }
 
     /// Starts the threads of a later link; this is the one in use.
@@ -144,12 +146,13 @@ impl<T: Threads> Links<T> {
             maker.open(self.places.0.clone());
         }
         let path = link.and_then(|link| self.path(link));
+        self.told_path = path;
         path.map_or_else(Effects::none, |path| Effects::none().event(Event::Connected(path)))
     }
 
     /// Tells the user how the links are. A route on which something was changed is taken after all
     /// others.
-    pub(super) fn told(&self, news: LinkNews) -> Effects {
+    pub(super) fn told(&mut self, news: LinkNews) -> Effects {
         if let (LinkNews::Tampered(link), Some(maker)) = (news, &self.maker)
             && let Some(route) = self.links.get(&link).and_then(|one| one.route.clone())
         {
@@ -159,7 +162,15 @@ impl<T: Threads> Links<T> {
             LinkNews::Stalled => Some(Event::Stalled),
             LinkNews::Flowing => Some(Event::Reconnected(None)),
             LinkNews::Reconnecting => Some(Event::Reconnecting),
-            LinkNews::Reconnected(link) => Some(Event::Reconnected(self.path(link))),
+            LinkNews::Reconnected(link) => {
+                self.told_path = self.path(link);
+                Some(Event::Reconnected(self.told_path))
+            }
+            LinkNews::Replaced(link) => {
+                let path = self.path(link);
+                let before = std::mem::replace(&mut self.told_path, path);
+                self.told_path.filter(|path| before != Some(*path)).map(Event::Moved)
+            }
             LinkNews::Tampered(link) => self.path(link).map(Event::Tampered),
         };
         event.map_or_else(Effects::none, |event| Effects::none().event(event))
@@ -339,7 +350,7 @@ impl<T: Threads> Links<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::effects::Fed;
+    use crate::session::effects::{Fed, Say};
     use std::cell::RefCell;
     use std::rc::Rc;
 
@@ -383,7 +394,8 @@ mod tests {
         let links = [LinkId(0), LinkId(1)].into_iter().zip(pretend.map(one)).collect();
         let tables = Tables::default();
         let places = watch::channel(Places::default());
-        (Links { links, tables, told: news_of, news, made, maker: None, places }, told)
+        let maker = None;
+        (Links { links, tables, told: news_of, news, made, maker, told_path: None, places }, told)
     }
 
     fn grant(link: u8) -> Grant {
@@ -410,6 +422,26 @@ mod tests {
         let down = effects.inputs.as_slice();
         assert!(matches!(down, [Fed::Input(Input::LinkDown(LinkId(7), LinkEnd::Closed))]));
         assert_eq!(*told[1].borrow(), ["grant 0..9", "cut"]);
+    }
+
+    #[test]
+    fn a_user_is_told_of_another_path_and_of_no_other_link() {
+        let (mut links, _) = links([false, false]);
+        links.links.get_mut(&LinkId(1)).unwrap().path = Path::Relay;
+        let connected = links.connected(Some(LinkId(0)));
+        assert!(matches!(
+            connected.said.as_slice(),
+            [Say::Event(Event::Connected(Path::Loopback))]
+        ));
+        assert!(links.told(LinkNews::Replaced(LinkId(0))).is_none());
+        let moved = links.told(LinkNews::Replaced(LinkId(1)));
+        assert!(matches!(moved.said.as_slice(), [Say::Event(Event::Moved(Path::Relay))]));
+        let back = links.told(LinkNews::Reconnected(LinkId(0)));
+        assert!(matches!(
+            back.said.as_slice(),
+            [Say::Event(Event::Reconnected(Some(Path::Loopback)))]
+        ));
+        assert!(links.told(LinkNews::Replaced(LinkId(0))).is_none());
     }
 
     #[test]

@@ -267,6 +267,8 @@ pub enum LinkNews {
     Reconnecting,
     /// This one is in use instead, after [`LinkNews::Reconnecting`] or [`LinkNews::Stalled`].
     Reconnected(LinkId),
+    /// This one is in use instead, before anybody was told that one was missed.
+    Replaced(LinkId),
     /// A link has ended because a record did not open: somebody on its way may have changed it.
     Tampered(LinkId),
 }

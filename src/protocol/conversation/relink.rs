@@ -202,6 +202,7 @@ impl Conversation {
             let answer = self.greeting(greeting.want.is_some());
             self.hand(link, &Control::Using(answer), actions);
         }
+        let is_later = self.phase.greeted();
         self.greeted(&greeting, actions)?;
         if self.phase.is_over() {
             return Ok(());
@@ -210,6 +211,8 @@ impl Conversation {
         let missed = core::mem::take(&mut self.between.told);
         if core::mem::take(&mut self.between.stalled) || missed {
             actions.events.push(Event::Link(LinkNews::Reconnected(link)));
+        } else if is_later {
+            actions.events.push(Event::Link(LinkNews::Replaced(link)));
         }
         Ok(())
     }
