@@ -20,6 +20,7 @@ mod merging;
 mod outages;
 mod outlets;
 mod pairings;
+mod power_cut;
 mod sizes;
 mod streams;
 mod unattended;
