@@ -99,4 +99,9 @@ pub fn prepare(stream: &TcpStream) {
     let _ = socket.set_tcp_keepalive(&KEEPALIVE);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
+    // BBR holds its speed where packets get lost; the kernel may have none, or keep it for root.
+    #[cfg(target_os = "linux")]
+    if stream.peer_addr().is_ok_and(|peer| !peer.ip().to_canonical().is_loopback()) {
+        let _ = socket.set_tcp_congestion(b"bbr");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Names of what one system has, in code and in sentences: its crates and modules, options and
 /// paths that others lack.
-const MARKS: [&str; 23] = [
+const MARKS: [&str; 24] = [
     "std::os::",
     "cfg(unix",
     "target_os",
@@ -18,6 +18,7 @@ const MARKS: [&str; 23] = [
     "signal::unix",
     "process_group(",
     "set_tcp_notsent_lowat",
+    "set_tcp_congestion",
     "set_reuse_port",
     "set_multicast_all",
     "/proc",

@@ -10,7 +10,7 @@ pub use join::{Candidates, Dialled, join};
 pub(in crate::transport) use pending::Pending;
 
 use crate::events::Path;
-use crate::platform::network::keep_unsent_low;
+use crate::platform::network::{keep_unsent_low, prefer_bbr};
 use crate::transport::addresses::path;
 use crate::transport::{Joined, UNSENT};
 use pinhole_protocol::handshake::{Established, Frame};
@@ -40,6 +40,9 @@ fn prepare(socket: &TcpStream) -> io::Result<Path> {
     // Texts and control overtake file bytes: little that is unsent stays in the kernel, where
     // nothing can overtake it.
     keep_unsent_low(socket, UNSENT)?;
+    if path != Path::Loopback {
+        prefer_bbr(socket);
+    }
     Ok(path)
 }
 

@@ -2,7 +2,7 @@
 //! (RFC 8305).
 
 use super::STEP;
-use crate::platform::network::keep_unsent_low;
+use crate::platform::network::{keep_unsent_low, prefer_bbr};
 use crate::settings::Network;
 use crate::transport::UNSENT;
 use std::future::pending;
@@ -43,6 +43,9 @@ pub(super) async fn connect(host: &str, port: u16, network: Network) -> Result<T
     // where nothing can overtake it.
     let set = stream.set_nodelay(true).and_then(|()| keep_unsent_low(&stream, UNSENT));
     set.map_err(Missed::Failed)?;
+    if stream.peer_addr().is_ok_and(|peer| !peer.ip().to_canonical().is_loopback()) {
+        prefer_bbr(&stream);
+    }
     Ok(stream)
 }
 
