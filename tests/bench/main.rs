@@ -1,8 +1,9 @@
 //! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
-//! the code, peak memory; many small files; its relay; and commands at an open channel.
+//! the code, peak memory; many small files; its relay; long lines; and commands at an open channel.
 
 mod control;
 mod folder;
+mod line;
 mod options;
 mod plain;
 mod program;
@@ -28,6 +29,7 @@ fn main() -> io::Result<()> {
         Some(What::Folder(folder)) => {
             return folder::measure(folder, options.rounds, &program, place.path());
         }
+        Some(What::Line(line)) => return line::measure(&options, line, &program, place.path()),
         Some(What::Control(control)) => return control::measure(control, &program, place.path()),
         None => {}
     }

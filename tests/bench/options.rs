@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 const HELP: &str = "\
-Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room for the file twice.
+Everything but `line` runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room for the file twice.
 
   cargo run --release -p pinhole-bench
   cargo run --release -p pinhole-bench -- --size 256M --rounds 3 --no-start
@@ -11,7 +11,8 @@ Everything runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room 
   cargo run --release -p pinhole-bench -- relay --only waiting
   cargo run --release -p pinhole-bench -- control
   cargo run --release -p pinhole-bench -- folder --rounds 20 --against \
-../before/target/release/pinhole";
+../before/target/release/pinhole
+  cargo run --release -p pinhole-bench -- line --size 64M --loss 0.1 --rounds 7";
 
 /// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
 /// the code, peak memory.
@@ -60,6 +61,37 @@ pub enum What {
     Control(Control),
     /// A folder of many small files, beside tar
     Folder(Folder),
+    /// A long line that loses packets, in namespaces of its own, beside raw TCP streams
+    Line(Line),
+}
+
+/// The line, and what goes over it.
+#[derive(clap::Args)]
+pub struct Line {
+    /// Mbit/s of the line
+    #[arg(long, default_value_t = 1000.0)]
+    pub rate: f64,
+    /// Milliseconds of a round trip; 0 for a pair of network devices with neither rate nor loss
+    #[arg(long, default_value_t = 50.0)]
+    pub rtt: f64,
+    /// Packets of 100 that are lost, in each direction
+    #[arg(long, default_value_t = 0.0)]
+    pub loss: f64,
+    /// Put a relay in the middle: half of the round trip, and all of the loss, on each side of it
+    #[arg(long)]
+    pub relay: bool,
+    /// Have cubic alone, as most ordinary users: the kernel refuses BBR to every socket
+    #[arg(long)]
+    pub as_user: bool,
+    /// Texts to send while a file is on its way
+    #[arg(long, default_value_t = 20)]
+    pub texts: usize,
+    /// Move a folder of so many files of 4 KiB beside one file of their size, and nothing else
+    #[arg(long, value_name = "FILES")]
+    pub files: Option<u32>,
+    /// Another pinhole, of an earlier commit for example, that takes its turns too
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
 }
 
 /// Contents of the folder, and another pinhole to compare with.

@@ -2,7 +2,7 @@
 
 use crate::options::Options;
 use serde_json::Value;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,12 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The program.
-pub struct Program(PathBuf);
+pub struct Program {
+    path: PathBuf,
+    /// The command that runs it where its network is, if that is not this one.
+    enter: Vec<OsString>,
+    env: Vec<(&'static str, String)>,
+}
 
 /// A transfer from the start of `take` until both processes have ended.
 pub struct Moved {
@@ -213,17 +218,25 @@ impl Program {
 
     /// The one at this path.
     pub fn at(path: &Path) -> io::Result<Self> {
-        path.canonicalize().map(Self)
+        let env = vec![("PINHOLE_NETWORK", "loopback".to_owned())];
+        Ok(Self { path: path.canonicalize()?, enter: Vec::new(), env })
+    }
+
+    /// The same one in another network, which is its own, with this environment.
+    pub fn within(&self, enter: Vec<OsString>, env: Vec<(&'static str, String)>) -> Self {
+        Self { path: self.path.clone(), enter, env }
     }
 
     /// Path of the program.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Starts `relay` with these options besides and waits until it listens.
     pub fn relay(&self, options: &[&str], place: &Path) -> io::Result<Relay> {
-        let args = ["relay", "--listen", "127.0.0.1:0"].iter().chain(options);
+        let listen = if self.enter.is_empty() { "127.0.0.1:0" } else { "0.0.0.0:0" };
+        let words = ["relay", "--listen", listen];
+        let args = words.iter().chain(options);
         let mut child =
             self.command(args, place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut log = BufReader::new(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
@@ -246,13 +259,15 @@ impl Program {
         args: impl IntoIterator<Item = S>,
         place: &Path,
     ) -> Command {
-        let mut command = Command::new(&self.0);
+        let mut words = self.enter.iter().map(OsString::as_os_str).chain([self.path.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or(self.path.as_os_str()));
         command
+            .args(words)
             .args(args)
             .env_clear()
             .env("HOME", place)
             .env("PATH", "/usr/bin:/bin")
-            .env("PINHOLE_NETWORK", "loopback");
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         command.current_dir(place).stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
@@ -281,9 +296,21 @@ impl Program {
     /// Moves `source` into the directory `target`, directly or through a relay.
     pub fn transfer(&self, source: &Path, target: &Path, relay: Option<&str>) -> io::Result<Moved> {
         let giving = self.give(source, target, relay)?;
+        let code = giving.code.clone();
+        self.take(giving, &code, source, target, relay)
+    }
+
+    /// Takes from a `give` of `source`, by its code and perhaps an address, to the end of both.
+    pub fn take(
+        &self,
+        giving: Giving,
+        code: &str,
+        source: &Path,
+        target: &Path,
+        relay: Option<&str>,
+    ) -> io::Result<Moved> {
         let begun = Instant::now();
-        let args =
-            [OsStr::new("take"), OsStr::new(&giving.code), OsStr::new("-o"), target.as_os_str()];
+        let args = [OsStr::new("take"), OsStr::new(code), OsStr::new("-o"), target.as_os_str()];
         let mut taker = self.command(args, target).envs(relay.map(by_relay)).spawn()?;
         let lines = BufReader::new(taker.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let (giver, taker) = thread::scope(|threads| {

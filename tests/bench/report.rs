@@ -35,12 +35,17 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// The value that `most` of 100 do not exceed; of nothing, nothing.
+pub fn within(mut values: Vec<f64>, most: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() * most).div_ceil(100).saturating_sub(1);
+    values.get(place).copied().unwrap_or(f64::NAN)
+}
+
 /// The middle of many times, the time within which `most` of 100 are, and the longest.
-pub fn spread(mut times: Vec<Duration>, most: usize) -> String {
-    times.sort();
-    let at = |hundredths: usize| {
-        times.get((times.len() * hundredths).div_ceil(100).saturating_sub(1)).map_or(f64::NAN, ms)
-    };
+pub fn spread(times: Vec<Duration>, most: usize) -> String {
+    let times: Vec<f64> = times.iter().map(ms).collect();
+    let at = |hundredths| within(times.clone(), hundredths);
     format!(
         "median {:.1} ms, {most} of 100 within {:.1} ms, longest {:.1} ms",
         at(50),
@@ -66,6 +71,7 @@ mod tests {
         assert_eq!(speed(1 << 30, Duration::from_secs(2)), "2.00 s (512 MiB/s)");
         assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])), (2.0, 2.5));
         assert!(median(Vec::new()).is_nan());
+        assert_eq!((within(vec![2.0, 1.0], 95), within(vec![2.0, 1.0], 50)), (2.0, 1.0));
         let times = (1..=200).rev().map(Duration::from_millis).collect();
         assert_eq!(
             spread(times, 99),
