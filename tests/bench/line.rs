@@ -63,9 +63,7 @@ impl Ends {
         place: &Path,
     ) -> io::Result<Self> {
         let relay = match &network.relay {
-            Some(there) => {
-                Some(program.within(there.enter(), Vec::new()).relay(&["--drain", "0s"], place)?)
-            }
+            Some(there) => Some(program.within(there.enter(), Vec::new()).relay(&[], place)?),
             None => None,
         };
         let env = relay.iter().flat_map(|relay: &Relay| {
@@ -196,7 +194,8 @@ fn folders(rounds: usize, line: &Line, files: u32, ends: &[Ends], place: &Path) 
     }
     println!("\nover {}, {rounds} rounds\n", name(line));
     println!(
-        "| | {files} files of 4 KiB, s, median (least to most) | one file of their size | times as long |\n|---|---|---|---|"
+        "| | {files} files of 4 KiB, s, median (least to most) | one file of their size | times as \
+         long |\n|---|---|---|---|"
     );
     for (ends, [folder, file]) in ends.iter().zip(&seconds) {
         let ratios = folder.iter().zip(file).map(|(folder, file)| folder / file).collect();
