@@ -86,9 +86,9 @@ impl Incoming {
             let mut missing = underway.written.missing(span.clone());
             let untouched = missing.count() == pending.size;
             if let Some(had) = &pending.had {
-                let before = missing.count();
-                had.positions(span.start).for_each(|range| missing.remove(range));
-                wrote.bytes = wrote.bytes.saturating_add(before.saturating_sub(missing.count()));
+                for range in had.positions(span.start) {
+                    wrote.bytes = wrote.bytes.saturating_add(missing.remove(range));
+                }
                 // Its size and time say more.
                 if had.complete && untouched {
                     continue;
@@ -96,7 +96,9 @@ impl Incoming {
             }
             let mut here = pinhole_protocol::ranges::Ranges::default();
             here.insert(span.clone());
-            missing.iter(usize::MAX).for_each(|range| here.remove(range));
+            for range in missing.iter(usize::MAX) {
+                here.remove(range);
+            }
             if here.is_empty() {
                 continue;
             }
