@@ -1,13 +1,14 @@
 //! A file as the walk found it, and whether it is still that.
 
 use super::rules::Rules;
-use super::sent::Sent;
+use super::sent::{BLOCK, Sent};
 use super::trail::Trail;
 use super::{Links, SourceFailure};
 use crate::platform::file::{Facts, FileId, How, Span, open, read_at, span};
 use pinhole_protocol::wire::Reason;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -109,11 +110,24 @@ impl Source {
         Ok(file)
     }
 
-    /// Reads once at `offset`, of which so many bytes are left to the entry's end, or finds a hole
-    /// there.
+    /// The positions of its bytes.
+    pub const fn span(&self) -> Range<u64> {
+        self.start..self.start.saturating_add(self.size)
+    }
+
+    /// Reads at `offset`, of which so many bytes are left to the entry's end, or finds a hole
+    /// there. If the file goes on behind `buf` it ends with a block (see [`BLOCK`]).
     pub fn piece(&self, file: &File, offset: u64, left: u64, buf: &mut [u8]) -> io::Result<Piece> {
         let end = offset.saturating_add(left);
         let mut most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
+        if (most as u64) < left {
+            let last = self.start.saturating_add(offset).saturating_add(most as u64) % BLOCK;
+            most = usize::try_from(last)
+                .ok()
+                .and_then(|last| most.checked_sub(last))
+                .filter(|most| *most > 0)
+                .unwrap_or(most);
+        }
         if self.sparse {
             match span(file, offset) {
                 Span::Hole(until) => return Ok(Piece::Hole(until.min(end))),
@@ -123,13 +137,15 @@ impl Source {
                 }
             }
         }
-        let buf = buf.get_mut(..most).unwrap_or_default();
-        loop {
-            match read_at(file, buf, offset) {
+        let mut len = 0;
+        while let Some(rest) = buf.get_mut(len..most).filter(|rest| !rest.is_empty()) {
+            match read_at(file, rest, offset.saturating_add(len as u64)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read.map(Piece::Bytes),
+                Ok(0) => break,
+                read => len = len.saturating_add(read?),
             }
         }
+        Ok(Piece::Bytes(len))
     }
 
     /// Compares the open file, as it is now, with the one of the walk.

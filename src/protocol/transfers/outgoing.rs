@@ -2,7 +2,7 @@
 
 use super::paths::Paths;
 use super::proving::Asked;
-use crate::limits::{PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, RANGES, TRANSFER_GRANTS};
+use crate::limits::{CHUNK_DATA, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, RANGES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::ranges::Ranges;
 use crate::violation::Violation;
@@ -16,6 +16,9 @@ use core::ops::Range;
 /// Positions in one grant: enough that a grant's way through the program does not count, small
 /// enough that links share a file evenly.
 const GRANT: u64 = 1 << 20;
+/// Grants end at multiples of this where nothing else ends them, so that whoever reads for a link
+/// reads the same pieces as for any other.
+const BLOCK: u64 = CHUNK_DATA as u64;
 
 /// Work for the program on a transfer.
 #[derive(Debug, PartialEq, Eq)]
@@ -208,22 +211,37 @@ impl Outgoing {
             .any(|owed| owed.missing(range.clone()).count() < length)
     }
 
+    /// Positions below may be granted now. Credit that ends within a file is used in whole blocks
+    /// while there is something else to wait for, that of a stream at once.
+    fn grantable(&self) -> u64 {
+        if let Some(available) = self.available {
+            return self.limit.min(self.sendable).min(available);
+        }
+        if self.limit >= self.sendable {
+            return self.sendable;
+        }
+        let blocks = self.limit.saturating_sub(self.limit % BLOCK);
+        let idle = || self.again.is_empty() && self.out.values().all(|out| out.ranges.is_empty());
+        if blocks <= self.cursor && idle() { self.limit } else { blocks }
+    }
+
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
     pub(crate) fn grants(&mut self, link: LinkId, room: usize) -> Vec<Range<u64>> {
-        let sendable = self.limit.min(self.sendable).min(self.available.unwrap_or(u64::MAX));
         let mut granted = Vec::new();
         if self.unsure {
             return granted;
         }
+        let sendable = self.grantable();
         let out = self.out.entry(link).or_default();
         while out.unserved < TRANSFER_GRANTS && granted.len() < room {
-            let range = match self.again.take(GRANT) {
+            let again = self.again.iter(1).next();
+            let range = match again.and_then(|next| self.again.take(grant_from(next.start))) {
                 Some(range) => range,
                 // Some of what follows may be there from another day.
                 None => match self.written.first_missing(self.cursor, sendable) {
                     Some(Range { start, end }) => {
-                        self.cursor = start.saturating_add(GRANT).min(end);
+                        self.cursor = start.saturating_add(grant_from(start)).min(end);
                         start..self.cursor
                     }
                     None => {
@@ -288,6 +306,11 @@ impl Outgoing {
     pub(crate) fn written(&self) -> (u64, u64) {
         (self.written.count(), self.written.frontier())
     }
+}
+
+/// Positions in a grant that begins at `start`.
+const fn grant_from(start: u64) -> u64 {
+    GRANT.saturating_sub(start % BLOCK)
 }
 
 #[cfg(test)]
@@ -378,7 +401,8 @@ mod tests {
     #[test]
     fn credit_in_small_steps_makes_few_grants() {
         let mut transfer = transfer();
-        transfer.part(1, 1 << 20, false);
+        transfer.part(1, u64::MAX, true);
+        transfer.available(1 << 20);
         let mut granted = Vec::new();
         for limit in 1..=20_000 {
             transfer.credit(limit, 1, &[]).unwrap();
@@ -391,6 +415,35 @@ mod tests {
             transfer.grants(LinkId::CODE, 1).first(),
             Some(&(TRANSFER_GRANTS as u64..20_000))
         );
+    }
+
+    #[test]
+    fn files_are_granted_in_blocks_however_the_credit_grows() {
+        const MIB: u64 = 1 << 20;
+        let mut transfer = transfer();
+        transfer.part(2, 3 * MIB + 5, false);
+        transfer.credit(100, 1, &[]).unwrap();
+        let grants = |transfer: &mut Outgoing| {
+            let granted = transfer.grants(LinkId::CODE, usize::MAX);
+            granted.iter().for_each(|_| transfer.sent(LinkId::CODE));
+            granted.into_iter().map(|range| (range.start, range.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(grants(&mut transfer), [(0, 100)], "there is no more to be had");
+        transfer.credit(2 * BLOCK + 1, 1, &[]).unwrap();
+        assert_eq!(grants(&mut transfer), [(100, 2 * BLOCK)]);
+        transfer.credit(3 * BLOCK - 1, 1, &[]).unwrap();
+        assert_eq!(grants(&mut transfer), [], "the rest of the block comes with more credit");
+        let start = 2 * BLOCK;
+        transfer.credit(3 * BLOCK - 1, 1, &[Span { start: 0, end: start }]).unwrap();
+        assert_eq!(grants(&mut transfer), [(start, 3 * BLOCK - 1)], "nothing else is to come");
+        transfer.credit(8 * MIB, 1, &[]).unwrap();
+        let rest = [(start + MIB, start + 2 * MIB), (start + 2 * MIB, 3 * MIB + 5)];
+        let granted = grants(&mut transfer);
+        assert_eq!((granted[0], &granted[1..]), ((3 * BLOCK - 1, start + MIB), &rest[..]));
+        transfer.link_lost(LinkId::CODE);
+        transfer.credit(8 * MIB, 1, &[Span { start: 0, end: start + 7 }]).unwrap();
+        let granted = grants(&mut transfer);
+        assert_eq!((granted[0], &granted[1..]), ((start + 7, start + MIB), &rest[..]));
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Tree {
         let lost = held(&source.state).lost;
         let gone = match lost {
             Some(reason) => Ok(reason),
-            None => match self.read_source(&source, place, buf) {
+            None => match self.read_source(&source, place, position, buf) {
                 Ok(read) => return Ok(Some(read)),
                 Err(failure) if self.faithful => self.give_up(&source, failure, false),
                 Err(failure) => Err(failure),
@@ -178,6 +178,7 @@ impl Tree {
         &self,
         source: &Arc<Source>,
         place: Place,
+        position: u64,
         buf: &mut [u8],
     ) -> Result<Read, SourceFailure> {
         if let Some(content) = &source.content {
@@ -217,7 +218,7 @@ impl Tree {
             _ => {}
         }
         if self.faithful {
-            note(&mut held(&source.state).sent, &piece, place.offset, buf, source.size);
+            note(&mut held(&source.state).sent, &piece, position, buf, source);
         }
         Ok(match piece {
             Piece::Bytes(len) => Read::Bytes { entry: place.entry, offset: place.offset, len },
@@ -309,7 +310,7 @@ impl Tree {
     fn last_look(&self, source: &Arc<Source>) -> Result<(), SourceFailure> {
         let grown = held(&source.state).grown;
         // Removed after it was read to its end as it was, or another put in its place.
-        let was_whole = || !grown && held(&source.state).sent.whole(source.size).is_some();
+        let was_whole = || !grown && held(&source.state).sent.whole(&source.span()).is_some();
         match source.seen_there() {
             Ok(Seen::Same) if !grown => Ok(()),
             Ok(Seen::Same | Seen::Grown) if self.rules.fence.is_none() => self.read_again(source),
@@ -321,16 +322,19 @@ impl Tree {
 
     /// Reads a file that has grown a second time, as far as it was sent, and compares.
     fn read_again(&self, source: &Source) -> Result<(), SourceFailure> {
-        let size = source.size;
-        let Some(sent) = held(&source.state).sent.whole(size) else { return Err(source.changed()) };
+        let (size, span) = (source.size, source.span());
+        let (sent, mut again) = {
+            let sent = &held(&source.state).sent;
+            (sent.whole(&span).ok_or_else(|| source.changed())?, sent.anew())
+        };
         let failed = |error| source.failed(&error);
         let file = source.open(&self.rules)?;
-        let (mut again, mut offset, mut buf) = (Sent::default(), 0, vec![0; AGAIN]);
+        let (mut offset, mut buf) = (0, vec![0; AGAIN]);
         while offset < size && !self.stop.load(Ordering::Relaxed) {
             let piece = source
                 .piece(&file, offset, size.saturating_sub(offset), &mut buf)
                 .map_err(failed)?;
-            note(&mut again, &piece, offset, &buf, size);
+            note(&mut again, &piece, span.start.saturating_add(offset), &buf, source);
             offset = match piece {
                 Piece::Bytes(0) => return Err(source.changed()),
                 Piece::Bytes(len) => offset.saturating_add(len as u64),
@@ -338,7 +342,7 @@ impl Tree {
             };
         }
         let same = matches!(source.seen(&file).map_err(failed)?, Seen::Same | Seen::Grown);
-        if same && again.whole(size) == Some(sent) { Ok(()) } else { Err(source.changed()) }
+        if same && again.whole(&span) == Some(sent) { Ok(()) } else { Err(source.changed()) }
     }
 
     pub fn skipped(&self) -> Skips {
@@ -354,11 +358,12 @@ impl Tree {
     }
 }
 
-/// Notes what was read of a file of `size` bytes, at the start of `buf`.
-fn note(sent: &mut Sent, piece: &Piece, offset: u64, buf: &[u8], size: u64) {
+/// Notes what was read of a file from a position on, at the start of `buf`.
+fn note(sent: &mut Sent, piece: &Piece, position: u64, buf: &[u8], source: &Source) {
+    let span = source.span();
     match *piece {
-        Piece::Bytes(len) => sent.bytes(offset, buf.get(..len).unwrap_or_default(), size),
-        Piece::Hole(end) => sent.hole(offset, end, size),
+        Piece::Bytes(len) => sent.bytes(position, buf.get(..len).unwrap_or_default(), &span),
+        Piece::Hole(end) => sent.hole(position, span.start.saturating_add(end), &span),
     }
 }
 

@@ -281,6 +281,49 @@ fn a_file_that_grew_and_is_another_now_is_missing() {
 }
 
 #[test]
+fn what_several_links_read_of_a_file_is_known_as_if_one_had() {
+    const GRANT: usize = 256 << 10;
+    let content: String = (0..200_000).map(|n| format!("{n:06}")).collect();
+    type Change = fn(&Path, &str);
+    let changes: [(Change, bool); 4] = [
+        (|path, _| append(path, "and more"), true),
+        (|path, _| fs::remove_file(path).unwrap(), true),
+        (
+            |path, content| fs::write(path, content.replace("123456", "123465") + "more").unwrap(),
+            false,
+        ),
+        (|path, content| fs::write(path, &content[1..]).unwrap(), false),
+    ];
+    for (which, (change, is_whole)) in changes.into_iter().enumerate() {
+        let place = Place::new();
+        place.file("top/a", "not at a block");
+        let path = place.file("top/b", &content);
+        let outgoing = open(&select(&[place.path("top")]));
+        let (_, _, end) = parts(&outgoing).unwrap();
+        tick(&place);
+        // Each range is read in order, and the ranges are not.
+        let mut starts: Vec<_> = (0..end).step_by(GRANT).collect();
+        starts.reverse();
+        starts.swap(0, 3);
+        for start in starts {
+            let (until, mut at) = (end.min(start + GRANT as u64), start);
+            let mut buf = vec![0; 64 << 10];
+            while at < until {
+                let most = buf.len().min((until - at) as usize);
+                let Some(Read::Bytes { len, .. }) = outgoing.read(at, &mut buf[..most]).unwrap()
+                else {
+                    panic!("no bytes at {at}")
+                };
+                at += len as u64;
+            }
+        }
+        change(&path, &content);
+        let lost = missing(&outgoing.finish().unwrap());
+        assert_eq!(lost.is_empty(), is_whole, "{which}: {lost:?}");
+    }
+}
+
+#[test]
 fn a_file_with_holes_may_grow_too() {
     let place = Place::new();
     let path = place.file("top/sparse", "start");
