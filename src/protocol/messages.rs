@@ -6,6 +6,7 @@ pub(crate) use body::window_bytes;
 pub use body::{Body, TooLong};
 
 use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW};
+use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Control, ItemId, Message, encoded, read};
 use alloc::{
@@ -13,6 +14,7 @@ use alloc::{
     vec::Vec,
 };
 use body::{encoded_room, fits};
+use core::time::Duration;
 use minicbor::Decoder;
 use zeroize::Zeroizing;
 
@@ -48,6 +50,10 @@ pub(crate) struct Messages {
     offset: usize,
     /// Messages below this number were handed to a link whole, so the peer may have them.
     said: u64,
+    /// The message whose acknowledgement is timed, and the moment from which.
+    timed: Option<(u64, Instant)>,
+    /// The shortest time that the link in use has taken for one.
+    round_trip: Option<Duration>,
     /// Messages out that no link has begun. They get their numbers when one does.
     ready: VecDeque<Message>,
     /// Texts and secrets among them, which also wait for the window.
@@ -74,6 +80,8 @@ impl Messages {
             place: 0,
             offset: 0,
             said: 0,
+            timed: None,
+            round_trip: None,
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             unsaid: BTreeSet::new(),
@@ -95,7 +103,7 @@ impl Messages {
     }
 
     /// The next piece for the link in use; `None` if it has everything that the window admits.
-    pub(crate) fn piece(&mut self) -> Option<Control> {
+    pub(crate) fn piece(&mut self, now: Instant) -> Option<Control> {
         if self.place >= self.unacknowledged.len() {
             self.begin()?;
         }
@@ -111,6 +119,7 @@ impl Messages {
                 self.unrepeated.remove(&key);
             }
             self.said = self.said.max(number.saturating_add(1));
+            self.timed.get_or_insert((number, now));
             (self.place, self.offset) = (self.place.saturating_add(1), 0);
         } else {
             self.offset = self.offset.saturating_add(piece.len());
@@ -146,6 +155,7 @@ impl Messages {
     /// A new link gets everything unacknowledged from its first piece.
     pub(crate) fn again(&mut self) {
         (self.place, self.offset) = (0, 0);
+        (self.timed, self.round_trip) = (None, None);
         self.unrepeated = self.unacknowledged.iter().filter_map(|message| message.key).collect();
     }
 
@@ -205,6 +215,7 @@ impl Messages {
     /// more than before; else the peer's items of which it has heard now that they are delivered.
     pub(crate) fn acknowledged(
         &mut self,
+        now: Instant,
         next: u64,
         allowed: u64,
     ) -> Result<Option<Vec<ItemId>>, Violation> {
@@ -227,7 +238,17 @@ impl Messages {
             }
         }
         self.allowed = self.allowed.max(allowed);
+        if let Some((_, since)) = self.timed.take_if(|(number, _)| *number < next) {
+            let took = now.since(since);
+            self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
+        }
         Ok(news)
+    }
+
+    /// The shortest time in which the link in use has brought a message there and its
+    /// acknowledgement back; `None` before the first.
+    pub(crate) const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Takes a piece of a message; returns the message that it completes.

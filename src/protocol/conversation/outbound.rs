@@ -57,13 +57,13 @@ impl Conversation {
     /// something acknowledged, which would keep every answer from a link with little room.
     fn next_out(&mut self) -> Option<Control> {
         if core::mem::take(&mut self.state.said) {
-            if let Some(piece) = self.messages.piece() {
+            if let Some(piece) = self.messages.piece(self.now) {
                 return Some(piece);
             }
         }
         let state = self.next_state();
         self.state.said = state.is_some();
-        state.or_else(|| self.messages.piece())
+        state.or_else(|| self.messages.piece(self.now))
     }
 
     /// The next state that has changed, as it is now.

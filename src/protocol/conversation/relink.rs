@@ -91,6 +91,12 @@ impl Conversation {
         self.links.works()
     }
 
+    /// The shortest round trip on the link in use so far; `None` before the first.
+    #[must_use]
+    pub const fn round_trip(&self) -> Option<Duration> {
+        self.messages.round_trip()
+    }
+
     /// Ends now, for this reason. Only a greeting that is on its way is waited for, so that the
     /// peer hears of it, and the answer to our `leave`, once: asked again, it ends at once.
     pub(super) fn abort(&mut self, reason: Reason, actions: &mut Actions) {

@@ -264,7 +264,7 @@ impl Conversation {
         window: u64,
         actions: &mut Actions,
     ) -> Result<(), Violation> {
-        if let Some(heard) = self.messages.acknowledged(next, window)? {
+        if let Some(heard) = self.messages.acknowledged(self.now, next, window)? {
             self.rest.renew(self.now);
             self.between.progress();
             actions.events.extend(heard.into_iter().map(Event::Heard));

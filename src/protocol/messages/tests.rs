@@ -6,9 +6,13 @@ fn text(item: u32, length: usize) -> Message {
     Body::text(ItemId(item), "x".repeat(length)).unwrap().into_message()
 }
 
+const fn at(millis: u64) -> Instant {
+    Instant::from_millis(millis)
+}
+
 /// Everything that a link with room gets now.
 fn out(from: &mut Messages) -> Vec<Control> {
-    core::iter::from_fn(|| from.piece()).collect()
+    core::iter::from_fn(|| from.piece(at(0))).collect()
 }
 
 fn send(from: &mut Messages, message: Message) -> Vec<Control> {
@@ -61,15 +65,49 @@ fn repetitions_after_a_lost_link_are_taken_once() {
     assert!(deliver(&mut b, second.into_iter().take(1).collect()).unwrap().is_empty());
     b.link_lost();
     let (next, allowed) = b.state();
-    a.acknowledged(next, allowed).unwrap();
+    a.acknowledged(at(0), next, allowed).unwrap();
     assert!(!a.all_acknowledged() && out(&mut a).is_empty());
     let arrived = deliver(&mut b, again(&mut a)).unwrap();
     assert_eq!(arrived.len(), 1);
     assert!(matches!(&arrived[0], Message::Text { item, .. } if *item == ItemId(2)));
     assert!(deliver(&mut b, again(&mut a)).unwrap().is_empty());
     let (next, allowed) = b.state();
-    a.acknowledged(next, allowed).unwrap();
+    a.acknowledged(at(0), next, allowed).unwrap();
     assert!(a.all_acknowledged() && a.has(1));
+}
+
+#[test]
+fn the_round_trip_is_the_least_of_those_that_the_link_in_use_took() {
+    let mut a = Messages::new();
+    let trip = |a: &mut Messages, item, handed, acknowledged| {
+        a.send(text(item, FRAGMENT * 2));
+        // Until the last piece is on its way nothing is waited for.
+        while a.place < a.unacknowledged.len() || !a.ready.is_empty() || !a.waiting.is_empty() {
+            let last = matches!(a.piece(at(handed)), Some(Control::Fragment { last: true, .. }));
+            assert!(last || a.timed.is_none());
+        }
+        a.acknowledged(at(acknowledged), u64::from(item), 0).unwrap();
+        a.round_trip().map(|trip| trip.as_millis())
+    };
+    assert_eq!(a.round_trip(), None);
+    assert_eq!(trip(&mut a, 1, 10, 60), Some(50));
+    assert_eq!(trip(&mut a, 2, 70, 100), Some(30));
+    assert_eq!(trip(&mut a, 3, 200, 300), Some(30));
+    // One at a time: the next message goes out while an earlier one is timed.
+    a.send(text(4, 1));
+    a.send(text(5, 1));
+    assert!(a.piece(at(300)).is_some() && a.piece(at(390)).is_some());
+    a.acknowledged(at(310), 3, 0).unwrap();
+    a.acknowledged(at(400), 5, 0).unwrap();
+    assert_eq!(a.round_trip().map(|trip| trip.as_millis()), Some(30));
+    // What was said on another link says nothing of this one.
+    a.send(text(6, 1));
+    assert!(a.piece(at(500)).is_some());
+    a.again();
+    assert_eq!(a.round_trip(), None);
+    assert!(a.piece(at(600)).is_some());
+    a.acknowledged(at(800), 6, 0).unwrap();
+    assert_eq!(a.round_trip().map(|trip| trip.as_millis()), Some(200));
 }
 
 #[test]
@@ -87,7 +125,7 @@ fn only_bodies_wait_for_the_window_and_keep_their_order() {
     assert_eq!(arrived.len(), count - 1);
     b.collected(2 * big as u64);
     let (next, allowed) = b.state();
-    a.acknowledged(next, allowed).unwrap();
+    a.acknowledged(at(0), next, allowed).unwrap();
     let late = out(&mut a);
     let items: Vec<_> = deliver(&mut b, late)
         .unwrap()
@@ -107,7 +145,7 @@ fn empty_texts_fill_the_window_too() {
     for number in a.unacknowledged.len()..UNACKNOWLEDGED {
         assert!(!a.ignored());
         a.send(Message::Result { item: ItemId(1), failed: None, differences: None });
-        assert!(number % 2 == 0 || a.piece().is_some());
+        assert!(number % 2 == 0 || a.piece(at(0)).is_some());
     }
     assert!(!a.ignored());
     a.send(Message::Result { item: ItemId(1), failed: None, differences: None });
@@ -119,15 +157,15 @@ fn what_no_link_has_begun_can_be_taken_back_and_cannot_be_acknowledged() {
     let mut a = Messages::new();
     a.send(text(1, FRAGMENT * 2));
     a.send(text(2, 3));
-    assert!(a.piece().is_some());
+    assert!(a.piece(at(0)).is_some());
     // The first has gone in part, the second not at all.
     assert!(a.is_unsaid(ItemId(1)) && a.is_unsaid(ItemId(2)));
-    assert!(a.acknowledged(1, 0).is_err());
+    assert!(a.acknowledged(at(0), 1, 0).is_err());
     assert!(!a.withdraw(ItemId(1)) && a.withdraw(ItemId(2)) && !a.withdraw(ItemId(2)));
     assert_eq!(out(&mut a).len(), 2);
     assert!(!a.is_unsaid(ItemId(1)) && a.all_handed_out());
-    assert!(a.acknowledged(2, 0).is_err());
-    a.acknowledged(1, 0).unwrap();
+    assert!(a.acknowledged(at(0), 2, 0).is_err());
+    a.acknowledged(at(0), 1, 0).unwrap();
     assert!(a.all_acknowledged());
 }
 
@@ -136,7 +174,7 @@ fn a_last_word_waits_for_what_was_begun_and_for_nothing_else() {
     let (mut a, mut b) = (Messages::new(), Messages::new());
     a.send(text(1, FRAGMENT * 2));
     a.send(text(2, 3));
-    let begun = a.piece().into_iter().collect();
+    let begun = a.piece(at(0)).into_iter().collect();
     assert!(deliver(&mut b, begun).unwrap().is_empty());
     a.abandon();
     let last = send(&mut a, Message::Leave { reason: crate::wire::Reason::Interrupted });
@@ -216,5 +254,5 @@ fn a_peer_that_breaks_the_rules_is_stopped() {
     let mut b = Messages::new();
     assert!((0..17).any(|item| violated(&text(item, 1_000_000), &mut b)));
     let mut a = Messages::new();
-    assert!(a.acknowledged(1, 0).is_err());
+    assert!(a.acknowledged(at(0), 1, 0).is_err());
 }
