@@ -68,6 +68,9 @@ pub const UNACKNOWLEDGED: usize = 1 << 17;
 
 /// File bytes of one transfer that may be on their way or unwritten (SPEC 7.4).
 pub const CREDIT: u64 = 16 << 20;
+/// The shortest time after which credit is said again for whatever is written; else it is a round
+/// trip (SPEC 7.4).
+pub const ROUND: Duration = Duration::from_millis(50);
 /// Transfers in each direction at one time.
 pub const TRANSFERS: usize = 4;
 /// Entries of one part (SPEC 7.3).

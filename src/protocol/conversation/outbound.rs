@@ -4,9 +4,11 @@
 //! Nothing else waits in a link, so a peer that reads slowly holds up messages and nothing more.
 
 use super::{Actions, Conversation, PeerItem};
+use crate::limits::ROUND;
 use crate::links::LinkId;
 use crate::wire::{Control, ItemId, encoded};
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 /// State that has changed since it was last said: one of each kind, and of each transfer.
 #[derive(Default)]
@@ -99,17 +101,23 @@ impl Conversation {
         Some(Control::Counted { transfer, bytes, entries, counted: count.all })
     }
 
+    /// The step in which what the link in use brings is looked at.
+    fn round(&self) -> Duration {
+        self.round_trip().unwrap_or_default().max(ROUND)
+    }
+
     /// Credit for a transfer of the peer's, which means nothing before its acceptance and is held
     /// back with it (SPEC 8.3).
     fn next_credit(&mut self) -> Option<Control> {
         self.state.credit.retain(|transfer| self.theirs.contains_key(transfer));
+        let round = self.round();
         let sayable = |item: &&ItemId| {
             self.unverified.is_none() && !self.messages.is_acceptance_on_its_way(**item)
         };
         while let Some(item) = self.state.credit.iter().find(sayable).copied() {
             self.state.credit.remove(&item);
             let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) else { continue };
-            let credit = transfer.credit(item);
+            let credit = transfer.credit(item, self.now, round);
             if transfer.has_more() {
                 self.state.credit.insert(item);
             }

@@ -5,6 +5,7 @@ use super::proving::Asking;
 use super::{Fault, Whole};
 use crate::limits::{CREDIT, ENTRIES, PART_ENTRIES, PARTS_AHEAD, RANGES};
 use crate::ranges::Ranges;
+use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{
     Control, Differences, Entry, EntryKind, Hash, ItemId, Offer, Part, PathPart, Reason, Span,
@@ -12,6 +13,7 @@ use crate::wire::{
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
 /// Credit is said again once this much more can be granted: an eighth, so that the sender never
 /// runs dry for want of a word.
@@ -24,6 +26,16 @@ pub(crate) enum News {
     Register(Part),
     /// Everything is written: sync it and give it its name.
     Whole(Whole),
+}
+
+/// A credit that was said.
+struct Said {
+    at: Instant,
+    limit: u64,
+    /// Parts registered, and registered but unwritten.
+    parts: (u32, usize),
+    /// Positions written.
+    written: u64,
 }
 
 /// A transfer in, from its offer.
@@ -47,9 +59,8 @@ pub(crate) struct Incoming {
     unwritten: VecDeque<u64>,
     written: Ranges,
     asking: Asking,
-    /// The last credit: its limit, and how many parts were registered, and registered but
-    /// unwritten, then.
-    said: Option<(u64, (u32, usize))>,
+    /// The last credit.
+    said: Option<Said>,
     /// The parts that the last credit registered.
     told: u32,
     /// A new link has to hear the credit, and of the written ranges all from here.
@@ -206,7 +217,7 @@ impl Incoming {
 
     /// A range is written. True if something of it is new.
     pub(crate) fn wrote(&mut self, range: Range<u64>) -> Result<bool, Violation> {
-        if range.end > self.said.map_or(0, |(limit, _)| limit) || range.end > self.end {
+        if range.end > self.said.as_ref().map_or(0, |said| said.limit) || range.end > self.end {
             return Err(Violation::BytesUnasked);
         }
         Ok(self.insert(range))
@@ -287,19 +298,29 @@ impl Incoming {
     }
 
     /// Credit that the sender should hear: when much more can be granted, a part is registered or
-    /// written, or the link is new.
-    pub(crate) fn credit(&mut self, transfer: ItemId) -> Option<Control> {
+    /// written, more is written after a round, or the link is new.
+    pub(crate) fn credit(
+        &mut self,
+        transfer: ItemId,
+        now: Instant,
+        round: Duration,
+    ) -> Option<Control> {
         let limit = self.written.frontier().saturating_add(CREDIT);
         let parts = (self.registered, self.unwritten.len());
-        let news = match self.said {
-            Some((said, before)) => limit >= said.saturating_add(CREDIT_STEP) || parts != before,
+        let written = self.written.count();
+        let news = match &self.said {
+            Some(said) => {
+                limit >= said.limit.saturating_add(CREDIT_STEP)
+                    || parts != said.parts
+                    || (written > said.written && now.since(said.at) >= round)
+            }
             None => true,
         };
         if !self.accepted || self.whole || !(news || self.again.is_some()) {
             self.again = None;
             return None;
         }
-        self.said = Some((limit, parts));
+        self.said = Some(Said { at: now, limit, parts, written });
         let from = self.again.take();
         let written: Vec<Span> =
             self.written.iter_from(from.unwrap_or(0), RANGES).map(Into::into).collect();
@@ -408,12 +429,13 @@ mod tests {
         assert!(transfer.gap(&(0..5)).is_err());
         transfer.registered();
         assert!(transfer.gap(&(0..HUGE + 1)).is_err() && transfer.gap(&(5..5)).is_err());
-        let Some(Control::Credit { limit: CREDIT, .. }) = transfer.credit(ItemId(1)) else {
-            panic!()
+        let credit = |transfer: &mut Incoming| {
+            transfer.credit(ItemId(1), Instant::from_millis(0), Duration::MAX)
         };
+        let Some(Control::Credit { limit: CREDIT, .. }) = credit(&mut transfer) else { panic!() };
         assert_eq!(transfer.gap(&(0..HUGE - 1)), Ok(()));
         assert!(transfer.passed(0..HUGE - 1) && !transfer.passed(5..9));
-        let Some(Control::Credit { limit, .. }) = transfer.credit(ItemId(1)) else {
+        let Some(Control::Credit { limit, .. }) = credit(&mut transfer) else {
             panic!("no credit past the gap")
         };
         assert_eq!(limit, HUGE - 1 + CREDIT);
@@ -422,6 +444,7 @@ mod tests {
         assert!(matches!(transfer.news(), Some(News::Whole(_))));
         assert!(transfer.gap(&(0..5)).is_err(), "all is said");
     }
+
     #[test]
     fn a_part_is_registered_once_all_that_is_proved_of_it_is_named() {
         let mut transfer = accepted();
@@ -431,14 +454,44 @@ mod tests {
             assert!(transfer.passed(at..at + 1));
         }
         transfer.registered();
+        let credit = |transfer: &mut Incoming| {
+            transfer.credit(ItemId(1), Instant::from_millis(0), Duration::MAX)
+        };
         let mut said = vec![];
-        while let Some(Control::Credit { parts, written, .. }) = transfer.credit(ItemId(1)) {
+        while let Some(Control::Credit { parts, written, .. }) = credit(&mut transfer) {
             said.push((parts, written.len()));
         }
         assert_eq!(said, [(0, RANGES), (1, 1)]);
         transfer.say_again();
-        let Some(Control::Credit { parts: 1, .. }) = transfer.credit(ItemId(1)) else {
+        let Some(Control::Credit { parts: 1, .. }) = credit(&mut transfer) else {
             panic!("a registered part stays so on a new link")
         };
+    }
+
+    #[test]
+    fn what_is_written_is_said_once_a_round_and_at_once_where_much_is() {
+        let mut transfer = accepted();
+        transfer.part(file(0, 64 << 20)).unwrap();
+        assert!(matches!(transfer.news(), Some(News::Register(_))));
+        transfer.registered();
+        let credit = |transfer: &mut Incoming, millis| {
+            let round = Duration::from_millis(50);
+            match transfer.credit(ItemId(1), Instant::from_millis(millis), round) {
+                Some(Control::Credit { written, .. }) => Some(written.last().map(|span| span.end)),
+                _ => None,
+            }
+        };
+        assert_eq!(credit(&mut transfer, 0), Some(None));
+        transfer.wrote(0..9).unwrap();
+        assert_eq!(credit(&mut transfer, 49), None);
+        assert_eq!(credit(&mut transfer, 50), Some(Some(9)));
+        assert_eq!(credit(&mut transfer, 500), None, "there is nothing new");
+        transfer.wrote(0..9).unwrap();
+        assert_eq!(credit(&mut transfer, 501), None);
+        // Behind a hole, too.
+        transfer.wrote(20..30).unwrap();
+        assert_eq!(credit(&mut transfer, 502), Some(Some(30)));
+        transfer.wrote(9..9 + CREDIT_STEP).unwrap();
+        assert_eq!(credit(&mut transfer, 503), Some(Some(9 + CREDIT_STEP)));
     }
 }
