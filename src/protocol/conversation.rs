@@ -19,6 +19,9 @@ mod relink;
 mod route;
 #[cfg(test)]
 mod simulation;
+mod stripes;
+#[cfg(test)]
+mod stripes_tests;
 mod timers;
 #[cfg(test)]
 mod verify_tests;
@@ -78,6 +81,7 @@ pub struct Conversation {
     links: Links,
     between: Between,
     places: places::Known,
+    stripes: stripes::Stripes,
     ours: BTreeMap<ItemId, OwnItem>,
     theirs: BTreeMap<ItemId, PeerItem>,
     /// Share of the window of each of the peer's items that is delivered and not collected.
@@ -109,6 +113,7 @@ impl Conversation {
             links: Links::new(),
             between: Between::new(now),
             places: places::Known::default(),
+            stripes: stripes::Stripes::default(),
             ours: BTreeMap::new(),
             theirs: BTreeMap::new(),
             uncollected: BTreeMap::new(),

@@ -125,6 +125,8 @@ pub const ASKED_SEGMENTS: usize = 4_096;
 
 /// Links of one conversation at a time (SPEC 6).
 pub const LINKS: usize = 8;
+/// Time after the end of a stripe before its side makes another (SPEC 6.3).
+pub const STRIPE_REST: Duration = Duration::from_secs(1);
 /// Time in which a later link has to come into use once its handshake is confirmed (SPEC 6.2).
 pub const LINK_USE_TIME: Duration = Duration::from_secs(5);
 /// Time for message 0 and message 1 of a later link (SPEC 3.7).

@@ -41,7 +41,8 @@ struct Link {
     grants: usize,
 }
 
-/// A link's way through the table. Only the link in use is sent on, but for its greeting.
+/// A link's way through the table. But for greetings, the link in use and stripes alone are sent
+/// on.
 #[derive(Clone, Copy)]
 enum LinkState {
     /// Its handshake is confirmed. A joiner waits for `use`; a host may have other links to wait
@@ -54,14 +55,33 @@ enum LinkState {
     Asked {
         /// The moment of its confirmation.
         since: Instant,
+        kind: Kind,
     },
     /// Its greeting has passed (SPEC 6.2): all that is sent goes here.
     InUse(Pulse),
+    /// Its greeting has passed: bulk alone goes here (SPEC 6.3).
+    Stripe(Pulse),
     /// It is to be closed, and may still have something that was read from it.
-    Cut {
-        /// It has been in use.
-        used: bool,
-    },
+    Cut(Was),
+}
+
+/// The meaning of a link's greeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// All that is said goes over it.
+    Main,
+    /// It is beside such a one, for bulk.
+    Stripe,
+}
+
+/// A link's use until it ended, or was to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Was {
+    /// Nothing that came of it counts.
+    Unused,
+    /// Bulk may have come of it: the joiner sends as soon as it has answered.
+    Stripe,
+    InUse,
 }
 
 /// Heartbeats of a link, in both directions (SPEC 6.4).
@@ -86,7 +106,10 @@ impl Links {
 
     /// A link whose handshake is confirmed; false if there are too many, or its index is taken.
     pub(crate) fn add(&mut self, now: Instant, id: LinkId) -> bool {
-        if self.table.len() >= LINKS || self.table.contains_key(&id) {
+        let open =
+            self.table.values().filter(|link| !matches!(link.state, LinkState::Cut(_))).count();
+        let many = open >= LINKS || self.table.len() >= 2 * LINKS;
+        if many || self.table.contains_key(&id) {
             return false;
         }
         let state = LinkState::Confirmed { since: now };
@@ -95,20 +118,24 @@ impl Links {
         true
     }
 
-    /// A link is gone: true if it has been in use; `None` if there was none.
-    pub(crate) fn lost(&mut self, id: LinkId) -> Option<bool> {
-        self.table.remove(&id).map(|link| link.state.was_used())
+    /// A link is gone; `None` if there was none.
+    pub(crate) fn lost(&mut self, id: LinkId) -> Option<Was> {
+        self.table.remove(&id).map(|link| link.state.was())
     }
 
     fn get(&mut self, id: LinkId) -> Option<&mut Link> {
         self.table.get_mut(&id)
     }
 
-    /// A link's greeting has passed: from now on all that is sent goes over it.
-    pub(crate) fn put_in_use(&mut self, id: LinkId) {
+    /// A link's greeting has passed: from now on all that is sent goes over it, or bulk.
+    pub(crate) fn put_in_use(&mut self, id: LinkId, kind: Kind) {
         if let Some(link) = self.get(id) {
-            if let LinkState::Confirmed { since } | LinkState::Asked { since } = link.state {
-                link.state = LinkState::InUse(Pulse::new(since));
+            if let LinkState::Confirmed { since } | LinkState::Asked { since, .. } = link.state {
+                let pulse = Pulse::new(since);
+                link.state = match kind {
+                    Kind::Main => LinkState::InUse(pulse),
+                    Kind::Stripe => LinkState::Stripe(pulse),
+                };
                 link.stalled = false;
             }
         }
@@ -137,36 +164,73 @@ impl Links {
         matches!(state, Some(LinkState::Confirmed { .. } | LinkState::Asked { .. }))
     }
 
-    /// True if a host waits for `using` on a link.
-    pub(crate) fn is_asked(&self, id: LinkId) -> bool {
-        self.room(id).is_some_and(|link| matches!(link.state, LinkState::Asked { .. }))
+    /// The use for which a host waits for `using` on a link.
+    pub(crate) fn asked(&self, id: LinkId) -> Option<Kind> {
+        self.room(id).and_then(|link| match link.state {
+            LinkState::Asked { kind, .. } => Some(kind),
+            _ => None,
+        })
     }
 
-    /// True if something that a link brings counts: it is in use, or was until it was cut.
+    /// True if something that a link says counts: it is in use, or was until it was cut.
     pub(crate) fn counts(&self, id: LinkId) -> bool {
-        self.room(id).is_some_and(|link| link.state.was_used())
+        self.room(id).is_some_and(|link| link.state.was() == Was::InUse)
     }
 
-    /// Takes the link on which a host says `use` next, if none that was used is left and none is
-    /// being asked.
-    pub(crate) fn ask(&mut self) -> Option<LinkId> {
+    /// Takes the link on which a host says `use` next, if none is being asked: as the link in use
+    /// if none that was used is left, as a stripe if there are fewer than so many beside it.
+    pub(crate) fn ask(&mut self, stripes: usize) -> Option<(LinkId, Kind)> {
         let first = |link: &Link| matches!(link.state, LinkState::Confirmed { .. });
         let busy = |link: &Link| matches!(link.state, LinkState::Asked { .. });
-        if self.table.values().any(|link| busy(link) || link.state.was_used()) {
+        if self.table.values().any(busy) {
             return None;
         }
+        let kind = if !self.table.values().any(|link| link.state.was() != Was::Unused) {
+            Kind::Main
+        } else if self.works() && self.stripes().count() < stripes {
+            Kind::Stripe
+        } else {
+            return None;
+        };
         let (id, link) = self.table.iter_mut().find(|(_, link)| first(link))?;
         if let LinkState::Confirmed { since } = link.state {
-            link.state = LinkState::Asked { since };
+            link.state = LinkState::Asked { since, kind };
         }
-        Some(*id)
+        Some((*id, kind))
+    }
+
+    /// The stripes in use, by index.
+    pub(crate) fn stripes(&self) -> impl DoubleEndedIterator<Item = LinkId> + '_ {
+        let stripe = |link: &Link| matches!(link.state, LinkState::Stripe(_));
+        self.table.iter().filter(move |(_, link)| stripe(link)).map(|(id, _)| *id)
+    }
+
+    /// True if a link is a stripe in use.
+    pub(crate) fn is_stripe(&self, id: LinkId) -> bool {
+        self.room(id).is_some_and(|link| matches!(link.state, LinkState::Stripe(_)))
+    }
+
+    /// Number of the links beside the one in use that are stripes or may become some.
+    pub(crate) fn beside(&self) -> usize {
+        let beside = |link: &&Link| !matches!(link.state, LinkState::InUse(_) | LinkState::Cut(_));
+        if self.in_use().is_some() { self.table.values().filter(beside).count() } else { 0 }
+    }
+
+    /// Marks all stripes, and the link that is asked to be one, as links to be closed.
+    pub(crate) fn cut_stripes(&mut self) -> Vec<LinkId> {
+        let stripe = |link: &Link| {
+            !matches!(link.state, LinkState::Cut(_)) && link.state.was() == Was::Stripe
+        };
+        let stripes = self.table.iter().filter(|(_, link)| stripe(link));
+        let stripes: Vec<_> = stripes.map(|(id, _)| *id).collect();
+        stripes.into_iter().filter(|id| self.cut(*id)).collect()
     }
 
     /// Marks a link as one to be closed; false if it is already.
     pub(crate) fn cut(&mut self, id: LinkId) -> bool {
         self.get(id).is_some_and(|link| {
-            let is_new = !matches!(link.state, LinkState::Cut { .. });
-            link.state = LinkState::Cut { used: link.state.was_used() };
+            let is_new = !matches!(link.state, LinkState::Cut(_));
+            link.state = LinkState::Cut(link.state.was());
             is_new
         })
     }
@@ -179,7 +243,7 @@ impl Links {
 
     /// True if a link is the only one that may still bring something.
     pub(crate) fn is_alone(&self, id: LinkId) -> bool {
-        self.table.iter().all(|(other, link)| *other == id || !link.state.was_used())
+        self.table.iter().all(|(other, link)| *other == id || link.state.was() == Was::Unused)
     }
 
     /// True if a link can take a control record: more would wait in it, where nothing later can
@@ -233,7 +297,7 @@ impl Links {
 
     /// The peer's heartbeat arrived on a link.
     pub(crate) fn peer_beat(&mut self, id: LinkId, works: bool) {
-        if let Some(LinkState::InUse(pulse)) = self.get(id).map(|link| &mut link.state) {
+        if let Some(pulse) = self.get(id).and_then(|link| link.state.pulse()) {
             pulse.peer_works = works;
         }
     }
@@ -244,9 +308,11 @@ impl Links {
         let Some(link) = self.get(id) else { return Silence::Fine };
         let (patience, peer_works) = match &link.state {
             LinkState::Confirmed { .. } | LinkState::Asked { .. } => (use_time, false),
+            // Nothing but bulk waits for it, and the link in use is there for all else.
+            LinkState::Stripe(pulse) if work || pulse.peer_works => (STALLED, pulse.peer_works),
             LinkState::InUse(pulse) if pulse.peer_works => (SILENCE_FAST, true),
-            LinkState::InUse(_) => (SILENCE_SLOW, false),
-            LinkState::Cut { .. } => return Silence::Fine,
+            LinkState::InUse(_) | LinkState::Stripe(_) => (SILENCE_SLOW, false),
+            LinkState::Cut(_) => return Silence::Fine,
         };
         if waited >= patience {
             Silence::Dead
@@ -263,10 +329,10 @@ impl Links {
     /// The next link that has to be in use soon, and the moment.
     pub(crate) fn use_due(&self) -> Option<(LinkId, Instant)> {
         let due = |(id, link): (&LinkId, &Link)| match link.state {
-            LinkState::Confirmed { since } | LinkState::Asked { since } => {
+            LinkState::Confirmed { since } | LinkState::Asked { since, .. } => {
                 Some((*id, since.after(self.use_time(*id))))
             }
-            LinkState::InUse(_) | LinkState::Cut { .. } => None,
+            LinkState::InUse(_) | LinkState::Stripe(_) | LinkState::Cut(_) => None,
         };
         self.table.iter().filter_map(due).min_by_key(|(_, due)| *due)
     }
@@ -280,31 +346,45 @@ impl Links {
         if id == LinkId::CODE && alone() { FIRST_RECORD_TIME } else { LINK_USE_TIME }
     }
 
-    /// Takes the link on which a heartbeat is due: in time, or at once when work begins.
-    pub(crate) fn beat(&mut self, now: Instant, work: bool) -> Option<LinkId> {
-        let id = self.in_use()?;
-        let LinkState::InUse(pulse) = &mut self.get(id)?.state else { return None };
+    /// True if a heartbeat is due on a link, which counts as said then: in time, or at once when
+    /// work begins.
+    pub(crate) fn beat(&mut self, id: LinkId, now: Instant, work: bool) -> bool {
+        let Some(pulse) = self.get(id).and_then(|link| link.state.pulse()) else { return false };
         let begins = work && !pulse.said_work;
         if !begins && now.since(pulse.beat) < pulse.pace(work) {
-            return None;
+            return false;
         }
         (pulse.beat, pulse.said_work) = (now, work);
-        Some(id)
+        true
     }
 
-    /// The moment of the next heartbeat; `None` if the link in use has no room, which it will tell.
+    /// The moment of the next heartbeat; `None` if no link has room, which it will tell.
     pub(crate) fn beat_due(&self, work: bool) -> Option<Instant> {
-        let link = self.room(self.in_use()?).filter(|link| link.records > 0)?;
-        match &link.state {
-            LinkState::InUse(pulse) => Some(pulse.beat.after(pulse.pace(work))),
+        let due = |link: &Link| match link.state {
+            LinkState::InUse(pulse) | LinkState::Stripe(pulse) => {
+                Some(pulse.beat.after(pulse.pace(work)))
+            }
             _ => None,
-        }
+        };
+        self.table.values().filter(|link| link.records > 0).filter_map(due).min()
     }
 }
 
 impl LinkState {
-    const fn was_used(&self) -> bool {
-        matches!(self, Self::InUse(_) | Self::Cut { used: true })
+    const fn was(&self) -> Was {
+        match self {
+            Self::InUse(_) => Was::InUse,
+            Self::Stripe(_) | Self::Asked { kind: Kind::Stripe, .. } => Was::Stripe,
+            Self::Confirmed { .. } | Self::Asked { kind: Kind::Main, .. } => Was::Unused,
+            Self::Cut(was) => *was,
+        }
+    }
+
+    const fn pulse(&mut self) -> Option<&mut Pulse> {
+        match self {
+            Self::InUse(pulse) | Self::Stripe(pulse) => Some(pulse),
+            Self::Confirmed { .. } | Self::Asked { .. } | Self::Cut(_) => None,
+        }
     }
 }
 
@@ -334,7 +414,7 @@ mod tests {
         let mut links = Links::new();
         assert!(links.add(at(0), LinkId::CODE) && !links.add(at(0), LinkId::CODE));
         assert!(!links.heard(LinkId::CODE) && !links.works());
-        links.put_in_use(LinkId::CODE);
+        links.put_in_use(LinkId::CODE, Kind::Main);
         assert!(links.works());
         links
     }
@@ -342,21 +422,16 @@ mod tests {
     #[test]
     fn beats_are_fast_while_either_side_works_and_begin_at_once() {
         let mut links = used();
-        assert_eq!((links.beat(at(24), false), links.beat_due(false)), (None, Some(at(25))));
-        assert_eq!(links.beat(at(25), false), Some(LinkId::CODE));
-        assert_eq!(links.beat(at(25), true), Some(LinkId::CODE));
-        assert_eq!(
-            (links.beat(at(26), true), links.beat(at(27), true)),
-            (None, Some(LinkId::CODE))
-        );
+        let beat = |links: &mut Links, seconds, work| links.beat(LinkId::CODE, at(seconds), work);
+        assert_eq!((beat(&mut links, 24, false), links.beat_due(false)), (false, Some(at(25))));
+        assert!(beat(&mut links, 25, false));
+        assert!(beat(&mut links, 25, true));
+        assert_eq!((beat(&mut links, 26, true), beat(&mut links, 27, true)), (false, true));
         // The end of the work is said in time: the other side gives a link up soon whose last beat
         // said work.
-        assert_eq!((links.beat(at(28), false), links.beat_due(false)), (None, Some(at(29))));
+        assert_eq!((beat(&mut links, 28, false), links.beat_due(false)), (false, Some(at(29))));
         links.peer_beat(LinkId::CODE, true);
-        assert_eq!(
-            (links.beat(at(29), false), links.beat_due(false)),
-            (Some(LinkId::CODE), Some(at(31)))
-        );
+        assert_eq!((beat(&mut links, 29, false), links.beat_due(false)), (true, Some(at(31))));
         links.peer_beat(LinkId::CODE, false);
         assert_eq!(links.beat_due(false), Some(at(54)));
     }
@@ -406,25 +481,25 @@ mod tests {
         assert_eq!(links.quiet(LinkId(7), LINK_USE_TIME, false), Silence::Dead);
         assert_eq!(
             (links.lost(LinkId::CODE), links.use_due()),
-            (Some(false), Some((LinkId(7), at(7))))
+            (Some(Was::Unused), Some((LinkId(7), at(7))))
         );
-        assert!(links.lost(LinkId(7)) == Some(false) && links.add(at(1), LinkId::CODE));
+        assert!(links.lost(LinkId(7)) == Some(Was::Unused) && links.add(at(1), LinkId::CODE));
         assert_eq!(links.quiet(LinkId::CODE, Duration::from_secs(39), false), Silence::Fine);
         assert_eq!((links.use_due(), links.beat_due(false)), (Some((LinkId::CODE, at(41))), None));
-        links.put_in_use(LinkId::CODE);
+        links.put_in_use(LinkId::CODE, Kind::Main);
         assert_eq!((links.use_due(), links.beat_due(false)), (None, Some(at(26))));
-        assert_eq!((links.lost(LinkId::CODE), links.lost(LinkId::CODE)), (Some(true), None));
+        assert_eq!((links.lost(LinkId::CODE), links.lost(LinkId::CODE)), (Some(Was::InUse), None));
     }
 
     #[test]
     fn the_codes_link_has_its_long_time_only_while_there_is_no_other() {
         let mut links = Links::new();
-        assert!(links.add(at(1), LinkId::CODE) && links.ask() == Some(LinkId::CODE));
+        assert!(links.add(at(1), LinkId::CODE) && links.ask(0) == Some((LinkId::CODE, Kind::Main)));
         assert_eq!(links.use_due(), Some((LinkId::CODE, at(41))));
         assert!(links.add(at(20), LinkId(1)));
         assert_eq!(links.use_due(), Some((LinkId::CODE, at(6))));
         assert_eq!(links.quiet(LinkId::CODE, LINK_USE_TIME, false), Silence::Dead);
-        assert!(links.cut(LinkId::CODE) && links.ask() == Some(LinkId(1)));
+        assert!(links.cut(LinkId::CODE) && links.ask(0) == Some((LinkId(1), Kind::Main)));
         assert_eq!(links.use_due(), Some((LinkId(1), at(25))));
     }
 
@@ -432,14 +507,14 @@ mod tests {
     fn a_host_asks_one_link_at_a_time_and_none_before_the_used_one_is_gone() {
         let mut links = used();
         assert!(links.add(at(3), LinkId(2)) && links.add(at(3), LinkId(3)));
-        assert_eq!(links.ask(), None);
+        assert_eq!(links.ask(0), None);
         assert!(links.cut(LinkId::CODE) && !links.cut(LinkId::CODE));
-        assert_eq!((links.in_use(), links.ask()), (None, None));
+        assert_eq!((links.in_use(), links.ask(0)), (None, None));
         assert!(links.counts(LinkId::CODE) && !links.counts(LinkId(2)));
-        assert_eq!(links.lost(LinkId::CODE), Some(true));
-        assert_eq!((links.ask(), links.ask()), (Some(LinkId(2)), None));
+        assert_eq!(links.lost(LinkId::CODE), Some(Was::InUse));
+        assert_eq!((links.ask(0), links.ask(0)), (Some((LinkId(2), Kind::Main)), None));
         assert!(links.awaits_greeting(LinkId(2)) && links.awaits_greeting(LinkId(3)));
-        links.put_in_use(LinkId(2));
+        links.put_in_use(LinkId(2), Kind::Main);
         assert_eq!(
             (links.cut_others(LinkId(2)), links.in_use()),
             (vec![LinkId(3)], Some(LinkId(2)))
@@ -469,7 +544,7 @@ mod tests {
         assert!(links.add(at(0), LinkId::CODE));
         assert_eq!(links.quiet(LinkId::CODE, STALLED, true), Silence::Stalled);
         assert!(!links.heard(LinkId::CODE));
-        links.put_in_use(LinkId::CODE);
+        links.put_in_use(LinkId::CODE, Kind::Main);
         assert!(links.works());
     }
 
@@ -477,7 +552,63 @@ mod tests {
     fn there_are_at_most_eight() {
         let mut links = Links::new();
         assert!((0..8).all(|id| links.add(at(0), LinkId(id))) && !links.add(at(0), LinkId(8)));
-        assert!(links.cut(LinkId(3)) && !links.add(at(0), LinkId(8)));
-        assert!(links.lost(LinkId(3)).is_some() && links.add(at(0), LinkId(8)));
+        // Those that are being closed have their own bound.
+        for cut in 0..8 {
+            assert!(links.cut(LinkId(cut)) && links.add(at(0), LinkId(8 + cut)));
+        }
+        assert!(links.cut(LinkId(8)) && !links.add(at(0), LinkId(16)));
+        assert!(links.lost(LinkId(3)).is_some() && links.add(at(0), LinkId(16)));
+    }
+
+    #[test]
+    fn stripes_are_asked_for_beside_a_link_that_works_and_go_with_it() {
+        let mut links = used();
+        assert!((1..=3).all(|id| links.add(at(0), LinkId(id))));
+        assert_eq!((links.beside(), links.ask(0)), (3, None));
+        assert_eq!((links.ask(2), links.ask(2)), (Some((LinkId(1), Kind::Stripe)), None));
+        assert_eq!(links.asked(LinkId(1)), Some(Kind::Stripe));
+        links.put_in_use(LinkId(1), Kind::Stripe);
+        assert_eq!(links.ask(2), Some((LinkId(2), Kind::Stripe)));
+        links.put_in_use(LinkId(2), Kind::Stripe);
+        assert_eq!((links.ask(2), links.stripes().count(), links.beside()), (None, 2, 3));
+        assert_eq!(links.in_use(), Some(LinkId::CODE));
+        assert!(links.is_stripe(LinkId(2)) && !links.is_stripe(LinkId(3)));
+        assert!(!links.counts(LinkId(1)) && !links.is_alone(LinkId::CODE));
+        // A joiner may have sent behind its answer, which is still to come.
+        assert_eq!(links.ask(3), Some((LinkId(3), Kind::Stripe)));
+        assert_eq!(links.cut_stripes(), [1, 2, 3].map(LinkId));
+        assert_eq!((links.cut_stripes(), links.beside()), (vec![], 0));
+        assert_eq!([1, 2, 3].map(|id| links.lost(LinkId(id))), [Some(Was::Stripe); 3]);
+        assert!(links.is_alone(LinkId::CODE));
+        // None is put into use before all that was is gone.
+        assert!(links.add(at(0), LinkId(4)) && links.ask(1) == Some((LinkId(4), Kind::Stripe)));
+        assert!(links.add(at(0), LinkId(5)) && links.cut(LinkId::CODE) && links.cut(LinkId(4)));
+        assert!(links.lost(LinkId::CODE) == Some(Was::InUse) && links.ask(1).is_none());
+        assert!(links.lost(LinkId(4)) == Some(Was::Stripe));
+        assert_eq!(links.ask(1), Some((LinkId(5), Kind::Main)));
+    }
+
+    #[test]
+    fn a_stripe_beats_for_itself_and_is_given_up_sooner_while_there_is_work() {
+        let mut links = used();
+        assert!(links.add(at(9), LinkId(1)));
+        links.put_in_use(LinkId(1), Kind::Stripe);
+        let quiet = |links: &mut Links, seconds, work| {
+            links.quiet(LinkId(1), Duration::from_secs(seconds), work)
+        };
+        assert!(links.beat(LinkId::CODE, at(10), true) && links.beat_due(true) == Some(at(11)));
+        assert!(links.beat(LinkId(1), at(10), true) && !links.beat(LinkId(1), at(11), true));
+        assert_eq!(
+            (quiet(&mut links, 4, true), quiet(&mut links, 29, false)),
+            (Silence::Fine, Silence::Fine)
+        );
+        assert_eq!(
+            (quiet(&mut links, 5, true), quiet(&mut links, 30, false)),
+            (Silence::Dead, Silence::Dead)
+        );
+        links.peer_beat(LinkId(1), true);
+        assert_eq!(quiet(&mut links, 5, false), Silence::Dead);
+        assert_eq!(links.quiet(LinkId::CODE, STALLED, false), Silence::Fine);
+        assert!(links.works());
     }
 }

@@ -33,6 +33,8 @@ violations! {
     SecondGreeting = "put a link into use twice",
     PlacesUnagreed = "said where it can be met, which was not agreed",
     ManyPlaces = "said more addresses of its own than allowed",
+    StripesUnagreed = "spoke of several links for bulk, which was not agreed",
+    OnStripe = "spoke on a link that is for bulk alone",
     NoWant = "did not say what it came for",
     MissingMessage = "left out a message",
     LongMessage = "sent a message over its limit",

@@ -14,7 +14,7 @@ mod reason;
 #[cfg(test)]
 mod vectors;
 
-pub use control::{Control, Greeting, Piece, Span, Want};
+pub use control::{Control, Greeting, Piece, Span, Stripe, Want};
 pub use differences::{Difference, Differences, Fate};
 pub use message::Message;
 pub use offer::{Entry, EntryKind, Item, ItemKind, Offer, PERMISSIONS, Part, Place};

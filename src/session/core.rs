@@ -27,7 +27,7 @@ impl Core {
     /// The conversation on these terms that begins now, and rests for `ttl` at most.
     pub(super) fn new(commitment: Commitment, terms: Terms, ttl: Duration) -> Self {
         let Terms { want, verify, faithful, resuming, proving, .. } = terms;
-        let setup = Setup { want, ttl, verify, faithful, resuming, proving };
+        let setup = Setup { want, ttl, verify, faithful, resuming, proving, striping: false };
         let conversation = Conversation::new(clock::now(), commitment, setup);
         Self { conversation, verify, queue: VecDeque::new(), wake_at: None }
     }

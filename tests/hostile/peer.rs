@@ -229,6 +229,7 @@ impl Peer {
             want: Some(want),
             ttl: Some(3600),
             nonce: self.nonce.map(Into::into),
+            stripe: None,
         }
     }
 

@@ -69,7 +69,7 @@ impl Peer {
     pub fn go_on(&mut self, link: Link) {
         self.take_up(link);
         let (next, window) = (self.next, WINDOW);
-        let greeting = Greeting { next, window, want: None, ttl: None, nonce: None };
+        let greeting = Greeting { next, window, want: None, ttl: None, nonce: None, stripe: None };
         if self.role == Role::Host {
             assert!(self.tell(&Control::Use(greeting)));
             while !matches!(self.hear().expect("closed"), Said::Control(Control::Using(_))) {}

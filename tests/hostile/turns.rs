@@ -61,6 +61,7 @@ fn whoever_speaks_out_of_turn_is_left() {
                 want: None,
                 ttl: None,
                 nonce: None,
+                stripe: None,
             }));
         },
         |sender| {

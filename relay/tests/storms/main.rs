@@ -190,7 +190,15 @@ impl Storm {
             conversation: Conversation::new(
                 now,
                 commitment,
-                Setup { want, ttl: TTL, verify, faithful: true, resuming: true, proving: true },
+                Setup {
+                    want,
+                    ttl: TTL,
+                    verify,
+                    faithful: true,
+                    resuming: true,
+                    proving: true,
+                    striping: false,
+                },
             ),
             wake_at: None,
             asleep: now,

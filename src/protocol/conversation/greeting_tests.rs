@@ -23,12 +23,27 @@ fn conversation(role: Role, verify: bool) -> Conversation {
     Conversation::new(
         NOW,
         commitment(role),
-        Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming: true, proving: true },
+        Setup {
+            want: Want::Both,
+            ttl: TTL,
+            verify,
+            faithful: true,
+            resuming: true,
+            proving: true,
+            striping: false,
+        },
     )
 }
 
 pub(super) fn greeting(next: u64, window: u64) -> Greeting {
-    Greeting { next, window, want: Some(Want::Both), ttl: None, nonce: Some(NONCE.into()) }
+    Greeting {
+        next,
+        window,
+        want: Some(Want::Both),
+        ttl: None,
+        nonce: Some(NONCE.into()),
+        stripe: None,
+    }
 }
 
 pub(super) fn told(conversation: &mut Conversation, link: LinkId, control: &Control) -> Actions {
@@ -328,6 +343,7 @@ fn nothing_is_told_after_the_end_that_a_greeting_brings() {
             faithful: true,
             resuming: true,
             proving: true,
+            striping: false,
         },
     );
     let item = host.next_item();

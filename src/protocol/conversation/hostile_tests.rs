@@ -34,6 +34,7 @@ impl Attacked {
                 faithful: true,
                 resuming: false,
                 proving: true,
+                striping: false,
             },
         );
         let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
@@ -90,6 +91,7 @@ fn greeting() -> Control {
         want: Some(Want::Both),
         ttl: None,
         nonce: None,
+        stripe: None,
     })
 }
 
@@ -139,11 +141,18 @@ fn a_greeting_says_what_its_side_came_for() {
             faithful: true,
             resuming: false,
             proving: true,
+            striping: false,
         },
     );
     let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
-    let silent =
-        Control::Using(Greeting { next: 0, window: WINDOW, want: None, ttl: None, nonce: None });
+    let silent = Control::Using(Greeting {
+        next: 0,
+        window: WINDOW,
+        want: None,
+        ttl: None,
+        nonce: None,
+        stripe: None,
+    });
     assert!(violated(&host.handle(NOW, Input::Control(LinkId::CODE, &encoded(&silent, 0)))));
 }
 

@@ -28,6 +28,8 @@ pub struct Setup {
     pub resuming: bool,
     /// Both sides have said that they are proving (SPEC 3.2): a transfer may go on another day.
     pub proving: bool,
+    /// Both sides have said that they are striping (SPEC 3.2): bulk goes over several links.
+    pub striping: bool,
 }
 
 /// Everything that a conversation can be told.

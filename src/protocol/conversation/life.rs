@@ -23,6 +23,7 @@ impl Conversation {
                 return;
             }
         }
+        self.close_needless_stripes(actions);
         self.ask(actions);
         if self.is_due(Timer::LastWordMissed) {
             if let Some((outcome, _)) = self.last_word_missed() {

@@ -8,6 +8,7 @@ use crate::limits::ROUND;
 use crate::links::LinkId;
 use crate::wire::{Control, ItemId, encoded};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// State that has changed since it was last said: one of each kind, and of each transfer.
@@ -50,26 +51,35 @@ impl Conversation {
     pub(super) fn hand_out(&mut self, actions: &mut Actions) {
         let Some(link) = self.links.in_use().filter(|_| self.phase.greeted()) else { return };
         while self.links.has_room(link) {
-            let Some(next) = self.next_out() else { return };
+            let Some(next) = self.next_out(link) else { break };
             self.hand(link, &next, actions);
+        }
+        if self.phase.is_over() {
+            return;
+        }
+        let work = self.has_work();
+        for stripe in self.links.stripes().collect::<Vec<_>>() {
+            if self.links.has_room(stripe) && self.links.beat(stripe, self.now, work) {
+                self.hand(stripe, &Control::Heartbeat { work }, actions);
+            }
         }
     }
 
     /// Takes what goes out next. State and messages take turns: a peer that always sends has always
     /// something acknowledged, which would keep every answer from a link with little room.
-    fn next_out(&mut self) -> Option<Control> {
+    fn next_out(&mut self, link: LinkId) -> Option<Control> {
         if core::mem::take(&mut self.state.said) {
             if let Some(piece) = self.messages.piece(self.now) {
                 return Some(piece);
             }
         }
-        let state = self.next_state();
+        let state = self.next_state(link);
         self.state.said = state.is_some();
         state.or_else(|| self.messages.piece(self.now))
     }
 
     /// The next state that has changed, as it is now.
-    fn next_state(&mut self) -> Option<Control> {
+    fn next_state(&mut self, link: LinkId) -> Option<Control> {
         if core::mem::take(&mut self.state.received) {
             let (next, window) = self.messages.state();
             return Some(Control::Received { next, window });
@@ -78,9 +88,10 @@ impl Conversation {
             return None;
         }
         let state = self.next_places().or_else(|| self.next_counted());
-        state.or_else(|| self.next_credit()).or_else(|| {
+        let state = state.or_else(|| self.next_credit()).or_else(|| self.next_of_stripes());
+        state.or_else(|| {
             let work = self.has_work();
-            self.links.beat(self.now, work).map(|_| Control::Heartbeat { work })
+            self.links.beat(link, self.now, work).then_some(Control::Heartbeat { work })
         })
     }
 

@@ -101,8 +101,15 @@ mod tests {
     const NOW: Instant = Instant::from_millis(0);
 
     fn host(verify: bool, resuming: bool) -> Conversation {
-        let setup =
-            Setup { want: Want::Both, ttl: TTL, verify, faithful: true, resuming, proving: true };
+        let setup = Setup {
+            want: Want::Both,
+            ttl: TTL,
+            verify,
+            faithful: true,
+            resuming,
+            proving: true,
+            striping: false,
+        };
         let mut host = Conversation::new(NOW, commitment(Role::Host), setup);
         let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
         let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));

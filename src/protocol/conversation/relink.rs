@@ -5,7 +5,7 @@ use super::{Actions, Conversation, Event, LinkEnd, LinkNews, Outcome, Role, Word
 use crate::limits::{
     FIRST_RECORD_TIME, LEAVE_PATIENCE, LINK_MISSED, LINK_PATIENCE, TAKER_PATIENCE, TAMPERED_LINKS,
 };
-use crate::links::LinkId;
+use crate::links::{Kind, LinkId, Was};
 use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Control, Greeting, Reason, Want};
@@ -131,25 +131,31 @@ impl Conversation {
 
     pub(super) fn link_up(&mut self, link: LinkId, linked: bool, actions: &mut Actions) {
         // The host alone judges: a joiner may see one as working on which the host hears nothing.
-        let needless = self.role == Role::Host && linked && self.links.works();
-        let wanted = link == LinkId::CODE || (self.setup.resuming && !needless);
-        if !wanted || !self.links.add(self.now, link) {
+        let beside = self.role == Role::Host && linked && self.links.works();
+        let needless = beside && self.links.beside() >= self.wished_stripes();
+        if link != LinkId::CODE && (needless || !self.setup.resuming) {
             actions.cut.push(link);
             return;
         }
-        if self.role == Role::Host {
+        if self.role == Role::Host && !beside {
             // Its handshake has just passed, so it is better than one on which nothing does.
             if let Some(used) = self.links.in_use() {
                 self.cut(used, actions);
             }
+        }
+        if !self.links.add(self.now, link) {
+            actions.cut.push(link);
         }
     }
 
     /// The host alone puts a link into use, and `use` is its first record on it (SPEC 6.2).
     pub(super) fn ask(&mut self, actions: &mut Actions) {
         if self.role == Role::Host {
-            if let Some(link) = self.links.ask() {
-                let greeting = self.greeting(!self.phase.greeted());
+            if let Some((link, kind)) = self.links.ask(self.wished_stripes()) {
+                let greeting = match kind {
+                    Kind::Main => self.greeting(!self.phase.greeted()),
+                    Kind::Stripe => Greeting::of_stripe(),
+                };
                 self.hand(link, &Control::Use(greeting), actions);
             }
         }
@@ -169,6 +175,7 @@ impl Conversation {
             want: first.then_some(self.setup.want),
             ttl: first.then_some(ttl),
             nonce: nonce.map(Into::into),
+            stripe: None,
         }
     }
 
@@ -179,19 +186,27 @@ impl Conversation {
         greeting: Greeting,
         actions: &mut Actions,
     ) -> Result<(), Violation> {
+        let kind = if greeting.stripe.is_some() { Kind::Stripe } else { Kind::Main };
+        if kind == Kind::Stripe && !self.is_striping() {
+            return Err(Violation::StripesUnagreed);
+        }
         let greeted = self.between.greeting.as_ref().map(|(greeted, _)| *greeted);
-        if self.links.in_use() == Some(link) || greeted == Some(link) {
+        let in_use = self.links.in_use() == Some(link) || self.links.is_stripe(link);
+        if in_use || greeted == Some(link) {
             return Err(Violation::SecondGreeting);
         }
         if !self.links.awaits_greeting(link) {
             // It is being closed.
             return Ok(());
         }
-        if self.role == Role::Host && !self.links.is_asked(link) {
+        if self.role == Role::Host && self.links.asked(link) != Some(kind) {
             return Err(Violation::NotItsGreeting);
         }
+        if kind == Kind::Stripe {
+            return self.greets_stripe(link, actions);
+        }
         actions.cut.extend(self.links.cut_others(link));
-        self.note_loss();
+        self.note_loss(actions);
         self.between.greeting = Some((link, greeting));
         self.begin_use(actions)
     }
@@ -203,7 +218,7 @@ impl Conversation {
         if !self.open_commitment(&greeting, actions) {
             return Ok(());
         }
-        self.links.put_in_use(link);
+        self.links.put_in_use(link, Kind::Main);
         if self.role == Role::Joiner {
             let answer = self.greeting(greeting.want.is_some());
             self.hand(link, &Control::Using(answer), actions);
@@ -224,17 +239,18 @@ impl Conversation {
     }
 
     /// Closes a link. It counts as lost once all that was read from it is told.
-    fn cut(&mut self, link: LinkId, actions: &mut Actions) {
+    pub(super) fn cut(&mut self, link: LinkId, actions: &mut Actions) {
         if self.links.cut(link) {
             actions.cut.push(link);
         }
         self.between.greeting.take_if(|(greeted, _)| *greeted == link);
-        self.note_loss();
+        self.note_loss(actions);
     }
 
-    /// Begins the time without a link, if none is in use.
-    fn note_loss(&mut self) {
+    /// Begins the time without a link, if none is in use. There are no stripes then.
+    fn note_loss(&mut self, actions: &mut Actions) {
         if self.links.in_use().is_none() && self.phase.greeted() {
+            actions.cut.extend(self.links.cut_stripes());
             self.between.lost.get_or_insert(self.now);
         }
     }
@@ -245,11 +261,15 @@ impl Conversation {
         end: LinkEnd,
         actions: &mut Actions,
     ) -> Result<(), Violation> {
-        let Some(used) = self.links.lost(link) else { return Ok(()) };
-        if used {
-            self.messages.link_lost();
-            for transfer in self.running() {
-                transfer.link_lost(link);
+        match self.links.lost(link) {
+            None => return Ok(()),
+            Some(Was::Unused) => {}
+            Some(Was::Stripe) => self.stripe_down(link),
+            Some(Was::InUse) => {
+                self.messages.link_lost();
+                for transfer in self.running() {
+                    transfer.link_lost(link);
+                }
             }
         }
         if end == LinkEnd::Tampered {
@@ -265,7 +285,7 @@ impl Conversation {
             return Ok(());
         }
         self.between.greeting.take_if(|(greeted, _)| *greeted == link);
-        self.note_loss();
+        self.note_loss(actions);
         self.begin_use(actions)
     }
 

@@ -48,6 +48,7 @@ impl Conversation {
             Input::Quiet(link, waited) => match self.links.quiet(link, waited, self.has_work()) {
                 Silence::Fine => {}
                 Silence::Stalled => {
+                    actions.cut.extend(self.links.cut_stripes());
                     self.told_of_silence();
                     actions.events.push(Event::Link(LinkNews::Stalled));
                 }
@@ -162,7 +163,9 @@ impl Conversation {
                     }
                     actions.events.push(Event::Progress(item, transfer.progress()));
                 }
-                if let Some(link) = self.links.in_use() {
+                // What a stripe brings says nothing of the link in use.
+                let alone = |link: &LinkId| self.links.is_alone(*link);
+                if let Some(link) = self.links.in_use().filter(alone) {
                     self.flows(link, actions);
                 }
                 self.their_transfer(item, actions);
@@ -195,6 +198,10 @@ impl Conversation {
                 return Err(Violation::NotItsGreeting);
             }
             _ if self.links.awaits_greeting(link) => return Err(Violation::EarlyControl),
+            Control::Heartbeat { work } if self.links.is_stripe(link) => {
+                self.links.peer_beat(link, work);
+            }
+            _ if self.links.is_stripe(link) => return Err(Violation::OnStripe),
             // Nothing that was ever in use has brought it.
             _ if !self.links.counts(link) => {}
             Control::Fragment { number, last, bytes } => {
@@ -235,8 +242,8 @@ impl Conversation {
             }
             Control::Heartbeat { work } => self.links.peer_beat(link, work),
             Control::Places(places) => self.their_places(places, actions)?,
-            // Kept for links that are replaced while they work (SPEC 6.3).
-            Control::Drop => {}
+            Control::Drop { link } => self.dropped(LinkId(link), actions)?,
+            Control::Stripes { count } => self.their_stripes(count)?,
         }
         Ok(())
     }
@@ -297,6 +304,7 @@ impl Conversation {
         // Everything said before there was a link, and all that the old one may have lost.
         self.messages.again();
         self.places.say_again();
+        self.stripes.begin();
         self.state.counted.values_mut().for_each(|count| count.said = false);
         for (item, theirs) in &mut self.theirs {
             if let PeerItem::Transfer(transfer) = theirs {

@@ -74,6 +74,7 @@ impl Side {
             faithful: true,
             resuming: false,
             proving: true,
+            striping: false,
         };
         change(&mut setup);
         Self {

@@ -24,7 +24,7 @@ pub(super) enum Timer {
     ExpiresSoon,
     /// Our `leave` was left unanswered long enough: the conversation ends without the answer.
     GoodbyeUnanswered,
-    /// A heartbeat is due on the link in use.
+    /// A heartbeat is due on the link in use, or on a stripe.
     HeartbeatDue,
 }
 

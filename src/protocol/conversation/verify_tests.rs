@@ -30,6 +30,7 @@ impl Comparing {
                 faithful: true,
                 resuming: false,
                 proving: true,
+                striping: false,
             },
         );
         let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });

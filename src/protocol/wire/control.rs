@@ -90,9 +90,24 @@ pub enum Control {
     /// The joiner's answer to `use`.
     #[n(5)]
     Using(#[n(0)] Greeting),
-    /// Nothing more will come on this link: the host says it first, the joiner answers (SPEC 6.3).
+    /// All that was read of a stripe that has ended is taken in, and named in the credits before
+    /// this, of two striping sides (SPEC 6.3).
     #[n(6)]
-    Drop,
+    #[cbor(map)]
+    Drop {
+        /// The index of the stripe.
+        #[n(0)]
+        link: u32,
+    },
+    /// So many stripes beside the main link would help the sender's bulk, of two striping sides
+    /// (SPEC 6.3).
+    #[n(9)]
+    #[cbor(map)]
+    Stripes {
+        /// Their number, at most seven of which count.
+        #[n(0)]
+        count: u32,
+    },
     /// The places at which the sender can be met for another link, of two resuming sides
     /// (SPEC 6.6).
     #[n(8)]
@@ -158,6 +173,41 @@ pub struct Greeting {
     /// The host's part of the verification words, in the first `use` of a conversation (SPEC 3.5).
     #[n(4)]
     pub nonce: Option<ByteArray<32>>,
+    /// The link is for bulk alone (SPEC 6.3), and nothing else of this is looked at.
+    #[n(5)]
+    pub stripe: Option<Stripe>,
+}
+
+impl Greeting {
+    /// The greeting of a stripe.
+    #[must_use]
+    pub const fn of_stripe() -> Self {
+        Self { next: 0, window: 0, want: None, ttl: None, nonce: None, stripe: Some(Stripe) }
+    }
+}
+
+/// The mark of a stripe, which is there or absent and never false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stripe;
+
+impl<C> Encode<C> for Stripe {
+    fn encode<W: Write>(
+        &self,
+        encoder: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.bool(true)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Stripe {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        if decoder.bool()? {
+            Ok(Self)
+        } else {
+            Err(minicbor::decode::Error::message("a mark that is false"))
+        }
+    }
 }
 
 /// The purpose of a side. Two givers, or two takers, have nothing to say to each other.

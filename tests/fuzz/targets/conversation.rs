@@ -45,10 +45,12 @@ fuzz_target!(|bytes: &[u8]| {
             faithful: first & 4 != 0,
             resuming: first & 8 != 0,
             proving: true,
+            striping: first & 16 != 0,
         },
     );
     let want = if want == Want::Take { Want::Give } else { Want::Take };
-    let theirs = Greeting { next: 0, window: 1 << 24, want: Some(want), ttl: Some(60), nonce };
+    let theirs =
+        Greeting { next: 0, window: 1 << 24, want: Some(want), ttl: Some(60), nonce, stripe: None };
     let greeting = if role == Role::Joiner { Control::Use(theirs) } else { Control::Using(theirs) };
     let greeting = minicbor::to_vec(&greeting).unwrap();
     let mut number = 0;

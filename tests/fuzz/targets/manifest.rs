@@ -47,6 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
             faithful: true,
             resuming: false,
             proving: true,
+            striping: false,
         },
     );
     let mut events = taker.handle(now, Input::LinkUp { link: LinkId::CODE, linked: false }).events;
@@ -56,6 +57,7 @@ fuzz_target!(|bytes: &[u8]| {
         want: Some(Want::Give),
         ttl: None,
         nonce: Some([0x5e; 32].into()),
+        stripe: None,
     };
     events.extend(
         taker

@@ -1,0 +1,148 @@
+//! Stripes: links beside the one in use, for bulk (SPEC 6.3). How many both sides wish for, and the
+//! word about each that has ended.
+
+use super::{Actions, Conversation, PeerItem, Role};
+use crate::limits::{LINKS, STRIPE_REST};
+use crate::links::{Kind, LinkId};
+use crate::time::Instant;
+use crate::violation::Violation;
+use crate::wire::{Control, Greeting};
+use alloc::{collections::VecDeque, vec::Vec};
+
+/// Everything about stripes that no single one of them has.
+#[derive(Default)]
+pub(super) struct Stripes {
+    /// Stripes that would help the bulk of this side, and that of the peer.
+    ours: usize,
+    theirs: usize,
+    /// Number of ours that the link in use has.
+    said: usize,
+    /// Ended stripes of which the peer is told once it knows what came of them.
+    ended: VecDeque<LinkId>,
+    /// None is made before.
+    rests: Option<Instant>,
+}
+
+impl Stripes {
+    /// A link comes into use: on it both numbers are 0 until they are said. What the last one
+    /// carried or had beside it is known by its greetings.
+    pub(super) fn begin(&mut self) {
+        (self.said, self.theirs) = (0, 0);
+        self.ended.clear();
+    }
+
+    /// The number of ours, if the link in use does not have it.
+    fn news(&mut self) -> Option<u32> {
+        let is_new = core::mem::replace(&mut self.said, self.ours) != self.ours;
+        is_new.then(|| u32::try_from(self.ours).unwrap_or(u32::MAX))
+    }
+}
+
+impl Conversation {
+    /// Number of stripes to be made now, in the way of the link in use.
+    #[must_use]
+    pub fn needs_stripes(&self) -> usize {
+        let rests = self.stripes.rests.is_some_and(|until| self.now < until);
+        if rests || self.phase.is_over() || !self.phase.greeted() || !self.links.works() {
+            return 0;
+        }
+        self.wished_stripes().saturating_sub(self.links.beside())
+    }
+
+    /// Stripes that help one side or the other, as far as there may be so many.
+    pub(super) fn wished_stripes(&self) -> usize {
+        let wished = self.stripes.ours.max(self.stripes.theirs).min(LINKS.saturating_sub(1));
+        if self.is_striping() { wished } else { 0 }
+    }
+
+    pub(super) const fn is_striping(&self) -> bool {
+        self.setup.striping && self.setup.resuming
+    }
+
+    /// So many would help the bulk of this side.
+    #[cfg(test)]
+    pub(super) fn wish_stripes(&mut self, count: usize) {
+        self.stripes.ours = count;
+    }
+
+    /// So many would help the bulk of the peer.
+    pub(super) fn their_stripes(&mut self, count: u32) -> Result<(), Violation> {
+        if !self.is_striping() {
+            return Err(Violation::StripesUnagreed);
+        }
+        self.stripes.theirs = usize::try_from(count).unwrap_or(usize::MAX);
+        Ok(())
+    }
+
+    /// `use` or `using` of a stripe, which is asked for if this is the host. It comes into use at
+    /// once, beside the link that works; without one it is closed.
+    pub(super) fn greets_stripe(
+        &mut self,
+        link: LinkId,
+        actions: &mut Actions,
+    ) -> Result<(), Violation> {
+        if !self.phase.greeted() {
+            return Err(Violation::NotItsGreeting);
+        }
+        if !self.links.works() {
+            self.cut(link, actions);
+            return Ok(());
+        }
+        self.links.put_in_use(link, Kind::Stripe);
+        if self.role == Role::Joiner {
+            self.hand(link, &Control::Using(Greeting::of_stripe()), actions);
+        }
+        Ok(())
+    }
+
+    /// Closes the stripes that neither side wishes for, the latest first. The host alone judges: a
+    /// joiner may hear of a stripe before it hears of the wish, on another link.
+    pub(super) fn close_needless_stripes(&mut self, actions: &mut Actions) {
+        if self.role == Role::Joiner {
+            return;
+        }
+        let needless = self.links.stripes().count().saturating_sub(self.wished_stripes());
+        for link in self.links.stripes().rev().take(needless).collect::<Vec<_>>() {
+            self.cut(link, actions);
+        }
+    }
+
+    /// A stripe has ended, and all that was read of it is told. The peer hears so after all
+    /// credits, unless the link in use is gone too: then the next one's greeting says it.
+    pub(super) fn stripe_down(&mut self, link: LinkId) {
+        self.stripes.rests = Some(self.now.after(STRIPE_REST));
+        if self.links.in_use().is_none() {
+            return;
+        }
+        self.stripes.ended.push_back(link);
+        for (item, theirs) in &mut self.theirs {
+            if let PeerItem::Transfer(transfer) = theirs {
+                transfer.say_again();
+                self.state.credit.insert(*item);
+            }
+        }
+    }
+
+    /// Of a stripe nothing more comes to the peer.
+    pub(super) fn dropped(&mut self, link: LinkId, actions: &mut Actions) -> Result<(), Violation> {
+        if !self.is_striping() {
+            return Err(Violation::StripesUnagreed);
+        }
+        if self.links.is_stripe(link) || self.links.asked(link) == Some(Kind::Stripe) {
+            self.cut(link, actions);
+        }
+        Ok(())
+    }
+
+    /// The next word about stripes. That one has ended goes after all credits that name what came
+    /// of it.
+    pub(super) fn next_of_stripes(&mut self) -> Option<Control> {
+        if !self.is_striping() {
+            return None;
+        }
+        if let Some(link) = self.stripes.ended.pop_front() {
+            return Some(Control::Drop { link: link.0 });
+        }
+        self.stripes.news().map(|count| Control::Stripes { count })
+    }
+}

@@ -1,0 +1,346 @@
+//! Stripes record by record: what makes one, what it may carry, and what its end says.
+
+use super::greeting_tests::{commitment, greeting, told};
+use super::*;
+use crate::limits::{STALLED, STRIPE_REST, TTL, WINDOW};
+use crate::links::LinkId;
+use crate::violation::Violation;
+use crate::wire::{
+    Control, Entry, EntryKind, Greeting, Item, ItemKind, Message, Part, PeerName, PeerText, Want,
+    encoded,
+};
+use alloc::vec::Vec;
+use core::time::Duration;
+use std::vec;
+
+const NOW: Instant = Instant::from_millis(0);
+const MAIN: LinkId = LinkId::CODE;
+
+fn setup(striping: bool) -> Setup {
+    let (want, ttl) = (Want::Both, TTL);
+    Setup { want, ttl, verify: false, faithful: true, resuming: true, proving: true, striping }
+}
+
+/// A side with a link in use.
+fn linked(role: Role, striping: bool) -> Conversation {
+    let mut side = Conversation::new(NOW, commitment(role), setup(striping));
+    let _ = up(&mut side, MAIN, false);
+    let theirs = greeting(0, WINDOW);
+    let theirs = if role == Role::Host { Control::Using(theirs) } else { Control::Use(theirs) };
+    let _ = told(&mut side, MAIN, &theirs);
+    assert_eq!(side.link(), Some(MAIN));
+    side
+}
+
+/// The same with stripes from index 1 on.
+fn striped(role: Role, count: u32) -> Conversation {
+    let mut side = linked(role, true);
+    side.wish_stripes(count as usize);
+    for link in (1..=count).map(LinkId) {
+        let _ = up(&mut side, link, true);
+        let said = told(&mut side, link, &stripe_greeting(role));
+        assert!(said.cut.is_empty() && said.events.is_empty(), "{:?}", said.events);
+    }
+    assert_eq!(side.links.stripes().count(), count as usize);
+    side
+}
+
+/// The peer's word that makes a link a stripe.
+fn stripe_greeting(role: Role) -> Control {
+    let theirs = Greeting::of_stripe();
+    if role == Role::Host { Control::Using(theirs) } else { Control::Use(theirs) }
+}
+
+fn up(side: &mut Conversation, link: LinkId, linked: bool) -> Actions {
+    side.handle(NOW, Input::LinkUp { link, linked })
+}
+
+fn down(side: &mut Conversation, link: LinkId) -> Actions {
+    side.handle(NOW, Input::LinkDown(link, LinkEnd::Closed))
+}
+
+/// All that a link is handed.
+fn on(link: LinkId, actions: &Actions) -> Vec<Control> {
+    let handed = actions.control.iter().filter(|(on, _)| *on == link);
+    handed.map(|(_, body)| minicbor::decode(body).unwrap()).collect()
+}
+
+fn breach(actions: &Actions) -> Option<Violation> {
+    actions.events.iter().find_map(|event| match event {
+        Event::Over(Outcome::Violated(violation)) => Some(*violation),
+        _ => None,
+    })
+}
+
+/// The peer's folder of one file, with its part registered and these positions written.
+fn receives(
+    side: &mut Conversation,
+    written: impl Iterator<Item = core::ops::Range<u64>>,
+) -> ItemId {
+    let item = ItemId(1);
+    let name = PeerText::new("logs".into());
+    let items = vec![Item { name, kind: ItemKind::Folder, size: None, exact: None }];
+    let offer = Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None };
+    let file = Entry {
+        size: Some(1 << 20),
+        ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File)
+    };
+    let entries = vec![Entry::of_item(0, EntryKind::Folder), file];
+    let mut say = |number, message: &Message| {
+        let bytes = encoded(message, 0).to_vec().into();
+        let _ = told(side, MAIN, &Control::Fragment { number, last: true, bytes });
+        let next = if number == 0 { Input::Accept(item) } else { Input::Registered(item) };
+        let _ = side.handle(NOW, next);
+    };
+    say(0, &Message::Offer(offer));
+    say(1, &Message::Entries(Part { item, first: 0, entries }));
+    for range in written {
+        let _ = side.handle(NOW, Input::Wrote(item, range));
+    }
+    item
+}
+
+#[test]
+fn a_host_makes_a_stripe_of_a_link_that_is_wished_for_beside_one_that_works() {
+    let mut host = linked(Role::Host, true);
+    assert_eq!(host.needs_stripes(), 0);
+    let needless = up(&mut host, LinkId(1), true);
+    assert_eq!((&needless.cut[..], needless.control.is_empty()), (&[LinkId(1)][..], true));
+    let _ = told(&mut host, MAIN, &Control::Stripes { count: 2 });
+    assert_eq!(host.needs_stripes(), 2);
+    let asked = up(&mut host, LinkId(2), true);
+    assert!(asked.cut.is_empty());
+    let said = on(LinkId(2), &asked);
+    assert!(matches!(&said[..], [Control::Use(said)] if *said == Greeting::of_stripe()));
+    // One after the other, and no more than are wished for.
+    let next = up(&mut host, LinkId(3), true);
+    assert!(next.cut.is_empty() && next.control.is_empty() && host.needs_stripes() == 0);
+    assert_eq!(up(&mut host, LinkId(4), true).cut, [LinkId(4)]);
+    let answered = told(&mut host, LinkId(2), &Control::Using(Greeting::of_stripe()));
+    assert!(matches!(&on(LinkId(3), &answered)[..], [Control::Use(_)]));
+    assert!(answered.cut.is_empty() && answered.events.is_empty());
+    assert_eq!(
+        (host.link(), host.links.stripes().collect::<Vec<_>>()),
+        (Some(MAIN), vec![LinkId(2)])
+    );
+}
+
+#[test]
+fn a_joiner_answers_on_a_stripe_and_keeps_the_link_in_use() {
+    let mut joiner = linked(Role::Joiner, true);
+    let _ = up(&mut joiner, LinkId(1), false);
+    let answer = told(&mut joiner, LinkId(1), &Control::Use(Greeting::of_stripe()));
+    let said = on(LinkId(1), &answer);
+    assert!(matches!(&said[0], Control::Using(said) if *said == Greeting::of_stripe()));
+    assert!(answer.cut.is_empty() && joiner.link() == Some(MAIN));
+    // A host that needs a link does not take what is beside one that it does not hear.
+    let _ = up(&mut joiner, LinkId(2), false);
+    let _ = joiner.handle(NOW, Input::Quiet(MAIN, STALLED));
+    assert!(joiner.is_linked(), "there is no work");
+    joiner.wish_stripes(2);
+    let _ = receives(&mut joiner, core::iter::empty());
+    let stalled = joiner.handle(NOW, Input::Quiet(MAIN, STALLED));
+    assert!(!joiner.is_linked());
+    assert_eq!(stalled.cut, [LinkId(1)]);
+    // What was read of it before says nothing of the link in use.
+    let _ = joiner.handle(NOW, Input::Wrote(ItemId(1), 0..9));
+    assert!(!joiner.is_linked());
+    let late = told(&mut joiner, LinkId(2), &Control::Use(Greeting::of_stripe()));
+    assert_eq!((&late.cut[..], on(LinkId(2), &late).is_empty()), (&[LinkId(2)][..], true));
+}
+
+#[test]
+fn a_joiner_without_a_link_takes_the_next_as_the_one_in_use_and_the_stripes_go() {
+    let mut host = striped(Role::Host, 2);
+    let fresh = up(&mut host, LinkId(5), false);
+    assert_eq!(fresh.cut, [MAIN, LinkId(1), LinkId(2)]);
+    assert!(fresh.control.is_empty());
+    for link in [LinkId(2), MAIN] {
+        assert!(down(&mut host, link).control.is_empty(), "there may be more of the others");
+    }
+    let asked = down(&mut host, LinkId(1));
+    assert!(
+        matches!(&on(LinkId(5), &asked)[..], [Control::Use(said)] if said.stripe.is_none()),
+        "{:?}",
+        asked.cut
+    );
+    // The wish is said again there; what ended before is not.
+    let used = told(&mut host, LinkId(5), &Control::Using(greeting(0, WINDOW)));
+    let said = on(LinkId(5), &used);
+    assert!(said.iter().any(|said| matches!(said, Control::Stripes { count: 2 })), "{said:?}");
+    assert!(!said.iter().any(|said| matches!(said, Control::Drop { .. })), "{said:?}");
+}
+
+#[test]
+fn seven_stripes_leave_room_for_the_link_that_is_needed() {
+    let mut host = striped(Role::Host, 7);
+    let fresh = up(&mut host, LinkId(8), false);
+    assert_eq!(fresh.cut, (0..8).map(LinkId).collect::<Vec<_>>());
+    let last = (0..8).map(|link| down(&mut host, LinkId(link))).last().unwrap();
+    assert!(matches!(&on(LinkId(8), &last)[..], [Control::Use(said)] if said.stripe.is_none()));
+}
+
+#[test]
+fn the_loss_of_the_link_in_use_takes_its_stripes_along() {
+    for role in [Role::Host, Role::Joiner] {
+        let mut side = striped(role, 2);
+        assert_eq!(down(&mut side, MAIN).cut, [LinkId(1), LinkId(2)]);
+        assert!(side.needs_link() && side.needs_stripes() == 0);
+        let late = told(&mut side, LinkId(1), &Control::Heartbeat { work: true });
+        assert_eq!(breach(&late), None, "what was read before is no breach");
+    }
+}
+
+#[test]
+fn a_wish_is_at_most_for_seven_and_rests_after_a_loss() {
+    let mut joiner = linked(Role::Joiner, true);
+    let _ = told(&mut joiner, MAIN, &Control::Stripes { count: 4_000_000_000 });
+    assert_eq!(joiner.needs_stripes(), 7);
+    let _ = up(&mut joiner, LinkId(1), false);
+    assert_eq!(joiner.needs_stripes(), 6);
+    let _ = told(&mut joiner, LinkId(1), &Control::Use(Greeting::of_stripe()));
+    let lost = down(&mut joiner, LinkId(1));
+    assert!(lost.events.is_empty(), "nobody is told: {:?}", lost.events);
+    assert_eq!((joiner.link(), joiner.needs_stripes()), (Some(MAIN), 0));
+    let _ = joiner.handle(NOW.after(STRIPE_REST), Input::Tick);
+    assert_eq!(joiner.needs_stripes(), 7);
+    let ended = told(&mut joiner, MAIN, &Control::Stripes { count: 0 });
+    assert_eq!((ended.cut.len(), joiner.needs_stripes()), (0, 0));
+}
+
+#[test]
+fn stripes_that_nobody_wishes_for_are_closed_the_latest_first() {
+    let mut host = striped(Role::Host, 3);
+    let _ = told(&mut host, MAIN, &Control::Stripes { count: 2 });
+    host.wish_stripes(1);
+    let fewer = host.handle(NOW, Input::Tick);
+    assert_eq!(fewer.cut, [LinkId(3)]);
+    assert!(matches!(on(MAIN, &fewer)[..], [Control::Stripes { count: 1 }]));
+    let none = told(&mut host, MAIN, &Control::Stripes { count: 0 });
+    assert_eq!(none.cut, [LinkId(2)]);
+}
+
+#[test]
+fn the_end_of_a_stripe_is_said_after_all_that_came_of_it_was_named() {
+    let mut joiner = striped(Role::Joiner, 1);
+    let item = receives(&mut joiner, (0..130).map(|n| n * 10..n * 10 + 9));
+    let ended = down(&mut joiner, LinkId(1));
+    let mut named = 0;
+    let said = on(MAIN, &ended);
+    let (last, credits) = said.split_last().unwrap();
+    for credit in credits {
+        let Control::Credit { transfer, written, .. } = credit else { panic!("{credit:?}") };
+        assert_eq!(*transfer, item);
+        named += written.len();
+    }
+    assert_eq!(named, 130);
+    assert!(matches!(last, Control::Drop { link: 1 }), "{last:?}");
+    assert!(
+        !on(MAIN, &joiner.handle(NOW, Input::Tick))
+            .iter()
+            .any(|c| matches!(c, Control::Drop { .. }))
+    );
+}
+
+#[test]
+fn a_host_says_the_end_of_a_link_that_was_to_be_a_stripe() {
+    let mut host = linked(Role::Host, true);
+    host.wish_stripes(1);
+    let _ = up(&mut host, LinkId(1), true);
+    assert!(matches!(on(MAIN, &down(&mut host, LinkId(1)))[..], [Control::Drop { link: 1 }]));
+    // Nothing can have come of one that was not asked.
+    let mut joiner = linked(Role::Joiner, true);
+    let _ = up(&mut joiner, LinkId(1), false);
+    assert!(on(MAIN, &down(&mut joiner, LinkId(1))).is_empty());
+}
+
+#[test]
+fn who_hears_of_the_end_of_a_stripe_closes_it_and_nothing_else() {
+    let mut joiner = striped(Role::Joiner, 2);
+    for link in [0, 2, 2, 77] {
+        let heard = told(&mut joiner, MAIN, &Control::Drop { link });
+        assert_eq!(breach(&heard), None);
+        let cut: &[LinkId] =
+            if link == 2 && joiner.links.stripes().count() == 1 { &[LinkId(2)] } else { &[] };
+        assert!(heard.cut == cut || heard.cut.is_empty(), "{:?}", heard.cut);
+    }
+    assert_eq!(
+        (joiner.link(), joiner.links.stripes().collect::<Vec<_>>()),
+        (Some(MAIN), vec![LinkId(1)])
+    );
+}
+
+#[test]
+fn a_stripe_beats_and_carries_nothing_else() {
+    let mut host = striped(Role::Host, 1);
+    let _ = receives(&mut host, core::iter::empty());
+    let beats = host.handle(NOW.after(Duration::from_secs(2)), Input::Tick);
+    assert!(matches!(on(LinkId(1), &beats)[..], [Control::Heartbeat { work: true }]));
+    assert_eq!(breach(&told(&mut host, LinkId(1), &Control::Heartbeat { work: false })), None);
+    let others = [
+        Control::Received { next: 0, window: WINDOW },
+        Control::Stripes { count: 1 },
+        Control::Drop { link: 1 },
+        Control::Fragment { number: 9, last: true, bytes: vec![0].into() },
+    ];
+    for other in others {
+        let mut host = striped(Role::Host, 1);
+        assert_eq!(
+            breach(&told(&mut host, LinkId(1), &other)),
+            Some(Violation::OnStripe),
+            "{other:?}"
+        );
+        // It may have been on its way.
+        let mut host = striped(Role::Host, 1);
+        let _ = told(&mut host, MAIN, &Control::Drop { link: 1 });
+        assert_eq!(breach(&told(&mut host, LinkId(1), &other)), None, "{other:?}");
+    }
+}
+
+#[test]
+fn greetings_that_are_not_a_stripes_break_the_protocol() {
+    // Before there is a link in use.
+    let mut joiner = Conversation::new(NOW, commitment(Role::Joiner), setup(true));
+    let _ = up(&mut joiner, MAIN, false);
+    let early = told(&mut joiner, MAIN, &Control::Use(Greeting::of_stripe()));
+    assert_eq!(breach(&early), Some(Violation::NotItsGreeting));
+    // Other than what was asked.
+    let mut host = Conversation::new(NOW, commitment(Role::Host), setup(true));
+    let _ = up(&mut host, MAIN, false);
+    let other = told(&mut host, MAIN, &Control::Using(Greeting::of_stripe()));
+    assert_eq!(breach(&other), Some(Violation::NotItsGreeting));
+    let mut host = linked(Role::Host, true);
+    host.wish_stripes(1);
+    let _ = up(&mut host, LinkId(1), true);
+    let other = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
+    assert_eq!(breach(&other), Some(Violation::NotItsGreeting));
+    for role in [Role::Host, Role::Joiner] {
+        let twice = told(&mut striped(role, 1), LinkId(1), &stripe_greeting(role));
+        assert_eq!(breach(&twice), Some(Violation::SecondGreeting));
+    }
+}
+
+#[test]
+fn without_the_bit_there_is_no_word_of_stripes() {
+    for word in [Control::Stripes { count: 1 }, Control::Drop { link: 1 }] {
+        let said = told(&mut linked(Role::Host, false), MAIN, &word);
+        assert_eq!(breach(&said), Some(Violation::StripesUnagreed), "{word:?}");
+    }
+    let mut joiner = linked(Role::Joiner, false);
+    let _ = up(&mut joiner, LinkId(1), false);
+    let said = told(&mut joiner, LinkId(1), &Control::Use(Greeting::of_stripe()));
+    assert_eq!(breach(&said), Some(Violation::StripesUnagreed));
+    let mut host = linked(Role::Host, false);
+    host.wish_stripes(3);
+    let needless = up(&mut host, LinkId(1), true);
+    assert_eq!((&needless.cut[..], host.needs_stripes()), (&[LinkId(1)][..], 0));
+    assert!(needless.control.is_empty());
+}
+
+#[test]
+fn a_stripe_that_was_tampered_with_is_told_of_and_ends_alone() {
+    let mut host = striped(Role::Host, 2);
+    let told = host.handle(NOW, Input::LinkDown(LinkId(1), LinkEnd::Tampered));
+    assert!(matches!(told.events[..], [Event::Link(LinkNews::Tampered(LinkId(1)))]));
+    assert_eq!((told.cut.len(), host.link(), host.links.stripes().count()), (0, Some(MAIN), 1));
+}
