@@ -418,8 +418,10 @@ fn a_folder_that_became_a_link_meanwhile_is_not_entered() {
     for all in [false, true] {
         let mut attack = Attack::new(if all { &["--links", "all"] } else { &[] });
         assert!(attack.say(vec![entry(&["gift", "d"], None), entry(&["gift", "d", "e"], None)]));
-        let hidden =
-            fs::read_dir(attack.sender.there.dir()).unwrap().next().unwrap().unwrap().path();
+        // Its journal lies beside it.
+        let mut there =
+            fs::read_dir(attack.sender.there.dir()).unwrap().map(|entry| entry.unwrap().path());
+        let hidden = there.find(|path| path.is_dir()).unwrap();
         fs::rename(hidden.join("d"), hidden.join("aside")).unwrap();
         symlink(&attack.canary, hidden.join("d")).unwrap();
         let first = attack.said;

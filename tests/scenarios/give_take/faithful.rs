@@ -342,7 +342,9 @@ fn a_file_that_cannot_be_had_costs_itself_alone_and_both_sides_say_so() {
     let taker = there.start(["take", &code, "-o", "."]);
     // Once bytes of the first are here, the entries of all are.
     let arriving = || {
-        let hidden = fs::read_dir(there.dir()).unwrap().next()?.ok()?.path();
+        // Its journal lies beside it.
+        let mut there = fs::read_dir(there.dir()).unwrap().map(|entry| entry.unwrap().path());
+        let hidden = there.find(|path| path.is_dir())?;
         hidden.join("a").metadata().ok().filter(|a| a.len() > 0)
     };
     wait("arriving", arriving);
