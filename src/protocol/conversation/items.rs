@@ -344,14 +344,17 @@ impl Conversation {
     ) {
         let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
-        if let Some(link) = self.links.in_use() {
-            let ranges = transfer.grants(link, self.links.grants(link));
-            self.links.granted(link, ranges.len());
-            actions.grants.extend(ranges.into_iter().map(|range| Grant {
-                link,
-                transfer: item,
-                range,
-            }));
+        // One at a time to each in turn, or the first would take all of the credit.
+        let mut carriers = self.links.carriers();
+        while !carriers.is_empty() {
+            carriers.retain(|link| {
+                let ranges = transfer.grants(*link, self.links.grants(*link).min(1));
+                self.links.granted(*link, ranges.len());
+                let grant = |range| Grant { link: *link, transfer: item, range };
+                let before = actions.grants.len();
+                actions.grants.extend(ranges.into_iter().map(grant));
+                actions.grants.len() > before
+            });
         }
         while let Some(news) = transfer.news() {
             actions.events.push(match news {

@@ -268,7 +268,7 @@ impl Conversation {
             Some(Was::InUse) => {
                 self.messages.link_lost();
                 for transfer in self.running() {
-                    transfer.link_lost(link);
+                    transfer.link_lost();
                 }
             }
         }

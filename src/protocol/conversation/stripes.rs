@@ -111,6 +111,9 @@ impl Conversation {
     /// credits, unless the link in use is gone too: then the next one's greeting says it.
     pub(super) fn stripe_down(&mut self, link: LinkId) {
         self.stripes.rests = Some(self.now.after(STRIPE_REST));
+        for transfer in self.running() {
+            transfer.stripe_lost(link);
+        }
         if self.links.in_use().is_none() {
             return;
         }
@@ -130,6 +133,12 @@ impl Conversation {
         }
         if self.links.is_stripe(link) || self.links.asked(link) == Some(Kind::Stripe) {
             self.cut(link, actions);
+        }
+        if self.links.in_use() != Some(link) {
+            for transfer in self.running() {
+                transfer.dropped(link);
+            }
+            self.grant_all(actions);
         }
         Ok(())
     }

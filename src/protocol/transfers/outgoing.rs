@@ -36,6 +36,15 @@ struct Out {
     ranges: Ranges,
     /// Grants that it has not served yet.
     unserved: usize,
+    /// True once it has ended: the receiver has yet to say what of it is written (SPEC 6.3).
+    lost: bool,
+}
+
+impl Out {
+    /// True while something of it is not known to be written.
+    fn owes(&self) -> bool {
+        !self.ranges.is_empty()
+    }
 }
 
 /// A transfer out, from its acceptance.
@@ -221,7 +230,7 @@ impl Outgoing {
             return self.sendable;
         }
         let blocks = self.limit.saturating_sub(self.limit % BLOCK);
-        let idle = || self.again.is_empty() && self.out.values().all(|out| out.ranges.is_empty());
+        let idle = || self.again.is_empty() && !self.out.values().any(Out::owes);
         if blocks <= self.cursor && idle() { self.limit } else { blocks }
     }
 
@@ -264,13 +273,28 @@ impl Outgoing {
         }
     }
 
-    /// A link is lost: what it was granted is to be sent again, once the receiver has said what of
-    /// it is written.
-    pub(crate) fn link_lost(&mut self, link: LinkId) {
+    /// The link in use is lost, and its stripes with it: what they were granted is to be sent
+    /// again, once the receiver has said what of it is written.
+    pub(crate) fn link_lost(&mut self) {
+        for out in core::mem::take(&mut self.out).into_values() {
+            out.ranges.iter(usize::MAX).for_each(|range| self.again.insert(range));
+        }
+        self.unsure = true;
+    }
+
+    /// A stripe has ended. What it was granted waits until the receiver has said what of it is
+    /// written.
+    pub(crate) fn stripe_lost(&mut self, link: LinkId) {
+        if let Some(out) = self.out.get_mut(&link) {
+            (out.unserved, out.lost) = (0, true);
+        }
+    }
+
+    /// The receiver has said so of a stripe: the rest of what that was granted is sent again.
+    pub(crate) fn dropped(&mut self, link: LinkId) {
         for range in self.out.remove(&link).iter().flat_map(|out| out.ranges.iter(usize::MAX)) {
             self.again.insert(range);
         }
-        self.unsure = true;
     }
 
     /// Takes the next work for the program; each comes once.
@@ -283,7 +307,7 @@ impl Outgoing {
         }
         let sent = self.total == Some(self.cursor)
             && self.again.is_empty()
-            && self.out.values().all(|out| out.unserved == 0);
+            && self.out.values().all(|out| out.unserved == 0 && !(out.lost && out.owes()));
         if sent && self.unregistered.is_empty() && !self.all_read {
             self.all_read = true;
             return Some(News::AllRead);
@@ -334,7 +358,7 @@ mod tests {
         assert_eq!(transfer.grants(LinkId::CODE, 9), [], "the credit ends before the gap does");
         transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)));
-        transfer.link_lost(LinkId::CODE);
+        transfer.link_lost();
         assert_eq!(transfer.grants(LinkId(1), 9), [], "nobody has said what is written");
         transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(
@@ -350,7 +374,7 @@ mod tests {
         transfer.part(1, 1 << 20, false);
         transfer.credit(1 << 20, 1, &[]).unwrap();
         assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(0..1 << 20)));
-        transfer.link_lost(LinkId::CODE);
+        transfer.link_lost();
         let spans: Vec<Span> =
             (0..80).map(|at| Span { start: at * 10, end: at * 10 + 9 }).collect();
         transfer.credit(1 << 20, 1, &spans[..64]).unwrap();
@@ -418,6 +442,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stripe_took_along_is_sent_again_once_the_receiver_has_said_what_it_has() {
+        let [one, two] = [LinkId(1), LinkId(2)];
+        let mut transfer = transfer();
+        transfer.part(1, 3 << 20, false);
+        transfer.total(3 << 20);
+        transfer.credit(3 << 20, 1, &[]).unwrap();
+        assert_eq!(transfer.grants(one, 1).first(), Some(&(0..1 << 20)));
+        assert_eq!(transfer.grants(two, 9).len(), 2);
+        transfer.sent(two);
+        transfer.sent(two);
+        transfer.stripe_lost(one);
+        assert_eq!(transfer.grants(two, 9), [], "the receiver may have it");
+        assert_eq!(transfer.news(), None);
+        transfer.credit(3 << 20, 1, &[Span { start: 0, end: 500 }]).unwrap();
+        assert_eq!(transfer.grants(two, 9), []);
+        transfer.dropped(one);
+        transfer.dropped(one);
+        assert_eq!(transfer.grants(two, 9).first(), Some(&(500..1 << 20)));
+        assert_eq!(transfer.news(), None);
+        transfer.sent(two);
+        assert_eq!(transfer.news(), Some(News::AllRead));
+        // With the link in use everything that no credit names is to be sent again.
+        transfer.link_lost();
+        assert!(transfer.owes(&(500..3 << 20)) && transfer.grants(one, 9).is_empty());
+        transfer.credit(3 << 20, 1, &[Span { start: 0, end: 2 << 20 }]).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(2 << 20..3 << 20)));
+    }
+
+    #[test]
     fn files_are_granted_in_blocks_however_the_credit_grows() {
         const MIB: u64 = 1 << 20;
         let mut transfer = transfer();
@@ -440,7 +493,7 @@ mod tests {
         let rest = [(start + MIB, start + 2 * MIB), (start + 2 * MIB, 3 * MIB + 5)];
         let granted = grants(&mut transfer);
         assert_eq!((granted[0], &granted[1..]), ((3 * BLOCK - 1, start + MIB), &rest[..]));
-        transfer.link_lost(LinkId::CODE);
+        transfer.link_lost();
         transfer.credit(8 * MIB, 1, &[Span { start: 0, end: start + 7 }]).unwrap();
         let granted = grants(&mut transfer);
         assert_eq!((granted[0], &granted[1..]), ((start + 7, start + MIB), &rest[..]));
