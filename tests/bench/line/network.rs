@@ -129,7 +129,7 @@ impl Network {
                 }
                 machine.ip(&format!("link set {device} mtu {MTU} txqueuelen 10000 up"))?;
                 let net = format!("10.77.{number}");
-                machine.ip(&format!("address add {net}.{own}/24 dev {device} noprefixroute"))?;
+                machine.ip(&format!("address add {net}.{own}/32 dev {device} noprefixroute"))?;
                 machine.ip(&format!("route add {net}.0/24 dev {device} {control}"))?;
             }
             if let Some(emulator) = &emulator {
