@@ -8,6 +8,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -26,6 +28,10 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
 /// Bytes that a receiver has not been sent yet: what its kernel buffers beyond is of no use to it,
 /// and memory of this machine.
 const UNSENT: u32 = 128 * 1024;
+
+/// True once the kernel has refused BBR: for root it looks for the module each time.
+#[cfg(target_os = "linux")]
+static NO_BBR: AtomicBool = AtomicBool::new(false);
 
 /// The reason why a relay cannot run.
 #[derive(Debug)]
@@ -101,7 +107,10 @@ pub fn prepare(stream: &TcpStream) {
     let _ = socket.set_tcp_notsent_lowat(UNSENT);
     // BBR holds its speed where packets get lost; the kernel may have none, or keep it for root.
     #[cfg(target_os = "linux")]
-    if stream.peer_addr().is_ok_and(|peer| !peer.ip().to_canonical().is_loopback()) {
-        let _ = socket.set_tcp_congestion(b"bbr");
+    if stream.peer_addr().is_ok_and(|peer| !peer.ip().to_canonical().is_loopback())
+        && !NO_BBR.load(Relaxed)
+        && socket.set_tcp_congestion(b"bbr").is_err()
+    {
+        NO_BBR.store(true, Relaxed);
     }
 }

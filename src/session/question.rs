@@ -162,6 +162,9 @@ fn place(
         // Others may go on with them.
         drop(spare);
     }
+    if gone.is_set() {
+        return Ok(Elsewhere::Nowhere);
+    }
     while let Some(path) = terminal.elsewhere()? {
         match Inbox::open(&path, policy).and_then(|inbox| inbox.try_out().map(|()| inbox)) {
             Ok(inbox) => return Ok(Elsewhere::There(inbox)),

@@ -2,7 +2,7 @@
 //! because one side ended in between. The journal of that transfer names them.
 
 use super::Place;
-use super::earlier::{Earlier, Ground, Left, since_1970};
+use super::earlier::{Earlier, Ground, Left, Names, since_1970};
 use super::folder::{Folder, Identity};
 use super::journal::lines::{Kind, Named, Untouched};
 use super::journal::{Journal, is_own_file};
@@ -109,6 +109,8 @@ pub struct Unheard {
     journal: Option<Journal>,
     place: Arc<Place>,
     earlier: Vec<Left>,
+    /// The items that are delivered, by their names at the sender and their kinds.
+    settled: Vec<(Vec<u8>, Kind)>,
 }
 
 impl Unheard {
@@ -117,6 +119,7 @@ impl Unheard {
         journal: Option<Journal>,
         place: Arc<Place>,
         earlier: Vec<Left>,
+        settled: &[&Names<'_>],
     ) -> Option<Self> {
         let tells = |journal: Journal| {
             if journal.tells_names {
@@ -127,18 +130,20 @@ impl Unheard {
         };
         let journal = journal.and_then(tells);
         let names = journal.is_some() || !earlier.is_empty();
-        names.then_some(Self { journal, place, earlier })
+        let settled = settled.iter().flat_map(|names| names.iter());
+        let settled = settled.map(|(name, kind)| (name.to_vec(), *kind)).collect();
+        names.then_some(Self { journal, place, earlier, settled })
     }
 
-    /// The sender has heard of it: the journals go, but for one that tells of something else.
+    /// The sender has heard of it: the journals go, with what else they tell of these items.
     pub fn heard(self) {
         if let Some(journal) = self.journal {
             journal.remove(&self.place.folder);
         }
         for left in self.earlier {
-            if left.is_empty() {
-                left.remove(|_| true);
-            }
+            left.remove(|(name, kind)| {
+                self.settled.iter().any(|(settled, of)| settled == name && *of == kind)
+            });
         }
     }
 }

@@ -19,7 +19,6 @@ use super::delivered::{Delivered, Known};
 use super::earlier::{self, Earlier, Names};
 use super::folder::{self, Folder, Identity};
 use super::journal::Journal;
-use super::journal::lines::Begun;
 use super::room::Cost;
 use super::{Inbox, Place, Plan, Planned, Refusal, Rest};
 use crate::failure::Subject;
@@ -133,30 +132,23 @@ impl Inbox {
             &place.path,
         )?;
         earlier::remove_old(&place);
-        let mut named = Vec::with_capacity(count);
         for planned in plan.items {
             let private = incoming.aside.as_ref().filter(|_| planned.kind == ItemKind::Folder);
             let apart =
                 private.map(|place| Apart { place: Arc::clone(place), left: OnceLock::new() });
-            let hidden = folder::hidden_name();
-            let hidden = hidden.map_err(|error| Refusal::disk(&planned.name, &error))?;
-            named.push((planned, hidden, apart));
-        }
-        // Whatever happens to the process from here on, they can be found.
-        let staying = named.iter().filter(|(.., apart)| apart.is_none());
-        let begun = staying.filter_map(|(planned, hidden, _)| Begun::of(planned, hidden)).collect();
-        *incoming.journal() = Journal::begin(&place.folder, begun);
-        for (planned, hidden, apart) in named {
             let folder = apart.as_ref().map_or(&place.folder, |apart| &apart.place.folder);
             let create = || {
-                if planned.kind == ItemKind::Folder {
+                let hidden = folder::hidden_name()?;
+                let identity = if planned.kind == ItemKind::Folder {
                     folder.create_folder(hidden.as_ref())?;
-                    folder.identity(hidden.as_ref())
+                    folder.identity(hidden.as_ref())?
                 } else {
-                    Identity::of(&folder.create_file(hidden.as_ref())?)
-                }
+                    Identity::of(&folder.create_file(hidden.as_ref())?)?
+                };
+                Ok((hidden, identity))
             };
-            let made = create().map_err(|error| Refusal::disk(&planned.name, &error))?;
+            let (hidden, made) =
+                create().map_err(|error: io::Error| Refusal::disk(&planned.name, &error))?;
             let named = Subject::from(&planned.name);
             let (had, delivered, is_proved) = (OnceLock::new(), None, OnceLock::new());
             let item = Item { planned, named, hidden, made, had, apart, delivered, is_proved };

@@ -85,8 +85,7 @@ impl Pace {
 }
 
 impl Journal {
-    /// Makes the journal of items that are to be made, if something of them may stay in their
-    /// folder.
+    /// Makes the journal of items if something of them may stay in their folder.
     pub(super) fn begin(folder: &Folder, items: Vec<Begun>) -> Option<Self> {
         let may_stay = !items.is_empty() && is_written_by_one(folder);
         may_stay.then(|| Self::make(folder, items).ok()).flatten()

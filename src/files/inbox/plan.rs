@@ -122,15 +122,11 @@ impl Inbox {
             });
         }
         // Nobody is to say what becomes of a file that is the very one.
-        let mut here = 0_u64;
         if items.iter().any(|item| item.taken && item.kind == ItemKind::File) {
             let earlier = Earlier::of(place, within, &names_of(&items));
             let mut known = Known::of(&earlier);
             for item in items.iter_mut().filter(|item| item.taken) {
-                if let Some(delivered) = item.known(&mut known) {
-                    here = here.saturating_add(delivered.size());
-                    item.taken = false;
-                }
+                item.taken = item.known(&mut known).is_none();
             }
         }
         let plan = Plan {
@@ -148,8 +144,11 @@ impl Inbox {
         match check(stored) {
             // Bytes that are here already need not be free.
             Err(Refusal { reason: Reason::NoSpace, .. }) if !nowhere => {
-                let spare = Earlier::of(place, within, &names_of(&plan.items)).spare();
-                check(stored.beside(spare.saturating_add(here)))?;
+                let earlier = Earlier::of(place, within, &names_of(&plan.items));
+                let mut known = Known::of(&earlier);
+                let here = plan.items.iter().filter_map(|item| item.known(&mut known));
+                let here = here.map(|delivered| delivered.size()).fold(0, u64::saturating_add);
+                check(stored.beside(earlier.spare().saturating_add(here)))?;
             }
             fits => fits?,
         }

@@ -2,6 +2,7 @@
 
 use pinhole_protocol::limits::CHUNK_DATA;
 use pinhole_protocol::ranges::Ranges;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use twox_hash::XxHash3_128;
 
@@ -9,7 +10,7 @@ use twox_hash::XxHash3_128;
 /// them, and in which order.
 pub(super) const BLOCK: u64 = CHUNK_DATA as u64;
 
-/// Separate pieces of a file that may be known at a time; in order there is one for each hole.
+/// Separate pieces of a file that may be known at a time; of one that is read in order there is one.
 const PIECES: usize = 4_096;
 /// Other places than those multiples at which one was cut.
 const CUTS: usize = 64;
@@ -29,8 +30,9 @@ pub(super) struct Sent {
 /// Everything that was read so far.
 #[derive(Default)]
 struct Pieces {
-    bytes: Ranges,
-    holes: Ranges,
+    known: Ranges,
+    /// Borders of what is known on whose inner side there are bytes, and no hole.
+    borders: BTreeSet<u64>,
     /// Positions within blocks where two pieces meet.
     cuts: Vec<u64>,
     /// It was in too many pieces to be kept.
@@ -55,7 +57,7 @@ impl Sent {
             let to = usize::try_from(piece.end.saturating_sub(at)).unwrap_or(usize::MAX);
             let new = digest(piece.start, bytes.get(from..to).unwrap_or_default(), &read.cuts);
             *sum = sum.wrapping_add(new);
-            read.join(piece);
+            read.join(piece, true);
         }
         self.close(file);
     }
@@ -70,7 +72,7 @@ impl Sent {
         let mut upto = at;
         while let Some(piece) = read.next_missing(upto, end) {
             upto = piece.end;
-            read.holes.insert(piece);
+            read.join(piece, false);
         }
         self.close(file);
     }
@@ -90,9 +92,8 @@ impl Sent {
 
     fn close(&mut self, file: &Range<u64>) {
         let Some(read) = &mut self.read else { return };
-        let count = read.bytes.count().saturating_add(read.holes.count());
-        self.whole = count >= file.end.saturating_sub(file.start);
-        let pieces = read.bytes.pieces().saturating_add(read.holes.pieces());
+        self.whole = read.known.count() >= file.end.saturating_sub(file.start);
+        let pieces = read.known.pieces();
         if self.whole && read.cuts.is_empty() {
             self.read = None;
         } else if self.whole || pieces > PIECES || read.cuts.len() > CUTS {
@@ -117,31 +118,28 @@ impl Sent {
 
 impl Pieces {
     /// The first positions from `from` on and below `end` that were not read.
-    fn next_missing(&self, mut from: u64, end: u64) -> Option<Range<u64>> {
-        loop {
-            let no_bytes = self.bytes.first_missing(from, end)?;
-            from = no_bytes.end;
-            let new = self.holes.first_missing(no_bytes.start, no_bytes.end);
-            if new.is_some() {
-                return new;
-            }
-        }
+    fn next_missing(&self, from: u64, end: u64) -> Option<Range<u64>> {
+        self.known.first_missing(from, end)
     }
 
-    /// Adds bytes, and notes where they meet others.
-    fn join(&mut self, piece: Range<u64>) {
-        for (at, neighbour) in
-            [(piece.start, piece.start.checked_sub(1)), (piece.end, Some(piece.end))]
-        {
-            let meets = neighbour.is_some_and(|at| self.bytes.covers(&(at..at.saturating_add(1))));
-            if meets
+    /// Adds bytes or a hole, and notes where bytes meet bytes.
+    fn join(&mut self, piece: Range<u64>, is_bytes: bool) {
+        let outside = [piece.start.checked_sub(1), Some(piece.end)];
+        for (at, outside) in [piece.start, piece.end].into_iter().zip(outside) {
+            let is_known = |at: u64| self.known.covers(&(at..at.saturating_add(1)));
+            if !outside.is_some_and(is_known) {
+                if is_bytes {
+                    self.borders.insert(at);
+                }
+            } else if self.borders.remove(&at)
+                && is_bytes
                 && at % BLOCK != 0
                 && let Err(place) = self.cuts.binary_search(&at)
             {
                 self.cuts.insert(place, at);
             }
         }
-        self.bytes.insert(piece);
+        self.known.insert(piece);
     }
 }
 
@@ -242,6 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_holes_is_known_in_order_and_out_of_it() {
+        const HOLES: u64 = 5_000;
+        let file = 0..HOLES * 8_192;
+        let read = |order: &dyn Fn(u64) -> u64| {
+            let mut sent = Sent::default();
+            for at in (0..HOLES).map(|number| order(number) * 8_192) {
+                sent.bytes(at, &noise(4_096), &file);
+                sent.hole(at + 4_096, at + 8_192, &file);
+            }
+            sent.whole(&file)
+        };
+        let in_order = read(&|number| number);
+        assert!(in_order.is_some());
+        assert_eq!(read(&|number| HOLES - 1 - number), in_order);
+        assert_eq!(read(&|number| number ^ 1), in_order);
+    }
+
+    #[test]
     fn what_is_in_too_many_pieces_is_not_known() {
         let mut sent = Sent::default();
         let file = 0..BLOCK;
@@ -253,7 +269,7 @@ mod tests {
         let mut sent = Sent::default();
         (0..66).for_each(|at| sent.bytes(at, &content[at as usize..][..1], &file));
         sent.bytes(66, &content[66..], &file);
-        assert!(sent.whole(&file).is_none() && sent.read.unwrap().bytes.is_empty());
+        assert!(sent.whole(&file).is_none() && sent.read.unwrap().known.is_empty());
     }
 
     proptest! {

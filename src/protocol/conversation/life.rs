@@ -5,7 +5,8 @@ use super::timers::Timer;
 use super::{Actions, Conversation, Event, Held, Outcome, PeerItem};
 use crate::time::Instant;
 use crate::violation::Violation;
-use crate::wire::{Message, Reason};
+use crate::wire::{ItemId, Message, Reason};
+use alloc::vec::Vec;
 
 impl Conversation {
     /// Brings about everything that time and the latest change lead to.
@@ -42,6 +43,11 @@ impl Conversation {
         }
         if self.is_due(Timer::Expired) {
             return self.end_now(Reason::Expired, Outcome::Expired, actions);
+        }
+        if self.is_due(Timer::CreditDue) {
+            let due = |(item, due): (ItemId, Instant)| (due <= self.now).then_some(item);
+            let due: Vec<_> = self.credits_due().filter_map(due).collect();
+            self.state.credit.extend(due);
         }
         if self.is_due(Timer::ExpiresSoon) {
             self.rest.told();

@@ -6,6 +6,7 @@
 use super::{Actions, Conversation, PeerItem};
 use crate::limits::ROUND;
 use crate::links::LinkId;
+use crate::time::Instant;
 use crate::wire::{Control, ItemId, encoded};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -115,6 +116,17 @@ impl Conversation {
     /// The step in which what the link in use brings is looked at.
     fn round(&self) -> Duration {
         self.round_trip().unwrap_or_default().max(ROUND)
+    }
+
+    /// The peer's transfers of which credit has yet to name what was written, unless it is on its
+    /// way, and the moments at which it is due.
+    pub(super) fn credits_due(&self) -> impl Iterator<Item = (ItemId, Instant)> + '_ {
+        let round = self.round();
+        let due = move |(item, theirs): (&ItemId, &PeerItem)| match theirs {
+            PeerItem::Transfer(transfer) => Some((*item, transfer.credit_due(round)?)),
+            _ => None,
+        };
+        self.theirs.iter().filter_map(due).filter(|(item, _)| !self.state.credit.contains(item))
     }
 
     /// Credit for a transfer of the peer's, which means nothing before its acceptance and is held

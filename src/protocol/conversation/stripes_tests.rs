@@ -344,3 +344,21 @@ fn a_stripe_that_was_tampered_with_is_told_of_and_ends_alone() {
     assert!(matches!(told.events[..], [Event::Link(LinkNews::Tampered(LinkId(1)))]));
     assert_eq!((told.cut.len(), host.link(), host.links.stripes().count()), (0, Some(MAIN), 1));
 }
+
+#[test]
+fn what_was_written_last_is_named_after_a_round_although_nothing_more_comes() {
+    let mut side = linked(Role::Joiner, false);
+    let item = receives(&mut side, core::iter::once(0..10));
+    let credits = |actions: &Actions| {
+        on(MAIN, actions).iter().filter(|said| matches!(said, Control::Credit { .. })).count()
+    };
+    let at = |millis: u64| Instant::from_millis(millis);
+    assert_eq!(credits(&side.handle(at(1_000), Input::Tick)), 1);
+    let wrote = side.handle(at(1_010), Input::Wrote(item, 10..20));
+    assert_eq!((credits(&wrote), wrote.wake_at), (0, Some(at(1_050))));
+    assert_eq!(credits(&side.handle(at(1_049), Input::Tick)), 0);
+    let named = side.handle(at(1_050), Input::Tick);
+    assert_eq!(credits(&named), 1);
+    assert!(named.wake_at.is_some_and(|wake| wake > at(1_200)), "nothing is left to be named");
+    assert_eq!(credits(&side.handle(at(1_200), Input::Tick)), 0);
+}

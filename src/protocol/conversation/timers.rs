@@ -26,11 +26,13 @@ pub(super) enum Timer {
     GoodbyeUnanswered,
     /// A heartbeat is due on the link in use, or on a stripe.
     HeartbeatDue,
+    /// A round is over in which something of the peer's was written: credit says so.
+    CreditDue,
 }
 
 impl Timer {
     /// All of them.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::EndAsked,
         Self::NeverHeard,
         Self::LinkUnused,
@@ -40,6 +42,7 @@ impl Timer {
         Self::ExpiresSoon,
         Self::GoodbyeUnanswered,
         Self::HeartbeatDue,
+        Self::CreditDue,
     ];
 }
 
@@ -109,6 +112,7 @@ impl Conversation {
                 })
             }
             Timer::HeartbeatDue => self.links.beat_due(self.has_work()),
+            Timer::CreditDue => self.credits_due().map(|(_, due)| due).min(),
         }
     }
 

@@ -297,6 +297,12 @@ impl Incoming {
         self.again.is_some()
     }
 
+    /// The moment at which a round is over since the last credit, if more is written by now.
+    pub(crate) fn credit_due(&self, round: Duration) -> Option<Instant> {
+        let said = self.said.as_ref().filter(|_| self.accepted && !self.whole)?;
+        (self.written.count() > said.written).then(|| said.at.after(round))
+    }
+
     /// Credit that the sender should hear: when much more can be granted, a part is registered or
     /// written, more is written after a round, or the link is new.
     pub(crate) fn credit(

@@ -46,6 +46,12 @@ impl Incoming {
         let _ = self.note(wrote);
     }
 
+    /// Says in a journal which items there are: whatever happens to the process from here on, they
+    /// can be found.
+    pub(super) fn note_items(&self) {
+        *self.journal() = Journal::begin(&self.place.folder, self.begun());
+    }
+
     /// Says this in the journal, which is made if it could not be before.
     pub(super) fn note(&self, wrote: Wrote) -> io::Result<()> {
         let mut journal = self.journal();
@@ -147,6 +153,7 @@ impl Incoming {
             }
         }
         let earlier = registering.earlier.delivered(&delivered, &again);
-        Unheard::new(self.journal().take(), Arc::clone(&self.place), earlier)
+        let (journal, place) = (self.journal().take(), Arc::clone(&self.place));
+        Unheard::new(journal, place, earlier, &[&delivered, &again])
     }
 }

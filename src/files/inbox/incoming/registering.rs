@@ -101,6 +101,9 @@ impl Incoming {
             return Ok(Vec::new());
         }
         let entries = self.check(part, &mut registering.totals)?;
+        if part.first == 0 {
+            self.note_items();
+        }
         // Of a stream nobody knows the size: it is taken as it comes.
         let cost = entries
             .iter()

@@ -136,7 +136,7 @@ fn one_of_another_time_is_another_file() {
 }
 
 #[test]
-fn what_a_transfer_beside_it_has_left_stays_until_one_is_delivered() {
+fn what_a_transfer_beside_it_has_left_goes_once_the_sender_has_heard() {
     let desk = Desk::new();
     let (source, there) = unheard(&desk);
     let policy = Policy { fresh: true, keep_free: 0.0, ..Policy::default() };
@@ -149,7 +149,7 @@ fn what_a_transfer_beside_it_has_left_stays_until_one_is_delivered() {
     assert_eq!(sent.asked, [0..2 * SEGMENT + 5], "the delivered one is asked for");
     assert_eq!(sent.finish(), 2 * SEGMENT + 5);
     assert!(fs::read(there).unwrap() == source.content);
-    assert_eq!(hidden(desk.dir.path(), ".part").len(), 1, "it is in a journal of its own");
+    assert_eq!(names(&desk), 1);
 }
 
 #[test]
