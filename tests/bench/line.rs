@@ -75,7 +75,7 @@ impl Ends {
         Ok(Self { name, giver: at(&network.giver), taker: at(&network.taker), relay })
     }
 
-    /// What the taker is given of a code.
+    /// The part of a code that the taker is given.
     fn code(&self, code: &str) -> String {
         if self.relay.is_some() { code.to_owned() } else { format!("{code}@{GIVER}") }
     }

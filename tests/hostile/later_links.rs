@@ -81,7 +81,7 @@ impl Joiner {
         socket
     }
 
-    /// Where it says that it listens.
+    /// The place at which it says that it listens.
     fn place(&mut self) -> SocketAddr {
         loop {
             if let Said::Control(Control::Places(places)) = self.peer.hear().expect("closed") {

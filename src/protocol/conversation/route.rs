@@ -163,7 +163,7 @@ impl Conversation {
                     }
                     actions.events.push(Event::Progress(item, transfer.progress()));
                 }
-                // What a stripe brings says nothing of the link in use.
+                // A stripe's bytes say nothing of the link in use.
                 let alone = |link: &LinkId| self.links.is_alone(*link);
                 if let Some(link) = self.links.in_use().filter(alone) {
                     self.flows(link, actions);

@@ -142,7 +142,7 @@ fn a_joiner_answers_on_a_stripe_and_keeps_the_link_in_use() {
     let stalled = joiner.handle(NOW, Input::Quiet(MAIN, STALLED));
     assert!(!joiner.is_linked());
     assert_eq!(stalled.cut, [LinkId(1)]);
-    // What was read of it before says nothing of the link in use.
+    // Bytes that it brought before say nothing of the link in use.
     let _ = joiner.handle(NOW, Input::Wrote(ItemId(1), 0..9));
     assert!(!joiner.is_linked());
     let late = told(&mut joiner, LinkId(2), &Control::Use(Greeting::of_stripe()));

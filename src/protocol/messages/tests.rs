@@ -100,7 +100,7 @@ fn the_round_trip_is_the_least_of_those_that_the_link_in_use_took() {
     a.acknowledged(at(310), 3, 0).unwrap();
     a.acknowledged(at(400), 5, 0).unwrap();
     assert_eq!(a.round_trip().map(|trip| trip.as_millis()), Some(30));
-    // What was said on another link says nothing of this one.
+    // Words on another link say nothing of this one.
     a.send(text(6, 1));
     assert!(a.piece(at(500)).is_some());
     a.again();

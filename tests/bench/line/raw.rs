@@ -55,7 +55,7 @@ pub fn streams(network: &Network, count: usize, bbr: bool, size: u64) -> io::Res
         drop(enough);
         let ended = all.recv().map_err(|_| io::Error::other("all streams ended"));
         for socket in giving.iter().chain(&taking) {
-            // What they have not sent yet must not be on the line in the next round.
+            // Bytes that they have not sent yet must not be on the line in the next round.
             let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
             let _ = socket.shutdown(Shutdown::Both);
         }

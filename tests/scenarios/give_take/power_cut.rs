@@ -54,7 +54,7 @@ impl Disk {
                 self.said += 1;
             }
             "write" => {}
-            // What goes into a journal is a hint, and may be lost.
+            // A journal is a hint, and may be lost.
             _ if paths[0].ends_with(".journal") => {}
             "linkat" | "symlinkat" => {}
             _ => {
