@@ -2,7 +2,7 @@
 //! because one side ended in between. The journal of that transfer names them.
 
 use super::Place;
-use super::earlier::{Earlier, Ground, Left, Names, since_1970};
+use super::earlier::{Earlier, Ground, Left, Names, ROUNDED, since_1970};
 use super::folder::{Folder, Identity};
 use super::journal::lines::{Kind, Named, Untouched};
 use super::journal::{Journal, is_own_file};
@@ -73,8 +73,7 @@ impl Delivered {
     /// True if a file that was last changed then at the sender may be it.
     pub(super) fn is_of(&self, modified: SystemTime) -> bool {
         let (seconds, _) = since_1970(modified);
-        // FAT keeps every other second.
-        self.facts.modified.0.abs_diff(seconds) <= 2
+        self.facts.modified.0.abs_diff(seconds) <= ROUNDED.as_secs()
     }
 
     /// Opens it for reading alone, as it is its user's now; nothing once somebody has touched it.

@@ -21,7 +21,7 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// Partials that one transfer takes files out of: each holds two files open.
 const HELD: usize = 16;
 /// The difference of two times that may be the same: FAT keeps every other second.
-const ROUNDED: Duration = Duration::from_secs(2);
+pub(super) const ROUNDED: Duration = Duration::from_secs(2);
 
 /// Those of the items of one transfer, the latest first. Nobody else uses them meanwhile.
 #[derive(Debug, Default)]
@@ -379,7 +379,7 @@ pub(super) fn since_1970(time: SystemTime) -> (i64, u32) {
     }
 }
 
-pub(super) fn is_near(one: SystemTime, other: SystemTime) -> bool {
+fn is_near(one: SystemTime, other: SystemTime) -> bool {
     let apart = one.duration_since(other).unwrap_or_else(|error| error.duration());
     apart <= ROUNDED
 }

@@ -3,7 +3,7 @@
 use super::delivered::{Delivered, Known};
 use super::earlier::{Earlier, Names};
 use super::folder::cannot_hold;
-use super::journal::lines::{Begun, Kind as Kept, Name};
+use super::journal::lines::Kind as Kept;
 use super::room::Cost;
 use super::{Conflict, Inbox, Refusal};
 use crate::events::Acting;
@@ -153,14 +153,6 @@ impl Inbox {
             fits => fits?,
         }
         Ok(plan)
-    }
-}
-
-impl Begun {
-    /// The line of an item that is to have this hidden name, if it is of those that stay.
-    pub(super) fn of(planned: &Planned, hidden: &str) -> Option<Self> {
-        let (name, kind) = planned.staying()?;
-        Some(Self { name: Name(name.to_vec()), kind, part: hidden.to_owned() })
     }
 }
 

@@ -51,7 +51,7 @@ impl Sent {
         }
         let Some((read, sum)) = self.open() else { return };
         let mut upto = at;
-        while let Some(piece) = read.next_missing(upto, end) {
+        while let Some(piece) = read.known.first_missing(upto, end) {
             upto = piece.end;
             let from = usize::try_from(piece.start.saturating_sub(at)).unwrap_or(usize::MAX);
             let to = usize::try_from(piece.end.saturating_sub(at)).unwrap_or(usize::MAX);
@@ -70,7 +70,7 @@ impl Sent {
         }
         let Some((read, _)) = self.open() else { return };
         let mut upto = at;
-        while let Some(piece) = read.next_missing(upto, end) {
+        while let Some(piece) = read.known.first_missing(upto, end) {
             upto = piece.end;
             read.join(piece, false);
         }
@@ -117,11 +117,6 @@ impl Sent {
 }
 
 impl Pieces {
-    /// The first positions from `from` on and below `end` that were not read.
-    fn next_missing(&self, from: u64, end: u64) -> Option<Range<u64>> {
-        self.known.first_missing(from, end)
-    }
-
     /// Adds bytes or a hole, and notes where bytes meet bytes.
     fn join(&mut self, piece: Range<u64>, is_bytes: bool) {
         let outside = [piece.start.checked_sub(1), Some(piece.end)];

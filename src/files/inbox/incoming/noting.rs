@@ -1,12 +1,11 @@
 //! The journal of a transfer while it is under way: when it is made, what it says, when it goes.
 
-use super::Incoming;
 use super::pending::{Pending, Underway};
 use super::registering::Registering;
 use super::tree::Tree;
+use super::{Incoming, Item};
 use crate::files::inbox::delivered::{Delivered, Unheard};
-use crate::files::inbox::earlier::Names;
-use crate::files::inbox::earlier::since_1970;
+use crate::files::inbox::earlier::{Names, since_1970};
 use crate::files::inbox::journal::Journal;
 use crate::files::inbox::journal::lines::{Begun, LINE, Name, Named, Partly, Untouched, Wrote};
 use crate::files::name::FileName;
@@ -66,14 +65,17 @@ impl Incoming {
 
     /// The journal's first lines.
     fn begun(&self) -> Vec<Begun> {
-        let staying = self.items.iter().filter(|item| item.apart.is_none());
-        staying.filter_map(|item| Begun::of(&item.planned, &item.hidden)).collect()
+        let begun = |item: &Item| {
+            let (name, kind) = item.staying()?;
+            Some(Begun { name: Name(name.to_vec()), kind, part: item.hidden.clone() })
+        };
+        self.items.iter().filter_map(begun).collect()
     }
 
     /// All that is here now.
     pub(super) fn wrote(&self, underway: &Underway, tree: &Tree) -> Wrote {
         let of = self.counted.map(|(_, bytes)| bytes);
-        let there = self.items.iter().filter_map(|item| item.stays_there()).map(Delivered::size);
+        let there = self.items.iter().filter_map(Item::stays_there).map(Delivered::size);
         let bytes = there.fold(underway.written.count(), u64::saturating_sub);
         let mut wrote = Wrote { bytes, of, files: Vec::new() };
         let mut left = FOR_FILES;
