@@ -35,7 +35,12 @@ impl Core {
     /// The conversation's need of a link.
     pub(super) fn need(&self) -> Need {
         let link = self.conversation.needs_link();
-        Need { link, linked: self.conversation.is_linked(), used: self.link() }
+        Need { link, linked: self.conversation.is_linked(), used: self.link(), beside: None }
+    }
+
+    /// Number of the links that it needs beside the one in use.
+    pub(super) fn needs_stripes(&self) -> usize {
+        self.conversation.needs_stripes()
     }
 
     /// The link in use.

@@ -116,7 +116,7 @@ impl<'a> Driver<'a> {
         loop {
             while let Some(Actions { control, grants, cut, events, .. }) = self.core.next() {
                 // The peer may act at once on what it is told.
-                self.links.need(self.core.need());
+                self.links.need(self.core.need(), self.core.needs_stripes());
                 self.perform(self.links.tell(control, grants, &cut));
                 self.ending.ahead(&events);
                 for event in events {

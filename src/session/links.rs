@@ -208,11 +208,12 @@ impl<T: Threads> Links<T> {
         }
     }
 
-    /// Has another link made if one is needed.
-    pub(super) fn need(&self, need: Need) {
-        if let Some(maker) = &self.maker {
-            maker.need(need);
-        }
+    /// Has another link made if one is needed, and so many beside the one in use, by its route.
+    pub(super) fn need(&mut self, need: Need, stripes: usize) {
+        let Some(maker) = &mut self.maker else { return };
+        let used = need.used.filter(|_| stripes > 0).and_then(|link| self.links.get(&link));
+        let beside = used.and_then(|one| one.route.clone()).map(|route| (stripes, route));
+        maker.need(Need { beside, ..need });
     }
 
     /// Lets go of links that have ended.

@@ -69,7 +69,7 @@ impl Meeting {
     ) -> Result<Self, JoinEnd> {
         let (resume, commitment, peer) = tagged.cut();
         let (proofs, mut later) = later(&commitment, resume, peer, (way, bounds));
-        let Some(maker) = &later.maker else { return Err(JoinEnd::CutAfterTag) };
+        let Some(maker) = &mut later.maker else { return Err(JoinEnd::CutAfterTag) };
         maker.need(Need { link: true, ..Need::default() });
         let first = timeout(LINK_PATIENCE, told(later.made.recv(), report)).await;
         match first {

@@ -18,7 +18,7 @@ use pinhole_protocol::links::LinkId;
 use pinhole_protocol::role::Role;
 use pinhole_protocol::wire::Places;
 use places::{Door, keep};
-use seek::{Dialling, Knocking, LONGEST_PAUSE, Try, Waiting, seek};
+use seek::{Beside, Dialling, Knocking, LONGEST_PAUSE, Try, Waiting, seek};
 use socket2::Socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -86,15 +86,17 @@ pub struct Bounds {
     pub relays: Vec<Access>,
 }
 
-/// A conversation's need of a link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A conversation's need of links.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Need {
-    /// True if one has to be made.
+    /// True if one has to be made, in whatever way.
     pub link: bool,
     /// True if this side still has one that works, which a joiner says (SPEC 3.2).
     pub linked: bool,
     /// The link in use.
     pub used: Option<LinkId>,
+    /// So many more would help one that works (SPEC 6.3), and the route that it takes.
+    pub beside: Option<(usize, Route)>,
 }
 
 /// A joiner's word on whether it still has a link that works (SPEC 3.2).
@@ -148,6 +150,11 @@ struct Harm {
 }
 
 impl Wanted {
+    /// True while more than so many links are wished beside one that takes this route.
+    fn wishes(&self, number: usize, route: &Route) -> bool {
+        self.need.beside.as_ref().is_some_and(|(count, of)| number < *count && of == route)
+    }
+
     /// True while other routes are tried instead of this one.
     fn avoids(&self, route: &Route) -> bool {
         self.harmed.get(route).is_some_and(|harm| Instant::now() < harm.until)
@@ -167,9 +174,11 @@ pub struct Maker {
     /// The relay that a host tells the peer.
     told: Option<RelayUrl>,
     /// Relays at which somebody waits already.
-    met_at: Vec<RelayUrl>,
+    met_at: Vec<Access>,
     /// Addresses at which somebody looks already.
     sought: BTreeSet<SocketAddr>,
+    /// Those who make links beside one that works, by the route of that.
+    beside: BTreeMap<Route, usize>,
 }
 
 impl Maker {
@@ -194,6 +203,7 @@ impl Maker {
             told: None,
             met_at: Vec::new(),
             sought: BTreeSet::new(),
+            beside: BTreeMap::new(),
         };
         match way {
             Way::Listener(listener) => maker.listen(listener),
@@ -236,7 +246,7 @@ impl Maker {
         }
         let Some(relay) = relay.filter(|_| self.side.role == Role::Joiner) else { return };
         let Ok(url) = RelayUrl::parse(relay.raw()) else { return };
-        if self.met_at.iter().any(|relay| relay.is_same(&url)) {
+        if self.met_at.iter().any(|access| access.choice.url.is_same(&url)) {
             return;
         }
         let known = self.bounds.relays.iter().find(|access| access.choice.url.is_same(&url));
@@ -256,8 +266,15 @@ impl Maker {
     }
 
     /// Says what the conversation needs now.
-    pub fn need(&self, need: Need) {
-        self.wanted.send_if_modified(|wanted| std::mem::replace(&mut wanted.need, need) != need);
+    pub fn need(&mut self, need: Need) {
+        if let Some((count, route)) = &need.beside {
+            self.make_beside(*count, route);
+        }
+        self.wanted.send_if_modified(|wanted| {
+            let is_new = wanted.need != need;
+            wanted.need = need;
+            is_new
+        });
     }
 
     /// Ends it, and waits until it has let go of its port.
@@ -272,8 +289,27 @@ impl Maker {
 
     /// Waits for the peer at a relay, whenever a link is needed.
     fn meet_at(&mut self, access: Access) {
-        self.met_at.push(access.choice.url.clone());
-        self.look(Waiting { side: Arc::clone(&self.side), access });
+        self.met_at.push(access.clone());
+        self.look(Waiting { side: Arc::clone(&self.side), access, beside: None });
+    }
+
+    /// Sees to it that so many can make links by a route at once. By one that the peer dials, it
+    /// makes them.
+    fn make_beside(&mut self, count: usize, route: &Route) {
+        let there = self.beside.get(route).copied().unwrap_or(0);
+        for number in there..count {
+            let side = Arc::clone(&self.side);
+            match route {
+                Route::To(address) => self.look(Beside { side, address: *address, number }),
+                Route::From(_) => return,
+                Route::Relay(_) => {
+                    let is_it = |access: &&Access| Route::through(access) == *route;
+                    let Some(access) = self.met_at.iter().find(is_it).cloned() else { return };
+                    self.look(Waiting { side, access, beside: Some(number) });
+                }
+            }
+        }
+        self.beside.insert(route.clone(), there.max(count));
     }
 
     fn look(&mut self, way: impl Try + Sync + 'static) {
@@ -290,7 +326,7 @@ mod tests {
     use pinhole_protocol::wire::PeerText;
     use tokio::time::timeout;
 
-    const NEED: Need = Need { link: true, linked: false, used: None };
+    const NEED: Need = Need { link: true, linked: false, used: None, beside: None };
 
     /// One side of a conversation that listens on loopback, and has not met the other yet.
     struct Party {
@@ -332,7 +368,7 @@ mod tests {
             let is_ours = |at: &SocketAddr| at.ip().is_loopback() && at.port() == port;
             assert!(places.direct.iter().all(is_ours), "{places:?}");
             parties[1 - teller].maker.peer_is_at(places);
-            parties.iter().for_each(|party| party.maker.need(NEED));
+            parties.iter_mut().for_each(|party| party.maker.need(NEED));
             let [host, joiner] = &mut parties;
             assert_eq!(host.link().await, joiner.link().await);
             for party in parties {
@@ -434,6 +470,32 @@ mod tests {
             }
             assert_eq!(party.maker.met_at.len(), usize::from(gone_to), "{said}");
         }
+    }
+
+    #[tokio::test]
+    async fn as_many_are_made_beside_one_that_works_as_are_wished_on_its_route() {
+        let mut parties = secrets().map(|secret| Party::new(secret, true));
+        let [host, joiner] = &mut parties;
+        joiner.maker.peer_is_at(host.places().await);
+        joiner.maker.need(NEED);
+        let first = timeout(Duration::from_secs(20), joiner.made.recv()).await.unwrap().unwrap();
+        let mut made = [BTreeSet::from([first.index]), BTreeSet::from([host.link().await])];
+        let route = first.route.unwrap();
+        let wish =
+            |count| Need { linked: true, beside: Some((count, route.clone())), ..Need::default() };
+        joiner.maker.need(wish(3));
+        // The host has the same wish, and leaves it to who has dialled.
+        let from = Route::From([127, 0, 0, 1].into());
+        host.maker.need(Need { linked: true, beside: Some((3, from)), ..Need::default() });
+        while made[0].len() < 4 || made[0] != made[1] {
+            let (side, link) = tokio::select! {
+                link = joiner.link() => (0, link),
+                link = host.link() => (1, link),
+            };
+            assert!(made[side].insert(link), "{link} twice");
+            joiner.maker.need(wish(4_usize.saturating_sub(made[0].len())));
+        }
+        assert_eq!(joiner.maker.beside[&route], 3);
     }
 
     #[tokio::test]

@@ -192,7 +192,7 @@ pub(super) mod tests {
     }
 
     fn sides() -> [Side; 2] {
-        let need = Need { link: false, linked: true, used: Some(LinkId::CODE) };
+        let need = Need { link: false, linked: true, used: Some(LinkId::CODE), beside: None };
         let (_, wanted) = watch::channel(Wanted { need, ..Wanted::default() });
         secrets().map(|(role, resume)| Side::new(role, resume, wanted.clone()))
     }
@@ -247,7 +247,7 @@ pub(super) mod tests {
         for before in [None, Some(LinkId::CODE)] {
             let [host, joiner] = sides();
             let seen = |used: Option<LinkId>| {
-                let need = Need { link: used.is_none(), linked: false, used };
+                let need = Need { link: used.is_none(), linked: false, used, beside: None };
                 watch::channel(Wanted { need, ..Wanted::default() }).1
             };
             let host = Side { wanted: seen(before), ..host };

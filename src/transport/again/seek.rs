@@ -25,7 +25,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The time in which a link is in use where all is well; after it another is tried beside it.
 const USE_TIME: Duration = Duration::from_secs(1);
-/// The place of a conversation's links at a relay: one link at a time is sought.
+/// The place at a relay of a link that is needed. The first beside one that works has it too.
 const PLACE: u8 = 0;
 
 /// A way to the other side, tried until it leads there.
@@ -149,6 +149,31 @@ impl Try for Knocking {
     }
 }
 
+/// Dials the other side where this side has dialled it for a link that works, for another beside
+/// that.
+pub(super) struct Beside {
+    pub(super) side: Arc<Side>,
+    pub(super) address: SocketAddr,
+    /// Its number among all who do so: so many links have to be wished, and one more.
+    pub(super) number: usize,
+}
+
+impl Try for Beside {
+    type Met = TcpStream;
+
+    fn is_wanted(&self, wanted: &Wanted) -> bool {
+        wanted.wishes(self.number, &Route::To(self.address))
+    }
+
+    async fn meet(&self) -> Option<TcpStream> {
+        knock(&self.side, self.address).await
+    }
+
+    async fn shake(&self, met: TcpStream) -> Option<Made> {
+        shake_there(met, &self.side).await
+    }
+}
+
 /// Shakes hands where this side has dialled.
 async fn shake_there(met: TcpStream, side: &Side) -> Option<Made> {
     let route = Route::To(met.peer_addr().ok()?);
@@ -175,16 +200,26 @@ async fn knock(side: &Side, address: SocketAddr) -> Option<TcpStream> {
 pub(super) struct Waiting {
     pub(super) side: Arc<Side>,
     pub(super) access: Access,
+    /// For a link beside one that works, the number as in [`Beside`], which is its place.
+    pub(super) beside: Option<usize>,
 }
 
 impl Try for Waiting {
     type Met = relay::Meeting;
 
+    fn is_wanted(&self, wanted: &Wanted) -> bool {
+        match self.beside {
+            Some(number) => wanted.wishes(number, &Route::through(&self.access)),
+            None => wanted.need.link,
+        }
+    }
+
     async fn meet(&self) -> Option<relay::Meeting> {
         if self.side.avoids(&Route::through(&self.access)) {
             return None;
         }
-        relay::Meeting::wait(&self.access, self.side.resume.slot(PLACE), self.side.role).await
+        let place = self.beside.map_or(Some(PLACE), |number| u8::try_from(number).ok())?;
+        relay::Meeting::wait(&self.access, self.side.resume.slot(place), self.side.role).await
     }
 
     async fn shake(&self, mut met: relay::Meeting) -> Option<Made> {
