@@ -13,6 +13,7 @@ mod interface;
 mod items;
 mod life;
 mod outbound;
+mod pace;
 mod phase;
 mod places;
 mod relink;
@@ -33,7 +34,7 @@ use crate::keys::{Commitment, Verifier};
 use crate::links::Links;
 use crate::messages::Messages;
 use crate::time::Instant;
-use crate::transfers::{Incoming, Outgoing, Paths};
+use crate::transfers::{Incoming, Outgoing};
 use crate::wire::{ItemId, Offer};
 use alloc::{
     boxed::Box,
@@ -48,9 +49,8 @@ use timers::Rest;
 enum OwnItem {
     /// A text or a secret.
     Body,
-    /// An offer without an answer, and for a peer that is not faithful what its entries are said
-    /// with.
-    Offered(Option<Paths>),
+    /// An offer without an answer.
+    Offered(Box<Outgoing>),
     /// An accepted transfer.
     Running(Box<Outgoing>),
 }

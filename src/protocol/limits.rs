@@ -71,6 +71,8 @@ pub const CREDIT: u64 = 16 << 20;
 /// The shortest time after which credit is said again for whatever is written; else it is a round
 /// trip (SPEC 7.4).
 pub const ROUND: Duration = Duration::from_millis(50);
+/// A round trip from which on several links may bring more than one (SPEC 6.3).
+pub const FAR: Duration = Duration::from_millis(10);
 /// Transfers in each direction at one time.
 pub const TRANSFERS: usize = 4;
 /// Entries of one part (SPEC 7.3).

@@ -39,6 +39,8 @@ struct Link {
     records: usize,
     /// Granted ranges that it can still take.
     grants: usize,
+    /// Links that its way bears.
+    most: usize,
 }
 
 /// A link's way through the table. But for greetings, the link in use and stripes alone are sent
@@ -105,16 +107,16 @@ impl Links {
     }
 
     /// A link whose handshake is confirmed; false if there are too many, or its index is taken.
-    pub(crate) fn add(&mut self, now: Instant, id: LinkId) -> bool {
+    pub(crate) fn add(&mut self, now: Instant, id: LinkId, most: usize) -> bool {
         let open =
             self.table.values().filter(|link| !matches!(link.state, LinkState::Cut(_))).count();
         let many = open >= LINKS || self.table.len() >= 2 * LINKS;
         if many || self.table.contains_key(&id) {
             return false;
         }
+        let (records, grants) = (LINK_RECORDS, LINK_GRANTS);
         let state = LinkState::Confirmed { since: now };
-        self.table
-            .insert(id, Link { state, stalled: false, records: LINK_RECORDS, grants: LINK_GRANTS });
+        self.table.insert(id, Link { state, stalled: false, records, grants, most });
         true
     }
 
@@ -214,6 +216,12 @@ impl Links {
     /// True if a link is a stripe in use.
     pub(crate) fn is_stripe(&self, id: LinkId) -> bool {
         self.room(id).is_some_and(|link| matches!(link.state, LinkState::Stripe(_)))
+    }
+
+    /// Number of stripes that the way of the link in use bears.
+    pub(crate) fn most_stripes(&self) -> usize {
+        let link = self.in_use().and_then(|id| self.room(id));
+        link.map_or(0, |link| link.most.min(LINKS).saturating_sub(1))
     }
 
     /// Number of the links beside the one in use that are stripes or may become some.
@@ -418,7 +426,7 @@ mod tests {
 
     fn used() -> Links {
         let mut links = Links::new();
-        assert!(links.add(at(0), LinkId::CODE) && !links.add(at(0), LinkId::CODE));
+        assert!(links.add(at(0), LinkId::CODE, LINKS) && !links.add(at(0), LinkId::CODE, LINKS));
         assert!(!links.heard(LinkId::CODE) && !links.works());
         links.put_in_use(LinkId::CODE, Kind::Main);
         assert!(links.works());
@@ -483,13 +491,15 @@ mod tests {
     #[test]
     fn a_link_has_its_time_to_come_into_use() {
         let mut links = Links::new();
-        assert!(links.add(at(1), LinkId::CODE) && links.add(at(2), LinkId(7)));
+        assert!(links.add(at(1), LinkId::CODE, LINKS) && links.add(at(2), LinkId(7), LINKS));
         assert_eq!(links.quiet(LinkId(7), LINK_USE_TIME, false), Silence::Dead);
         assert_eq!(
             (links.lost(LinkId::CODE), links.use_due()),
             (Some(Was::Unused), Some((LinkId(7), at(7))))
         );
-        assert!(links.lost(LinkId(7)) == Some(Was::Unused) && links.add(at(1), LinkId::CODE));
+        assert!(
+            links.lost(LinkId(7)) == Some(Was::Unused) && links.add(at(1), LinkId::CODE, LINKS)
+        );
         assert_eq!(links.quiet(LinkId::CODE, Duration::from_secs(39), false), Silence::Fine);
         assert_eq!((links.use_due(), links.beat_due(false)), (Some((LinkId::CODE, at(41))), None));
         links.put_in_use(LinkId::CODE, Kind::Main);
@@ -500,9 +510,12 @@ mod tests {
     #[test]
     fn the_codes_link_has_its_long_time_only_while_there_is_no_other() {
         let mut links = Links::new();
-        assert!(links.add(at(1), LinkId::CODE) && links.ask(0) == Some((LinkId::CODE, Kind::Main)));
+        assert!(
+            links.add(at(1), LinkId::CODE, LINKS)
+                && links.ask(0) == Some((LinkId::CODE, Kind::Main))
+        );
         assert_eq!(links.use_due(), Some((LinkId::CODE, at(41))));
-        assert!(links.add(at(20), LinkId(1)));
+        assert!(links.add(at(20), LinkId(1), LINKS));
         assert_eq!(links.use_due(), Some((LinkId::CODE, at(6))));
         assert_eq!(links.quiet(LinkId::CODE, LINK_USE_TIME, false), Silence::Dead);
         assert!(links.cut(LinkId::CODE) && links.ask(0) == Some((LinkId(1), Kind::Main)));
@@ -512,7 +525,7 @@ mod tests {
     #[test]
     fn a_host_asks_one_link_at_a_time_and_none_before_the_used_one_is_gone() {
         let mut links = used();
-        assert!(links.add(at(3), LinkId(2)) && links.add(at(3), LinkId(3)));
+        assert!(links.add(at(3), LinkId(2), LINKS) && links.add(at(3), LinkId(3), LINKS));
         assert_eq!(links.ask(0), None);
         assert!(links.cut(LinkId::CODE) && !links.cut(LinkId::CODE));
         assert_eq!((links.in_use(), links.ask(0)), (None, None));
@@ -547,7 +560,7 @@ mod tests {
     #[test]
     fn a_link_that_was_silent_before_its_greeting_works_once_it_is_in_use() {
         let mut links = Links::new();
-        assert!(links.add(at(0), LinkId::CODE));
+        assert!(links.add(at(0), LinkId::CODE, LINKS));
         assert_eq!(links.quiet(LinkId::CODE, STALLED, true), Silence::Stalled);
         assert!(!links.heard(LinkId::CODE));
         links.put_in_use(LinkId::CODE, Kind::Main);
@@ -557,19 +570,22 @@ mod tests {
     #[test]
     fn there_are_at_most_eight() {
         let mut links = Links::new();
-        assert!((0..8).all(|id| links.add(at(0), LinkId(id))) && !links.add(at(0), LinkId(8)));
+        assert!(
+            (0..8).all(|id| links.add(at(0), LinkId(id), LINKS))
+                && !links.add(at(0), LinkId(8), LINKS)
+        );
         // Those that are being closed have their own bound.
         for cut in 0..8 {
-            assert!(links.cut(LinkId(cut)) && links.add(at(0), LinkId(8 + cut)));
+            assert!(links.cut(LinkId(cut)) && links.add(at(0), LinkId(8 + cut), LINKS));
         }
-        assert!(links.cut(LinkId(8)) && !links.add(at(0), LinkId(16)));
-        assert!(links.lost(LinkId(3)).is_some() && links.add(at(0), LinkId(16)));
+        assert!(links.cut(LinkId(8)) && !links.add(at(0), LinkId(16), LINKS));
+        assert!(links.lost(LinkId(3)).is_some() && links.add(at(0), LinkId(16), LINKS));
     }
 
     #[test]
     fn stripes_are_asked_for_beside_a_link_that_works_and_go_with_it() {
         let mut links = used();
-        assert!((1..=3).all(|id| links.add(at(0), LinkId(id))));
+        assert!((1..=3).all(|id| links.add(at(0), LinkId(id), LINKS)));
         assert_eq!((links.beside(), links.ask(0)), (3, None));
         assert_eq!((links.ask(2), links.ask(2)), (Some((LinkId(1), Kind::Stripe)), None));
         assert_eq!(links.asked(LinkId(1)), Some(Kind::Stripe));
@@ -587,8 +603,12 @@ mod tests {
         assert_eq!([1, 2, 3].map(|id| links.lost(LinkId(id))), [Some(Was::Stripe); 3]);
         assert!(links.is_alone(LinkId::CODE));
         // None is put into use before all that was is gone.
-        assert!(links.add(at(0), LinkId(4)) && links.ask(1) == Some((LinkId(4), Kind::Stripe)));
-        assert!(links.add(at(0), LinkId(5)) && links.cut(LinkId::CODE) && links.cut(LinkId(4)));
+        assert!(
+            links.add(at(0), LinkId(4), LINKS) && links.ask(1) == Some((LinkId(4), Kind::Stripe))
+        );
+        assert!(
+            links.add(at(0), LinkId(5), LINKS) && links.cut(LinkId::CODE) && links.cut(LinkId(4))
+        );
         assert!(links.lost(LinkId::CODE) == Some(Was::InUse) && links.ask(1).is_none());
         assert!(links.lost(LinkId(4)) == Some(Was::Stripe));
         assert_eq!(links.ask(1), Some((LinkId(5), Kind::Main)));
@@ -597,7 +617,7 @@ mod tests {
     #[test]
     fn a_stripe_beats_for_itself_and_is_given_up_sooner_while_there_is_work() {
         let mut links = used();
-        assert!(links.add(at(9), LinkId(1)));
+        assert!(links.add(at(9), LinkId(1), LINKS));
         links.put_in_use(LinkId(1), Kind::Stripe);
         let quiet = |links: &mut Links, seconds, work| {
             links.quiet(LinkId(1), Duration::from_secs(seconds), work)

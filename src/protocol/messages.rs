@@ -5,7 +5,7 @@ mod body;
 pub(crate) use body::window_bytes;
 pub use body::{Body, TooLong};
 
-use crate::limits::{FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW};
+use crate::limits::{FAR, FRAGMENT, MESSAGE, PART_BYTES, UNACKNOWLEDGED, WINDOW};
 use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Control, ItemId, Message, encoded, read};
@@ -249,6 +249,11 @@ impl Messages {
     /// acknowledgement back; `None` before the first.
     pub(crate) const fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// True if that is long enough for several links to bring more than one.
+    pub(crate) fn is_far(&self) -> bool {
+        self.round_trip.is_some_and(|round_trip| round_trip >= FAR)
     }
 
     /// Takes a piece of a message; returns the message that it completes.

@@ -12,6 +12,7 @@ use crate::transport::again::{Made, Maker, Need, Route};
 use crate::transport::bulk::{Link, News, Tables};
 use pinhole_protocol::conversation::{Actions, Grant, Input, LinkEnd, LinkNews};
 use pinhole_protocol::handshake::LinkKeys;
+use pinhole_protocol::limits::LINKS;
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::wire::{ItemId, Places};
 use std::collections::BTreeMap;
@@ -28,6 +29,16 @@ const NEWS: usize = 64;
 
 /// The time that the last words may take to leave, and those of the peer to come.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Links of one conversation that a path bears at a time (SPEC 6.3): eight conversations between
+/// two addresses have to find room at one relay.
+const fn links_by(path: Path) -> usize {
+    match path {
+        Path::Loopback => 1,
+        Path::Relay => 4,
+        Path::Lan | Path::Direct => LINKS,
+    }
+}
 
 /// The threads of one link, as they are told.
 pub(super) trait Threads {
@@ -102,13 +113,13 @@ impl Links {
 
     /// Starts the threads of a later link; this is the one in use.
     pub(super) fn made(&mut self, made: Made, used: Option<LinkId>) -> Effects {
-        let linked = made.claim.is_linked(used);
+        let (linked, most) = (made.claim.is_linked(used), links_by(made.path));
         // A connection that cannot be used is as one that was never made.
         let Ok((link, one)) = One::start(made, &self.tables, self.told.clone()) else {
             return Effects::none();
         };
         self.links.insert(link, one);
-        Effects::none().input(Input::LinkUp { link, linked })
+        Effects::none().input(Input::LinkUp { link, linked, most })
     }
 }
 
@@ -190,10 +201,11 @@ impl<T: Threads> Links<T> {
 
     /// The links that are there from the start are up.
     pub(super) fn up(&self) -> Effects {
-        let up = |effects: Effects, id: &LinkId| {
-            effects.input(Input::LinkUp { link: *id, linked: false })
+        let up = |effects: Effects, (id, one): (&LinkId, &One<T>)| {
+            let most = links_by(one.path);
+            effects.input(Input::LinkUp { link: *id, linked: false, most })
         };
-        self.links.keys().fold(Effects::none(), up)
+        self.links.iter().fold(Effects::none(), up)
     }
 
     /// Waits for news of any link, or for another one.

@@ -91,7 +91,7 @@ impl Storm {
         (end.stand, end.waits) = (Stand::Up, now);
         self.note(|| format!("{side} confirms {} (linked {linked})", link.0));
         self.model.up(side, link);
-        self.tell(side, Input::LinkUp { link, linked });
+        self.tell(side, Input::LinkUp { link, linked, most: 8 });
     }
 
     pub(super) fn tell(&mut self, side: usize, input: Input<'_>) {

@@ -79,7 +79,7 @@ pub(super) fn messages(actions: &Actions) -> Vec<Message> {
 #[test]
 fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
     let mut host = conversation(Role::Host, true);
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
     let (first, last) = (host.next_item(), ItemId(5));
     for _ in 0..4 {
@@ -143,8 +143,8 @@ fn what_is_counted_before_the_words_are_compared_goes_into_the_offer() {
 fn the_words_come_from_the_nonce_that_the_host_was_committed_to() {
     let mut host = conversation(Role::Host, false);
     let mut joiner = conversation(Role::Joiner, false);
-    let opening = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let opening = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     assert!(host.verifier().is_none() && joiner.verifier().is_none());
     let [Control::Use(said)] = &controls(&opening)[..] else { panic!() };
     assert_eq!(said.nonce.as_deref(), Some(&NONCE));
@@ -164,7 +164,7 @@ fn the_words_come_from_the_nonce_that_the_host_was_committed_to() {
 fn a_commitment_that_is_not_opened_or_opened_otherwise_ends_as_tampering() {
     for nonce in [None, Some([0x5f; 32].into()), Some([0; 32].into())] {
         let mut joiner = conversation(Role::Joiner, true);
-        let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+        let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
         let said = told(
             &mut joiner,
             LinkId::CODE,
@@ -179,20 +179,20 @@ fn a_commitment_that_is_not_opened_or_opened_otherwise_ends_as_tampering() {
 fn whichever_link_is_used_first_opens_the_commitment_and_no_other() {
     let mut host = conversation(Role::Host, false);
     let mut joiner = conversation(Role::Joiner, false);
-    let first = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let first = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let nonce = |actions: &Actions| match &controls(actions)[..] {
         [Control::Use(greeting)] => greeting.nonce,
         _ => panic!(),
     };
     assert_eq!(nonce(&first), Some(NONCE.into()));
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     assert!(!told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW))).control.is_empty());
     let _ = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
-    let up = host.handle(NOW, Input::LinkUp { link: LinkId(2), linked: false });
+    let up = host.handle(NOW, Input::LinkUp { link: LinkId(2), linked: false, most: 1 });
     assert_eq!((&up.cut[..], up.control.is_empty()), (&[LinkId(1)][..], true));
     let asked = host.handle(NOW, Input::LinkDown(LinkId(1), LinkEnd::Closed));
     assert_eq!(nonce(&asked), None);
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(2), linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(2), linked: false, most: 1 });
     let words = joiner.verifier().unwrap().words();
     let second = told(
         &mut joiner,
@@ -208,9 +208,9 @@ fn whichever_link_is_used_first_opens_the_commitment_and_no_other() {
 #[test]
 fn a_link_whose_time_is_over_is_not_asked_before_it_is_given_up() {
     let mut host = conversation(Role::Host, false);
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
-    let up = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let up = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     assert_eq!((&up.cut[..], up.control.is_empty()), (&[LinkId::CODE][..], true));
     // The machine sleeps before it takes in what it has read of the one before.
     let wakes = NOW.after(crate::limits::LINK_USE_TIME);
@@ -221,9 +221,9 @@ fn a_link_whose_time_is_over_is_not_asked_before_it_is_given_up() {
 #[test]
 fn a_link_that_was_given_up_meanwhile_is_not_answered() {
     let mut joiner = conversation(Role::Joiner, false);
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let asked = told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW)));
     assert_eq!((&asked.cut[..], asked.control.is_empty()), (&[LinkId::CODE][..], true));
     let late = NOW.after(crate::limits::LINK_USE_TIME);
@@ -235,12 +235,12 @@ fn a_link_that_was_given_up_meanwhile_is_not_answered() {
 #[test]
 fn a_goodbye_that_is_heard_late_has_all_the_time_for_its_answer() {
     let mut host = conversation(Role::Host, false);
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
     assert!(matches!(messages(&host.handle(NOW, Input::Leave))[..], [Message::Leave { .. }]));
     let _ = host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
     let seconds = |count| NOW.after(core::time::Duration::from_secs(count));
-    let _ = host.handle(seconds(20), Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = host.handle(seconds(20), Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let using = encoded(&Control::Using(greeting(1, WINDOW)), 0);
     let heard = host.handle(seconds(20), Input::Control(LinkId(1), &using));
     assert!(!host.phase.is_over() && heard.wake_at == Some(seconds(25)), "{:?}", heard.wake_at);
@@ -253,7 +253,7 @@ fn a_goodbye_that_is_heard_late_has_all_the_time_for_its_answer() {
 fn relinked(host: &mut Conversation, before: LinkId, next: u64) -> Vec<Control> {
     let _ = host.handle(NOW, Input::LinkDown(before, LinkEnd::Closed));
     let link = LinkId(before.0 + 1);
-    let _ = host.handle(NOW, Input::LinkUp { link, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link, linked: false, most: 1 });
     let used = told(host, link, &Control::Using(greeting(next, WINDOW)));
     controls(&settled(host, used))
 }
@@ -261,7 +261,7 @@ fn relinked(host: &mut Conversation, before: LinkId, next: u64) -> Vec<Control> 
 #[test]
 fn a_count_is_said_again_on_a_new_link_and_after_its_offer() {
     let mut host = conversation(Role::Host, false);
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
     let transfer = host.next_item();
     let items = vec![Item {
@@ -287,7 +287,7 @@ fn a_count_is_said_again_on_a_new_link_and_after_its_offer() {
 #[test]
 fn credit_is_said_after_its_acceptance_on_every_link() {
     let mut host = conversation(Role::Host, false);
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
     let items = vec![Item {
         name: PeerText::new("logs".into()),
@@ -311,18 +311,18 @@ fn credit_is_said_after_its_acceptance_on_every_link() {
 #[test]
 fn a_greeting_comes_once_and_a_joiners_only_in_answer() {
     let mut host = conversation(Role::Host, false);
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
     // Its `use` waits until the link before is gone.
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let unasked = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
     let over = Outcome::Violated(Violation::NotItsGreeting);
     assert!(matches!(unasked.events[..], [Event::Over(outcome)] if outcome == over));
 
     let mut joiner = conversation(Role::Joiner, false);
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     // Its `using` waits for the same.
     let once = told(&mut joiner, LinkId(1), &Control::Use(greeting(0, WINDOW)));
     assert!(once.control.is_empty() && !joiner.phase.is_over());
@@ -348,11 +348,11 @@ fn nothing_is_told_after_the_end_that_a_greeting_brings() {
     );
     let item = host.next_item();
     let _ = host.handle(NOW, Input::Body(item, Body::text(item, "text".into()).unwrap()));
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let quiet = host.handle(NOW, Input::Quiet(LinkId::CODE, crate::limits::STALLED));
     assert!(matches!(quiet.events[..], [Event::Link(LinkNews::Stalled)]));
     let _ = host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let same = Greeting { want: Some(Want::Give), ..greeting(0, WINDOW) };
     let over = told(&mut host, LinkId(1), &Control::Using(same));
     assert!(matches!(over.events[..], [Event::Over(Outcome::SameRole)]), "{:?}", over.events);
@@ -361,16 +361,16 @@ fn nothing_is_told_after_the_end_that_a_greeting_brings() {
 #[test]
 fn a_joiner_takes_a_link_that_the_host_alone_needs() {
     let mut joiner = conversation(Role::Joiner, false);
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
-    let up = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: true });
+    let up = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: true, most: 1 });
     assert!(up.cut.is_empty());
 }
 
 #[test]
 fn a_new_link_gets_everything_unacknowledged_in_order() {
     let mut joiner = conversation(Role::Joiner, false);
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let _ = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
     let length = Body::MAX as u64;
     for _ in 0..WINDOW / length + 1 {
@@ -379,7 +379,7 @@ fn a_new_link_gets_everything_unacknowledged_in_order() {
             joiner.handle(NOW, Input::Body(item, Body::text(item, "x".repeat(Body::MAX)).unwrap()));
     }
     // The last of them waited for the window, which the new link's greeting widens.
-    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let use_it = told(&mut joiner, LinkId(1), &Control::Use(greeting(1, WINDOW + length)));
     assert_eq!((&use_it.cut[..], use_it.control.is_empty()), (&[LinkId::CODE][..], true));
     let greeted = joiner.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));

@@ -37,7 +37,7 @@ impl Attacked {
                 striping: false,
             },
         );
-        let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+        let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
         let mut this = Self { host, number: 0 };
         let _ = this.control(&greeting());
         this
@@ -144,7 +144,7 @@ fn a_greeting_says_what_its_side_came_for() {
             striping: false,
         },
     );
-    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+    let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     let silent = Control::Using(Greeting {
         next: 0,
         window: WINDOW,

@@ -40,6 +40,8 @@ pub enum Input<'a> {
         link: LinkId,
         /// The joiner has said that it still has a working one.
         linked: bool,
+        /// Links that its way bears at a time: itself alone where no stripe can help.
+        most: usize,
     },
     /// A link ended: nothing more will be read from it, and all that was has been told.
     LinkDown(LinkId, LinkEnd),
@@ -116,6 +118,9 @@ pub enum Input<'a> {
     /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`]; what of it is
     /// not as it was there.
     Committed(ItemId, Differences),
+    /// So many stripes are wished for the bulk of this side, whatever its rate is and its way
+    /// bears; without a number as many as help it, which holds until another is said.
+    Stripes(Option<usize>),
     /// The person here has compared the verification words.
     Verified,
     /// Nothing more will be sent: finish and say goodbye.

@@ -99,17 +99,19 @@ impl Conversation {
             Message::Accept { item } if self.unsaid(*item) => {
                 return Err(Violation::AcceptedUnoffered);
             }
-            Message::Accept { item } => {
-                // One that is not there was withdrawn meanwhile.
-                if let Some(ours) = self.ours.get_mut(item) {
-                    let OwnItem::Offered(paths) = ours else {
-                        return Err(Violation::AcceptedTwice);
-                    };
-                    *ours = OwnItem::Running(Box::new(Outgoing::new(paths.take())));
+            Message::Accept { item } => match self.ours.remove(item) {
+                Some(OwnItem::Offered(transfer)) => {
+                    self.ours.insert(*item, OwnItem::Running(transfer));
                     actions.events.push(Event::Accepted(*item));
                     self.our_transfer(*item, actions, |_| ());
                 }
-            }
+                Some(ours) => {
+                    self.ours.insert(*item, ours);
+                    return Err(Violation::AcceptedTwice);
+                }
+                // Withdrawn meanwhile.
+                None => {}
+            },
             Message::Result { item, failed, differences } => {
                 self.their_result(*item, *failed, differences.take(), actions)?
             }
@@ -269,7 +271,8 @@ impl Conversation {
         {
             let Some(offer) = self.queued.pop_front() else { return };
             let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
-            self.ours.insert(offer.item, OwnItem::Offered(paths));
+            let transfer = Outgoing::new(paths, offer.bytes);
+            self.ours.insert(offer.item, OwnItem::Offered(Box::new(transfer)));
             self.say_held(Message::Offer(offer));
         }
     }
@@ -344,11 +347,12 @@ impl Conversation {
     ) {
         let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
+        let far = self.messages.is_far();
         // One at a time to each in turn, or the first would take all of the credit.
         let mut carriers = self.links.carriers();
         while !carriers.is_empty() {
             carriers.retain(|link| {
-                let ranges = transfer.grants(*link, self.links.grants(*link).min(1));
+                let ranges = transfer.grants(*link, self.links.grants(*link).min(1), far);
                 self.links.granted(*link, ranges.len());
                 let grant = |range| Grant { link: *link, transfer: item, range };
                 let before = actions.grants.len();

@@ -24,6 +24,7 @@ impl Conversation {
                 return;
             }
         }
+        self.settle_stripes();
         self.close_needless_stripes(actions);
         self.ask(actions);
         if self.is_due(Timer::LastWordMissed) {

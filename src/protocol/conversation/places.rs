@@ -111,7 +111,7 @@ mod tests {
             striping: false,
         };
         let mut host = Conversation::new(NOW, commitment(Role::Host), setup);
-        let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+        let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
         let _ = told(&mut host, LinkId::CODE, &Control::Using(greeting(0, WINDOW)));
         host
     }
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(said_of(&mut host, 2_000..2_001), [at(2_000..2_001)]);
         let _ = host.handle(NOW, Input::LinkDown(LinkId::CODE, LinkEnd::Closed));
         assert_eq!(said_of(&mut host, 2_000..2_003), []);
-        let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+        let _ = host.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
         let used = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
         assert_eq!(said(&used), [at(2_000..2_003)]);
     }

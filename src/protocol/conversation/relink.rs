@@ -129,7 +129,13 @@ impl Conversation {
         }
     }
 
-    pub(super) fn link_up(&mut self, link: LinkId, linked: bool, actions: &mut Actions) {
+    pub(super) fn link_up(
+        &mut self,
+        link: LinkId,
+        linked: bool,
+        most: usize,
+        actions: &mut Actions,
+    ) {
         // The host alone judges: a joiner may see one as working on which the host hears nothing.
         let beside = self.role == Role::Host && linked && self.links.works();
         let needless = beside && self.links.beside() >= self.wished_stripes();
@@ -143,7 +149,7 @@ impl Conversation {
                 self.cut(used, actions);
             }
         }
-        if !self.links.add(self.now, link) {
+        if !self.links.add(self.now, link, most) {
             actions.cut.push(link);
         }
     }

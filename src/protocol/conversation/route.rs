@@ -40,7 +40,7 @@ impl Conversation {
 
     fn route(&mut self, input: Input<'_>, actions: &mut Actions) -> Result<(), Violation> {
         match input {
-            Input::LinkUp { link, linked } => self.link_up(link, linked, actions),
+            Input::LinkUp { link, linked, most } => self.link_up(link, linked, most, actions),
             Input::LinkDown(_, LinkEnd::Malformed) => {
                 return Err(Violation::UnreadableRecord);
             }
@@ -81,6 +81,11 @@ impl Conversation {
                 } else {
                     false
                 };
+                if let Some(OwnItem::Offered(ours) | OwnItem::Running(ours)) =
+                    self.ours.get_mut(&transfer)
+                {
+                    ours.counted(bytes);
+                }
                 if counted || !unsaid {
                     let count = Count { bytes, entries, all: counted, said: false };
                     self.state.counted.insert(transfer, count);
@@ -172,6 +177,7 @@ impl Conversation {
             }
             Input::Passed(item, range) => self.passed(item, [range], actions),
             Input::Proved(item, ranges) => self.passed(item, ranges, actions),
+            Input::Stripes(count) => self.fix_stripes(count),
             Input::Verified => self.verified_here(actions),
             Input::Leave => self.phase = self.phase.on_leave(),
             Input::Abort(reason) => self.abort(reason, actions),
@@ -215,9 +221,10 @@ impl Conversation {
             }
             Control::Received { next, window } => self.acknowledged(next, window, actions)?,
             Control::Credit { transfer, limit, parts, written } => {
+                let mut brought = 0;
                 if let Some(OwnItem::Running(outgoing)) = self.ours.get_mut(&transfer) {
                     let (before, _) = outgoing.written();
-                    outgoing.credit(limit, parts, &written)?;
+                    brought = outgoing.credit(limit, parts, &written)?;
                     let (done, frontier) = outgoing.written();
                     if done > before {
                         self.rest.renew(self.now);
@@ -226,6 +233,7 @@ impl Conversation {
                     actions.events.push(Event::Written { transfer, done, frontier });
                 }
                 self.our_transfer(transfer, actions, |_| ());
+                self.brought(brought);
             }
             Control::Counted { transfer, bytes, entries, counted } => {
                 if let Some(unheard) = self.unheard(transfer) {
@@ -304,7 +312,7 @@ impl Conversation {
         // Everything said before there was a link, and all that the old one may have lost.
         self.messages.again();
         self.places.say_again();
-        self.stripes.begin();
+        self.stripes.begin(self.now);
         self.state.counted.values_mut().for_each(|count| count.said = false);
         for (item, theirs) in &mut self.theirs {
             if let PeerItem::Transfer(transfer) = theirs {

@@ -139,8 +139,8 @@ impl Pair {
     fn with(host: Side, joiner: Side) -> Self {
         let mut pair =
             Self { sides: [host, joiner], now: Instant::from_millis(0), pace: 0, cut: false };
-        pair.tell(0, Input::LinkUp { link: LinkId::CODE, linked: false });
-        pair.tell(1, Input::LinkUp { link: LinkId::CODE, linked: false });
+        pair.tell(0, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
+        pair.tell(1, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
         pair
     }
 

@@ -1,7 +1,8 @@
 //! Stripes: links beside the one in use, for bulk (SPEC 6.3). How many both sides wish for, and the
 //! word about each that has ended.
 
-use super::{Actions, Conversation, PeerItem, Role};
+use super::pace::{Line, Pace};
+use super::{Actions, Conversation, OwnItem, PeerItem, Role};
 use crate::limits::{LINKS, STRIPE_REST};
 use crate::links::{Kind, LinkId};
 use crate::time::Instant;
@@ -12,8 +13,11 @@ use alloc::{collections::VecDeque, vec::Vec};
 /// Everything about stripes that no single one of them has.
 #[derive(Default)]
 pub(super) struct Stripes {
-    /// Stripes that would help the bulk of this side, and that of the peer.
-    ours: usize,
+    /// The rate of this side's bulk, and the stripes that would help it.
+    pace: Pace,
+    /// Number of those instead, whatever the rate is.
+    fixed: Option<usize>,
+    /// Stripes that would help the bulk of the peer.
     theirs: usize,
     /// Number of ours that the link in use has.
     said: usize,
@@ -26,15 +30,22 @@ pub(super) struct Stripes {
 impl Stripes {
     /// A link comes into use: on it both numbers are 0 until they are said. What the last one
     /// carried or had beside it is known by its greetings.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, now: Instant) {
         (self.said, self.theirs) = (0, 0);
         self.ended.clear();
+        self.pace.on_another_way(now);
+    }
+
+    /// Stripes that would help the bulk of this side.
+    fn ours(&self) -> usize {
+        self.fixed.unwrap_or_else(|| self.pace.wished())
     }
 
     /// The number of ours, if the link in use does not have it.
     fn news(&mut self) -> Option<u32> {
-        let is_new = core::mem::replace(&mut self.said, self.ours) != self.ours;
-        is_new.then(|| u32::try_from(self.ours).unwrap_or(u32::MAX))
+        let ours = self.ours();
+        let is_new = core::mem::replace(&mut self.said, ours) != ours;
+        is_new.then(|| u32::try_from(ours).unwrap_or(u32::MAX))
     }
 }
 
@@ -51,18 +62,55 @@ impl Conversation {
 
     /// Stripes that help one side or the other, as far as there may be so many.
     pub(super) fn wished_stripes(&self) -> usize {
-        let wished = self.stripes.ours.max(self.stripes.theirs).min(LINKS.saturating_sub(1));
-        if self.is_striping() { wished } else { 0 }
+        if !self.is_striping() {
+            return 0;
+        }
+        let most = match self.stripes.fixed {
+            Some(_) => LINKS.saturating_sub(1),
+            None => self.links.most_stripes(),
+        };
+        self.stripes.ours().max(self.stripes.theirs).min(most)
     }
 
     pub(super) const fn is_striping(&self) -> bool {
         self.setup.striping && self.setup.resuming
     }
 
-    /// So many would help the bulk of this side.
-    #[cfg(test)]
-    pub(super) fn wish_stripes(&mut self, count: usize) {
-        self.stripes.ours = count;
+    /// So many are wished for the bulk of this side, or as many as help it.
+    pub(super) fn fix_stripes(&mut self, count: Option<usize>) {
+        self.stripes.fixed = count;
+    }
+
+    /// The peer has written so many bytes more that links have brought: that is the rate by which
+    /// stripes are judged.
+    pub(super) fn brought(&mut self, bytes: u64) {
+        if !self.is_striping() || bytes == 0 {
+            return;
+        }
+        let carriers = self.links.carriers();
+        let running = || {
+            self.ours.values().filter_map(|ours| match ours {
+                OwnItem::Running(transfer) => Some(transfer),
+                OwnItem::Body | OwnItem::Offered(_) => None,
+            })
+        };
+        let line = Line {
+            most: self.links.most_stripes(),
+            stripes: self.links.stripes().count(),
+            round_trip: self.round_trip(),
+            left: running().fold(0, |left, transfer| left.saturating_add(transfer.left())),
+            full: carriers.iter().all(|link| {
+                self.links.grants(*link) == 0 || running().any(|transfer| transfer.fills(*link))
+            }),
+        };
+        self.stripes.pace.wrote(self.now, bytes, &line);
+    }
+
+    /// Without bulk of its own, this side wishes for none.
+    pub(super) fn settle_stripes(&mut self) {
+        if self.stripes.pace.wished() > 0 && self.running().next().is_none() {
+            self.stripes.pace.rest();
+        }
     }
 
     /// So many would help the bulk of the peer.
@@ -116,6 +164,10 @@ impl Conversation {
         }
         if self.links.in_use().is_none() {
             return;
+        }
+        let left = self.links.stripes().count();
+        if left < self.stripes.pace.wished() {
+            self.stripes.pace.lost(self.now, left);
         }
         self.stripes.ended.push_back(link);
         for (item, theirs) in &mut self.theirs {

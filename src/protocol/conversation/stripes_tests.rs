@@ -6,8 +6,8 @@ use crate::limits::{STALLED, STRIPE_REST, TTL, WINDOW};
 use crate::links::LinkId;
 use crate::violation::Violation;
 use crate::wire::{
-    Control, Entry, EntryKind, Greeting, Item, ItemKind, Message, Part, PeerName, PeerText, Want,
-    encoded,
+    Control, Entry, EntryKind, Greeting, Item, ItemKind, Message, Part, PeerName, PeerText, Reason,
+    Span, Want, encoded,
 };
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -35,7 +35,7 @@ fn linked(role: Role, striping: bool) -> Conversation {
 /// The same with stripes from index 1 on.
 fn striped(role: Role, count: u32) -> Conversation {
     let mut side = linked(role, true);
-    side.wish_stripes(count as usize);
+    side.fix_stripes(Some(count as usize));
     for link in (1..=count).map(LinkId) {
         let _ = up(&mut side, link, true);
         let said = told(&mut side, link, &stripe_greeting(role));
@@ -52,7 +52,7 @@ fn stripe_greeting(role: Role) -> Control {
 }
 
 fn up(side: &mut Conversation, link: LinkId, linked: bool) -> Actions {
-    side.handle(NOW, Input::LinkUp { link, linked })
+    side.handle(NOW, Input::LinkUp { link, linked, most: 8 })
 }
 
 fn down(side: &mut Conversation, link: LinkId) -> Actions {
@@ -137,7 +137,7 @@ fn a_joiner_answers_on_a_stripe_and_keeps_the_link_in_use() {
     let _ = up(&mut joiner, LinkId(2), false);
     let _ = joiner.handle(NOW, Input::Quiet(MAIN, STALLED));
     assert!(joiner.is_linked(), "there is no work");
-    joiner.wish_stripes(2);
+    joiner.fix_stripes(Some(2));
     let _ = receives(&mut joiner, core::iter::empty());
     let stalled = joiner.handle(NOW, Input::Quiet(MAIN, STALLED));
     assert!(!joiner.is_linked());
@@ -212,7 +212,7 @@ fn a_wish_is_at_most_for_seven_and_rests_after_a_loss() {
 fn stripes_that_nobody_wishes_for_are_closed_the_latest_first() {
     let mut host = striped(Role::Host, 3);
     let _ = told(&mut host, MAIN, &Control::Stripes { count: 2 });
-    host.wish_stripes(1);
+    host.fix_stripes(Some(1));
     let fewer = host.handle(NOW, Input::Tick);
     assert_eq!(fewer.cut, [LinkId(3)]);
     assert!(matches!(on(MAIN, &fewer)[..], [Control::Stripes { count: 1 }]));
@@ -245,7 +245,7 @@ fn the_end_of_a_stripe_is_said_after_all_that_came_of_it_was_named() {
 #[test]
 fn a_host_says_the_end_of_a_link_that_was_to_be_a_stripe() {
     let mut host = linked(Role::Host, true);
-    host.wish_stripes(1);
+    host.fix_stripes(Some(1));
     let _ = up(&mut host, LinkId(1), true);
     assert!(matches!(on(MAIN, &down(&mut host, LinkId(1)))[..], [Control::Drop { link: 1 }]));
     // Nothing can have come of one that was not asked.
@@ -310,7 +310,7 @@ fn greetings_that_are_not_a_stripes_break_the_protocol() {
     let other = told(&mut host, MAIN, &Control::Using(Greeting::of_stripe()));
     assert_eq!(breach(&other), Some(Violation::NotItsGreeting));
     let mut host = linked(Role::Host, true);
-    host.wish_stripes(1);
+    host.fix_stripes(Some(1));
     let _ = up(&mut host, LinkId(1), true);
     let other = told(&mut host, LinkId(1), &Control::Using(greeting(0, WINDOW)));
     assert_eq!(breach(&other), Some(Violation::NotItsGreeting));
@@ -331,7 +331,7 @@ fn without_the_bit_there_is_no_word_of_stripes() {
     let said = told(&mut joiner, LinkId(1), &Control::Use(Greeting::of_stripe()));
     assert_eq!(breach(&said), Some(Violation::StripesUnagreed));
     let mut host = linked(Role::Host, false);
-    host.wish_stripes(3);
+    host.fix_stripes(Some(3));
     let needless = up(&mut host, LinkId(1), true);
     assert_eq!((&needless.cut[..], host.needs_stripes()), (&[LinkId(1)][..], 0));
     assert!(needless.control.is_empty());
@@ -361,4 +361,56 @@ fn what_was_written_last_is_named_after_a_round_although_nothing_more_comes() {
     assert_eq!(credits(&named), 1);
     assert!(named.wake_at.is_some_and(|wake| wake > at(1_200)), "nothing is left to be named");
     assert_eq!(credits(&side.handle(at(1_200), Input::Tick)), 0);
+}
+
+#[test]
+fn bulk_on_a_far_way_wishes_for_stripes_while_it_runs() {
+    const MIB: u64 = 1 << 20;
+    let wishes = |most: usize, millis: u64| {
+        let mut side = Conversation::new(NOW, commitment(Role::Host), setup(true));
+        let _ = side.handle(NOW, Input::LinkUp { link: MAIN, linked: false, most });
+        let _ = told(&mut side, MAIN, &Control::Using(greeting(0, WINDOW)));
+        let (item, name) = (side.next_item(), PeerText::new("disk".into()));
+        let items = vec![Item { name, kind: ItemKind::File, size: Some(1 << 40), exact: None }];
+        let offer = Offer { item, items, bytes: 0, entries: 1, counted: true, allocated: None };
+        let _ = side.handle(NOW, Input::Offer(offer));
+        let mut now = NOW.after(Duration::from_millis(millis));
+        let say = |side: &mut Conversation, now, control: &Control| {
+            let body = encoded(control, 0).to_vec();
+            side.handle(now, Input::Control(MAIN, &body))
+        };
+        let _ = say(&mut side, now, &Control::Received { next: 1, window: WINDOW });
+        let bytes = encoded(&Message::Accept { item }, 0).to_vec().into();
+        let _ = say(&mut side, now, &Control::Fragment { number: 0, last: true, bytes });
+        let entry = Entry { size: Some(1 << 40), ..Entry::of_item(0, EntryKind::File) };
+        let _ = side.handle(now, Input::Part(item, vec![entry]));
+        let credit = |written: u64| Control::Credit {
+            transfer: item,
+            limit: written + 16 * MIB,
+            parts: 1,
+            written: (written > 0).then_some(Span { start: 0, end: written }).into_iter().collect(),
+        };
+        let mut grants = say(&mut side, now, &credit(0)).grants;
+        let mut counts = Vec::new();
+        for round in 1..=30 {
+            now = now.after(Duration::from_millis(50));
+            let written = grants.iter().map(|grant| grant.range.end).nth(round - 1).unwrap();
+            let sent = side.handle(now, Input::Sent(MAIN, item));
+            grants.extend(sent.grants);
+            let said = say(&mut side, now, &credit(written));
+            counts.extend(on(MAIN, &said).into_iter().filter_map(|said| match said {
+                Control::Stripes { count } => Some(count),
+                _ => None,
+            }));
+            grants.extend(said.grants);
+        }
+        let needs = side.needs_stripes();
+        let ended = side.handle(now, Input::Cancel(item, Reason::Interrupted));
+        let said = on(MAIN, &ended);
+        let ended = said.iter().any(|said| matches!(said, Control::Stripes { count: 0 }));
+        (counts, needs, ended, grants[0].range.end)
+    };
+    assert_eq!(wishes(8, 50), (vec![2], 2, true, MIB / 4));
+    assert_eq!(wishes(1, 50), (vec![], 0, false, MIB / 4));
+    assert_eq!(wishes(8, 5), (vec![], 0, false, MIB));
 }

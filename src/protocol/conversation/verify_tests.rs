@@ -33,7 +33,7 @@ impl Comparing {
                 striping: false,
             },
         );
-        let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false });
+        let _ = joiner.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
         let connected = told(&mut joiner, LinkId::CODE, &Control::Use(greeting(0, WINDOW)));
         assert!(matches!(connected.events[..], [Event::Connected(Want::Both)]));
         Self { joiner, number: 0 }
@@ -191,7 +191,7 @@ fn what_waits_is_bounded_by_the_window_and_four_offers() {
 fn a_new_link_asks_nothing_again_and_tells_nothing_sooner() {
     let mut comparing = Comparing::new();
     comparing.all();
-    let _ = comparing.joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false });
+    let _ = comparing.joiner.handle(NOW, Input::LinkUp { link: LinkId(1), linked: false, most: 1 });
     let again = told(&mut comparing.joiner, LinkId(1), &Control::Use(greeting(0, WINDOW)));
     assert!(again.events.is_empty(), "{:?}", again.events);
     assert_eq!(comparing.joiner.handle(NOW, Input::Verified).events.len(), 3);

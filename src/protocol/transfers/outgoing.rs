@@ -13,9 +13,10 @@ use alloc::{
 };
 use core::ops::Range;
 
-/// Positions in one grant: enough that a grant's way through the program does not count, small
-/// enough that links share a file evenly.
+/// Positions in one grant: enough that a grant's way through the program does not count.
 const GRANT: u64 = 1 << 20;
+/// The same on a far way, where stripes share what there is: what one of them holds is late.
+const FAR_GRANT: u64 = 256 << 10;
 /// Grants end at multiples of this where nothing else ends them, so that whoever reads for a link
 /// reads the same pieces as for any other.
 const BLOCK: u64 = CHUNK_DATA as u64;
@@ -54,6 +55,8 @@ pub(crate) struct Outgoing {
     /// Entries and positions of the parts said so far.
     entries: u32,
     end: u64,
+    /// Bytes of the source that are counted so far.
+    counted: u64,
     /// Ends of the parts that the receiver has not registered, oldest first.
     unregistered: VecDeque<u64>,
     registered: u32,
@@ -81,11 +84,13 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(crate) fn new(paths: Option<Paths>) -> Self {
+    /// A transfer of which so many bytes are counted.
+    pub(crate) fn new(paths: Option<Paths>, counted: u64) -> Self {
         Self {
             paths,
             entries: 0,
             end: 0,
+            counted,
             unregistered: VecDeque::new(),
             registered: 0,
             unwritten: VecDeque::new(),
@@ -132,6 +137,11 @@ impl Outgoing {
         first
     }
 
+    /// So many bytes of the source are counted.
+    pub(crate) const fn counted(&mut self, bytes: u64) {
+        self.counted = bytes;
+    }
+
     /// A stream's source has been read up to `position`.
     pub(crate) fn available(&mut self, position: u64) {
         self.available = Some(self.available.unwrap_or(0).max(position));
@@ -143,13 +153,14 @@ impl Outgoing {
         self.part_wanted = false;
     }
 
-    /// The receiver's state.
+    /// The receiver's state. Returns how many bytes it has written that links have brought since.
     pub(crate) fn credit(
         &mut self,
         limit: u64,
         parts: u32,
         written: &[Span],
-    ) -> Result<(), Violation> {
+    ) -> Result<u64, Violation> {
+        let mut brought = 0u64;
         while self.registered < parts {
             self.sendable = self.unregistered.pop_front().ok_or(Violation::RegisteredUnsent)?;
             self.registered = self.registered.saturating_add(1);
@@ -161,7 +172,7 @@ impl Outgoing {
             }
             self.written.insert(span.start..span.end);
             for out in self.out.values_mut() {
-                out.ranges.remove(span.start..span.end);
+                brought = brought.saturating_add(out.ranges.remove(span.start..span.end));
             }
             self.again.remove(span.start..span.end);
             if self.written.pieces() > PIECES {
@@ -175,7 +186,7 @@ impl Outgoing {
         while self.unwritten.front().is_some_and(|end| *end <= frontier) {
             self.unwritten.pop_front();
         }
-        Ok(())
+        Ok(brought)
     }
 
     /// The receiver has these positions of parts that it has not registered, if they are the same
@@ -236,7 +247,11 @@ impl Outgoing {
 
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
-    pub(crate) fn grants(&mut self, link: LinkId, room: usize) -> Vec<Range<u64>> {
+    pub(crate) fn grants(&mut self, link: LinkId, room: usize, far: bool) -> Vec<Range<u64>> {
+        let grant_from = |start: u64| {
+            let grant = if far { FAR_GRANT } else { GRANT };
+            grant.saturating_sub(start % BLOCK)
+        };
         let mut granted = Vec::new();
         if self.unsure {
             return granted;
@@ -326,15 +341,21 @@ impl Outgoing {
         self.end_said
     }
 
+    /// True if a link has as much of it to send as it may.
+    pub(crate) fn fills(&self, link: LinkId) -> bool {
+        self.out.get(&link).is_some_and(|out| out.unserved >= TRANSFER_GRANTS)
+    }
+
+    /// Bytes that are not known to be written, as far as they are counted.
+    pub(crate) fn left(&self) -> u64 {
+        let all = self.total.unwrap_or(self.end.max(self.counted));
+        all.saturating_sub(self.written.count())
+    }
+
     /// Bytes that the receiver has written, and below which position it has them all.
     pub(crate) fn written(&self) -> (u64, u64) {
         (self.written.count(), self.written.frontier())
     }
-}
-
-/// Positions in a grant that begins at `start`.
-const fn grant_from(start: u64) -> u64 {
-    GRANT.saturating_sub(start % BLOCK)
 }
 
 #[cfg(test)]
@@ -342,7 +363,7 @@ mod tests {
     use super::*;
 
     fn transfer() -> Outgoing {
-        Outgoing::new(None)
+        Outgoing::new(None, 0)
     }
 
     #[test]
@@ -350,19 +371,23 @@ mod tests {
         let mut transfer = transfer();
         transfer.part(1, 10 << 20, false);
         transfer.credit(2 << 20, 1, &[]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(0..1 << 20)));
+        assert_eq!(transfer.grants(LinkId::CODE, 1, false).first(), Some(&(0..1 << 20)));
         assert!(!transfer.gap(3 << 20..4 << 20), "nobody has read as far");
         assert!(!transfer.gap(0..11 << 20), "there is not as much");
         assert!(transfer.gap(5..9 << 20));
         transfer.sent(LinkId::CODE);
-        assert_eq!(transfer.grants(LinkId::CODE, 9), [], "the credit ends before the gap does");
+        assert_eq!(
+            transfer.grants(LinkId::CODE, 9, false),
+            [],
+            "the credit ends before the gap does"
+        );
         transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(9 << 20..10 << 20)));
+        assert_eq!(transfer.grants(LinkId::CODE, 9, false).first(), Some(&(9 << 20..10 << 20)));
         transfer.link_lost();
-        assert_eq!(transfer.grants(LinkId(1), 9), [], "nobody has said what is written");
+        assert_eq!(transfer.grants(LinkId(1), 9, false), [], "nobody has said what is written");
         transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(
-            transfer.grants(LinkId(1), 9).first(),
+            transfer.grants(LinkId(1), 9, false).first(),
             Some(&(9 << 20..10 << 20)),
             "the gap was said and is not sent again"
         );
@@ -373,15 +398,15 @@ mod tests {
         let mut transfer = transfer();
         transfer.part(1, 1 << 20, false);
         transfer.credit(1 << 20, 1, &[]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 1).first(), Some(&(0..1 << 20)));
+        assert_eq!(transfer.grants(LinkId::CODE, 1, false).first(), Some(&(0..1 << 20)));
         transfer.link_lost();
         let spans: Vec<Span> =
             (0..80).map(|at| Span { start: at * 10, end: at * 10 + 9 }).collect();
         transfer.credit(1 << 20, 1, &spans[..64]).unwrap();
-        assert_eq!(transfer.grants(LinkId(1), 9), [], "more may be named");
+        assert_eq!(transfer.grants(LinkId(1), 9, false), [], "more may be named");
         transfer.credit(1 << 20, 1, &spans[64..]).unwrap();
         let mut again = Vec::new();
-        while let Some(range) = transfer.grants(LinkId(1), 1).pop() {
+        while let Some(range) = transfer.grants(LinkId(1), 1, false).pop() {
             transfer.sent(LinkId(1));
             again.push(range);
         }
@@ -401,7 +426,7 @@ mod tests {
         transfer.credit(16 << 20, 1, &written(2, 4)).unwrap();
         assert!(transfer.have(&written(5, 6)).is_err(), "the part is registered");
         let mut granted = Vec::new();
-        while let Some(range) = transfer.grants(LinkId::CODE, 1).pop() {
+        while let Some(range) = transfer.grants(LinkId::CODE, 1, false).pop() {
             transfer.sent(LinkId::CODE);
             granted.push(range.start >> 20);
         }
@@ -417,7 +442,7 @@ mod tests {
         let all = [Span { start: 0, end: 10 << 20 }];
         assert_eq!(transfer.have(&all).unwrap().len(), 1);
         transfer.credit(26 << 20, 1, &all).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 9), []);
+        assert_eq!(transfer.grants(LinkId::CODE, 9, false), []);
         transfer.total(10 << 20);
         assert_eq!(transfer.news(), Some(News::AllRead));
     }
@@ -430,13 +455,13 @@ mod tests {
         let mut granted = Vec::new();
         for limit in 1..=20_000 {
             transfer.credit(limit, 1, &[]).unwrap();
-            granted.extend(transfer.grants(LinkId::CODE, usize::MAX));
+            granted.extend(transfer.grants(LinkId::CODE, usize::MAX, false));
         }
         assert_eq!(granted.len(), TRANSFER_GRANTS);
         transfer.sent(LinkId::CODE);
-        assert_eq!(transfer.grants(LinkId::CODE, 0), []);
+        assert_eq!(transfer.grants(LinkId::CODE, 0, false), []);
         assert_eq!(
-            transfer.grants(LinkId::CODE, 1).first(),
+            transfer.grants(LinkId::CODE, 1, false).first(),
             Some(&(TRANSFER_GRANTS as u64..20_000))
         );
     }
@@ -448,26 +473,26 @@ mod tests {
         transfer.part(1, 3 << 20, false);
         transfer.total(3 << 20);
         transfer.credit(3 << 20, 1, &[]).unwrap();
-        assert_eq!(transfer.grants(one, 1).first(), Some(&(0..1 << 20)));
-        assert_eq!(transfer.grants(two, 9).len(), 2);
+        assert_eq!(transfer.grants(one, 1, false).first(), Some(&(0..1 << 20)));
+        assert_eq!(transfer.grants(two, 9, false).len(), 2);
         transfer.sent(two);
         transfer.sent(two);
         transfer.stripe_lost(one);
-        assert_eq!(transfer.grants(two, 9), [], "the receiver may have it");
+        assert_eq!(transfer.grants(two, 9, false), [], "the receiver may have it");
         assert_eq!(transfer.news(), None);
         transfer.credit(3 << 20, 1, &[Span { start: 0, end: 500 }]).unwrap();
-        assert_eq!(transfer.grants(two, 9), []);
+        assert_eq!(transfer.grants(two, 9, false), []);
         transfer.dropped(one);
         transfer.dropped(one);
-        assert_eq!(transfer.grants(two, 9).first(), Some(&(500..1 << 20)));
+        assert_eq!(transfer.grants(two, 9, false).first(), Some(&(500..1 << 20)));
         assert_eq!(transfer.news(), None);
         transfer.sent(two);
         assert_eq!(transfer.news(), Some(News::AllRead));
         // With the link in use everything that no credit names is to be sent again.
         transfer.link_lost();
-        assert!(transfer.owes(&(500..3 << 20)) && transfer.grants(one, 9).is_empty());
+        assert!(transfer.owes(&(500..3 << 20)) && transfer.grants(one, 9, false).is_empty());
         transfer.credit(3 << 20, 1, &[Span { start: 0, end: 2 << 20 }]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 9).first(), Some(&(2 << 20..3 << 20)));
+        assert_eq!(transfer.grants(LinkId::CODE, 9, false).first(), Some(&(2 << 20..3 << 20)));
     }
 
     #[test]
@@ -477,7 +502,7 @@ mod tests {
         transfer.part(2, 3 * MIB + 5, false);
         transfer.credit(100, 1, &[]).unwrap();
         let grants = |transfer: &mut Outgoing| {
-            let granted = transfer.grants(LinkId::CODE, usize::MAX);
+            let granted = transfer.grants(LinkId::CODE, usize::MAX, false);
             granted.iter().for_each(|_| transfer.sent(LinkId::CODE));
             granted.into_iter().map(|range| (range.start, range.end)).collect::<Vec<_>>()
         };
@@ -508,7 +533,7 @@ mod tests {
             parts += 1;
             // Each is registered, and its byte may be sent, but nothing is ever written.
             transfer.credit(100, parts, &[]).unwrap();
-            assert_eq!(transfer.grants(LinkId::CODE, 1).len(), 1);
+            assert_eq!(transfer.grants(LinkId::CODE, 1, false).len(), 1);
             transfer.sent(LinkId::CODE);
         }
         assert_eq!(parts as usize, PARTS_UNWRITTEN);

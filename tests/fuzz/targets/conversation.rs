@@ -90,7 +90,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(up.len() <= LINKS);
         }
     };
-    tell(&mut conversation, now, Input::LinkUp { link: LinkId::CODE, linked: false });
+    tell(&mut conversation, now, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
     if first & 4 == 0 {
         tell(&mut conversation, now, Input::Control(LinkId::CODE, &greeting));
     }
@@ -172,7 +172,7 @@ fuzz_target!(|bytes: &[u8]| {
                 3 => {
                     let link = LinkId(next_link);
                     next_link += 1;
-                    tell(&mut conversation, now, Input::LinkUp { link, linked: which & 8 != 0 });
+                    tell(&mut conversation, now, Input::LinkUp { link, linked: which & 8 != 0, most: 8 });
                 }
                 4 => tell(&mut conversation, now, Input::Control(link, &greeting)),
                 _ => tell(&mut conversation, now, Input::LinkDown(link, LinkEnd::Tampered)),
