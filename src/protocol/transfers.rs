@@ -4,6 +4,7 @@
 //! Nothing here holds a byte of a file. The program reads and writes; this module says which
 //! positions may be sent over which link, and knows which have been written.
 
+mod flow;
 mod incoming;
 mod outgoing;
 mod paths;
@@ -12,7 +13,7 @@ mod proving;
 use crate::violation::Violation;
 use crate::wire::{Differences, Reason};
 pub(crate) use incoming::{Incoming, News as IncomingNews};
-pub(crate) use outgoing::{News as OutgoingNews, Outgoing};
+pub(crate) use outgoing::{News as OutgoingNews, Outgoing, Share};
 pub(crate) use paths::Paths;
 pub use proving::segments;
 

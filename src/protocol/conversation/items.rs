@@ -5,7 +5,7 @@ use super::{Actions, Conversation, Event, Grant, OwnItem, PeerItem, PeerSecret};
 use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
 use crate::messages::window_bytes;
 use crate::secret::SecretVec;
-use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews, Paths};
+use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews, Paths, Share};
 use crate::violation::Violation;
 use crate::wire::{
     Differences, Entry, EntryKind, ItemId, Message, Offer, Part, PathPart, PeerText, Reason,
@@ -347,12 +347,13 @@ impl Conversation {
     ) {
         let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
-        let far = self.messages.is_far();
+        let alone = if self.messages.is_far() { Share::Far } else { Share::Near };
         // One at a time to each in turn, or the first would take all of the credit.
         let mut carriers = self.links.carriers();
         while !carriers.is_empty() {
             carriers.retain(|link| {
-                let ranges = transfer.grants(*link, self.links.grants(*link).min(1), far);
+                let share = if self.links.is_stripe(*link) { Share::Stripe } else { alone };
+                let ranges = transfer.grants(*link, self.links.grants(*link).min(1), share);
                 self.links.granted(*link, ranges.len());
                 let grant = |range| Grant { link: *link, transfer: item, range };
                 let before = actions.grants.len();

@@ -114,7 +114,7 @@ impl Conversation {
     }
 
     /// The step in which what the link in use brings is looked at.
-    fn round(&self) -> Duration {
+    pub(super) fn round(&self) -> Duration {
         self.round_trip().unwrap_or_default().max(ROUND)
     }
 

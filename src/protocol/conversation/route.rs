@@ -221,10 +221,10 @@ impl Conversation {
             }
             Control::Received { next, window } => self.acknowledged(next, window, actions)?,
             Control::Credit { transfer, limit, parts, written } => {
-                let mut brought = 0;
+                let (mut brought, moment) = (0, (self.now, self.round()));
                 if let Some(OwnItem::Running(outgoing)) = self.ours.get_mut(&transfer) {
                     let (before, _) = outgoing.written();
-                    brought = outgoing.credit(limit, parts, &written)?;
+                    brought = outgoing.credit(moment, limit, parts, &written)?;
                     let (done, frontier) = outgoing.written();
                     if done > before {
                         self.rest.renew(self.now);

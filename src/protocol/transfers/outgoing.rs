@@ -1,10 +1,12 @@
 //! One transfer on its way out.
 
+use super::flow::Flow;
 use super::paths::Paths;
 use super::proving::Asked;
 use crate::limits::{CHUNK_DATA, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, RANGES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::ranges::Ranges;
+use crate::time::Instant;
 use crate::violation::Violation;
 use crate::wire::{Entry, ItemId, Message, Part, PathPart, Span};
 use alloc::{
@@ -12,6 +14,7 @@ use alloc::{
     vec::Vec,
 };
 use core::ops::Range;
+use core::time::Duration;
 
 /// Positions in one grant: enough that a grant's way through the program does not count.
 const GRANT: u64 = 1 << 20;
@@ -30,6 +33,17 @@ pub(crate) enum News {
     AllRead,
 }
 
+/// A link's share in a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it, on a near way.
+    Near,
+    /// All of it, on a far one.
+    Far,
+    /// What it brings soon: others carry the rest.
+    Stripe,
+}
+
 /// Everything that a link was granted of a transfer.
 #[derive(Default)]
 struct Out {
@@ -39,6 +53,7 @@ struct Out {
     unserved: usize,
     /// True once it has ended: the receiver has yet to say what of it is written (SPEC 6.3).
     lost: bool,
+    flow: Flow,
 }
 
 impl Out {
@@ -153,9 +168,11 @@ impl Outgoing {
         self.part_wanted = false;
     }
 
-    /// The receiver's state. Returns how many bytes it has written that links have brought since.
+    /// The receiver's state, as said in a round. Returns how many bytes it has written that links
+    /// have brought since.
     pub(crate) fn credit(
         &mut self,
+        (now, round): (Instant, Duration),
         limit: u64,
         parts: u32,
         written: &[Span],
@@ -172,7 +189,9 @@ impl Outgoing {
             }
             self.written.insert(span.start..span.end);
             for out in self.out.values_mut() {
-                brought = brought.saturating_add(out.ranges.remove(span.start..span.end));
+                let bytes = out.ranges.remove(span.start..span.end);
+                out.flow.brought(now, bytes, round);
+                brought = brought.saturating_add(bytes);
             }
             self.again.remove(span.start..span.end);
             if self.written.pieces() > PIECES {
@@ -247,18 +266,17 @@ impl Outgoing {
 
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
-    pub(crate) fn grants(&mut self, link: LinkId, room: usize, far: bool) -> Vec<Range<u64>> {
-        let grant_from = |start: u64| {
-            let grant = if far { FAR_GRANT } else { GRANT };
-            grant.saturating_sub(start % BLOCK)
-        };
+    pub(crate) fn grants(&mut self, link: LinkId, room: usize, share: Share) -> Vec<Range<u64>> {
+        let grant = if share == Share::Near { GRANT } else { FAR_GRANT };
+        let grant_from = |start: u64| grant.saturating_sub(start % BLOCK);
         let mut granted = Vec::new();
         if self.unsure {
             return granted;
         }
         let sendable = self.grantable();
         let out = self.out.entry(link).or_default();
-        while out.unserved < TRANSFER_GRANTS && granted.len() < room {
+        let most = if share == Share::Stripe { out.flow.window() } else { u64::MAX };
+        while out.unserved < TRANSFER_GRANTS && granted.len() < room && out.ranges.count() < most {
             let again = self.again.iter(1).next();
             let range = match again.and_then(|next| self.again.take(grant_from(next.start))) {
                 Some(range) => range,
@@ -361,6 +379,9 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::ROUND;
+
+    const AT: (Instant, Duration) = (Instant::from_millis(0), ROUND);
 
     fn transfer() -> Outgoing {
         Outgoing::new(None, 0)
@@ -370,24 +391,31 @@ mod tests {
     fn what_is_left_out_is_not_granted() {
         let mut transfer = transfer();
         transfer.part(1, 10 << 20, false);
-        transfer.credit(2 << 20, 1, &[]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 1, false).first(), Some(&(0..1 << 20)));
+        transfer.credit(AT, 2 << 20, 1, &[]).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 1, Share::Near).first(), Some(&(0..1 << 20)));
         assert!(!transfer.gap(3 << 20..4 << 20), "nobody has read as far");
         assert!(!transfer.gap(0..11 << 20), "there is not as much");
         assert!(transfer.gap(5..9 << 20));
         transfer.sent(LinkId::CODE);
         assert_eq!(
-            transfer.grants(LinkId::CODE, 9, false),
+            transfer.grants(LinkId::CODE, 9, Share::Near),
             [],
             "the credit ends before the gap does"
         );
-        transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 9, false).first(), Some(&(9 << 20..10 << 20)));
-        transfer.link_lost();
-        assert_eq!(transfer.grants(LinkId(1), 9, false), [], "nobody has said what is written");
-        transfer.credit(11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
+        transfer.credit(AT, 11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
         assert_eq!(
-            transfer.grants(LinkId(1), 9, false).first(),
+            transfer.grants(LinkId::CODE, 9, Share::Near).first(),
+            Some(&(9 << 20..10 << 20))
+        );
+        transfer.link_lost();
+        assert_eq!(
+            transfer.grants(LinkId(1), 9, Share::Near),
+            [],
+            "nobody has said what is written"
+        );
+        transfer.credit(AT, 11 << 20, 1, &[Span { start: 0, end: 9 << 20 }]).unwrap();
+        assert_eq!(
+            transfer.grants(LinkId(1), 9, Share::Near).first(),
             Some(&(9 << 20..10 << 20)),
             "the gap was said and is not sent again"
         );
@@ -397,16 +425,16 @@ mod tests {
     fn what_is_written_is_not_sent_again_however_many_credits_name_it() {
         let mut transfer = transfer();
         transfer.part(1, 1 << 20, false);
-        transfer.credit(1 << 20, 1, &[]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 1, false).first(), Some(&(0..1 << 20)));
+        transfer.credit(AT, 1 << 20, 1, &[]).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 1, Share::Near).first(), Some(&(0..1 << 20)));
         transfer.link_lost();
         let spans: Vec<Span> =
             (0..80).map(|at| Span { start: at * 10, end: at * 10 + 9 }).collect();
-        transfer.credit(1 << 20, 1, &spans[..64]).unwrap();
-        assert_eq!(transfer.grants(LinkId(1), 9, false), [], "more may be named");
-        transfer.credit(1 << 20, 1, &spans[64..]).unwrap();
+        transfer.credit(AT, 1 << 20, 1, &spans[..64]).unwrap();
+        assert_eq!(transfer.grants(LinkId(1), 9, Share::Near), [], "more may be named");
+        transfer.credit(AT, 1 << 20, 1, &spans[64..]).unwrap();
         let mut again = Vec::new();
-        while let Some(range) = transfer.grants(LinkId(1), 1, false).pop() {
+        while let Some(range) = transfer.grants(LinkId(1), 1, Share::Near).pop() {
             transfer.sent(LinkId(1));
             again.push(range);
         }
@@ -419,14 +447,14 @@ mod tests {
         transfer.part(1, 10 << 20, false);
         let written = |start: u64, end: u64| [Span { start: start << 20, end: end << 20 }];
         assert!(transfer.have(&written(2, 11)).is_err(), "there is not as much");
-        assert!(transfer.credit(0, 0, &written(2, 4)).is_err(), "nobody has asked");
+        assert!(transfer.credit(AT, 0, 0, &written(2, 4)).is_err(), "nobody has asked");
         assert_eq!(transfer.have(&written(2, 4)).unwrap().first(), Some(&(2 << 20..4 << 20)));
         assert!(transfer.have(&written(5, 6)).is_err(), "one question at a time");
         assert!(transfer.proved(1) && !transfer.proved(1));
-        transfer.credit(16 << 20, 1, &written(2, 4)).unwrap();
+        transfer.credit(AT, 16 << 20, 1, &written(2, 4)).unwrap();
         assert!(transfer.have(&written(5, 6)).is_err(), "the part is registered");
         let mut granted = Vec::new();
-        while let Some(range) = transfer.grants(LinkId::CODE, 1, false).pop() {
+        while let Some(range) = transfer.grants(LinkId::CODE, 1, Share::Near).pop() {
             transfer.sent(LinkId::CODE);
             granted.push(range.start >> 20);
         }
@@ -441,8 +469,8 @@ mod tests {
         transfer.part(1, 10 << 20, false);
         let all = [Span { start: 0, end: 10 << 20 }];
         assert_eq!(transfer.have(&all).unwrap().len(), 1);
-        transfer.credit(26 << 20, 1, &all).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 9, false), []);
+        transfer.credit(AT, 26 << 20, 1, &all).unwrap();
+        assert_eq!(transfer.grants(LinkId::CODE, 9, Share::Near), []);
         transfer.total(10 << 20);
         assert_eq!(transfer.news(), Some(News::AllRead));
     }
@@ -454,14 +482,14 @@ mod tests {
         transfer.available(1 << 20);
         let mut granted = Vec::new();
         for limit in 1..=20_000 {
-            transfer.credit(limit, 1, &[]).unwrap();
-            granted.extend(transfer.grants(LinkId::CODE, usize::MAX, false));
+            transfer.credit(AT, limit, 1, &[]).unwrap();
+            granted.extend(transfer.grants(LinkId::CODE, usize::MAX, Share::Near));
         }
         assert_eq!(granted.len(), TRANSFER_GRANTS);
         transfer.sent(LinkId::CODE);
-        assert_eq!(transfer.grants(LinkId::CODE, 0, false), []);
+        assert_eq!(transfer.grants(LinkId::CODE, 0, Share::Near), []);
         assert_eq!(
-            transfer.grants(LinkId::CODE, 1, false).first(),
+            transfer.grants(LinkId::CODE, 1, Share::Near).first(),
             Some(&(TRANSFER_GRANTS as u64..20_000))
         );
     }
@@ -472,27 +500,30 @@ mod tests {
         let mut transfer = transfer();
         transfer.part(1, 3 << 20, false);
         transfer.total(3 << 20);
-        transfer.credit(3 << 20, 1, &[]).unwrap();
-        assert_eq!(transfer.grants(one, 1, false).first(), Some(&(0..1 << 20)));
-        assert_eq!(transfer.grants(two, 9, false).len(), 2);
+        transfer.credit(AT, 3 << 20, 1, &[]).unwrap();
+        assert_eq!(transfer.grants(one, 1, Share::Near).first(), Some(&(0..1 << 20)));
+        assert_eq!(transfer.grants(two, 9, Share::Near).len(), 2);
         transfer.sent(two);
         transfer.sent(two);
         transfer.stripe_lost(one);
-        assert_eq!(transfer.grants(two, 9, false), [], "the receiver may have it");
+        assert_eq!(transfer.grants(two, 9, Share::Near), [], "the receiver may have it");
         assert_eq!(transfer.news(), None);
-        transfer.credit(3 << 20, 1, &[Span { start: 0, end: 500 }]).unwrap();
-        assert_eq!(transfer.grants(two, 9, false), []);
+        transfer.credit(AT, 3 << 20, 1, &[Span { start: 0, end: 500 }]).unwrap();
+        assert_eq!(transfer.grants(two, 9, Share::Near), []);
         transfer.dropped(one);
         transfer.dropped(one);
-        assert_eq!(transfer.grants(two, 9, false).first(), Some(&(500..1 << 20)));
+        assert_eq!(transfer.grants(two, 9, Share::Near).first(), Some(&(500..1 << 20)));
         assert_eq!(transfer.news(), None);
         transfer.sent(two);
         assert_eq!(transfer.news(), Some(News::AllRead));
         // With the link in use everything that no credit names is to be sent again.
         transfer.link_lost();
-        assert!(transfer.owes(&(500..3 << 20)) && transfer.grants(one, 9, false).is_empty());
-        transfer.credit(3 << 20, 1, &[Span { start: 0, end: 2 << 20 }]).unwrap();
-        assert_eq!(transfer.grants(LinkId::CODE, 9, false).first(), Some(&(2 << 20..3 << 20)));
+        assert!(transfer.owes(&(500..3 << 20)) && transfer.grants(one, 9, Share::Near).is_empty());
+        transfer.credit(AT, 3 << 20, 1, &[Span { start: 0, end: 2 << 20 }]).unwrap();
+        assert_eq!(
+            transfer.grants(LinkId::CODE, 9, Share::Near).first(),
+            Some(&(2 << 20..3 << 20))
+        );
     }
 
     #[test]
@@ -500,26 +531,26 @@ mod tests {
         const MIB: u64 = 1 << 20;
         let mut transfer = transfer();
         transfer.part(2, 3 * MIB + 5, false);
-        transfer.credit(100, 1, &[]).unwrap();
+        transfer.credit(AT, 100, 1, &[]).unwrap();
         let grants = |transfer: &mut Outgoing| {
-            let granted = transfer.grants(LinkId::CODE, usize::MAX, false);
+            let granted = transfer.grants(LinkId::CODE, usize::MAX, Share::Near);
             granted.iter().for_each(|_| transfer.sent(LinkId::CODE));
             granted.into_iter().map(|range| (range.start, range.end)).collect::<Vec<_>>()
         };
         assert_eq!(grants(&mut transfer), [(0, 100)], "there is no more to be had");
-        transfer.credit(2 * BLOCK + 1, 1, &[]).unwrap();
+        transfer.credit(AT, 2 * BLOCK + 1, 1, &[]).unwrap();
         assert_eq!(grants(&mut transfer), [(100, 2 * BLOCK)]);
-        transfer.credit(3 * BLOCK - 1, 1, &[]).unwrap();
+        transfer.credit(AT, 3 * BLOCK - 1, 1, &[]).unwrap();
         assert_eq!(grants(&mut transfer), [], "the rest of the block comes with more credit");
         let start = 2 * BLOCK;
-        transfer.credit(3 * BLOCK - 1, 1, &[Span { start: 0, end: start }]).unwrap();
+        transfer.credit(AT, 3 * BLOCK - 1, 1, &[Span { start: 0, end: start }]).unwrap();
         assert_eq!(grants(&mut transfer), [(start, 3 * BLOCK - 1)], "nothing else is to come");
-        transfer.credit(8 * MIB, 1, &[]).unwrap();
+        transfer.credit(AT, 8 * MIB, 1, &[]).unwrap();
         let rest = [(start + MIB, start + 2 * MIB), (start + 2 * MIB, 3 * MIB + 5)];
         let granted = grants(&mut transfer);
         assert_eq!((granted[0], &granted[1..]), ((3 * BLOCK - 1, start + MIB), &rest[..]));
         transfer.link_lost();
-        transfer.credit(8 * MIB, 1, &[Span { start: 0, end: start + 7 }]).unwrap();
+        transfer.credit(AT, 8 * MIB, 1, &[Span { start: 0, end: start + 7 }]).unwrap();
         let granted = grants(&mut transfer);
         assert_eq!((granted[0], &granted[1..]), ((start + 7, start + MIB), &rest[..]));
     }
@@ -532,12 +563,12 @@ mod tests {
             transfer.part(1, 1, false);
             parts += 1;
             // Each is registered, and its byte may be sent, but nothing is ever written.
-            transfer.credit(100, parts, &[]).unwrap();
-            assert_eq!(transfer.grants(LinkId::CODE, 1, false).len(), 1);
+            transfer.credit(AT, 100, parts, &[]).unwrap();
+            assert_eq!(transfer.grants(LinkId::CODE, 1, Share::Near).len(), 1);
             transfer.sent(LinkId::CODE);
         }
         assert_eq!(parts as usize, PARTS_UNWRITTEN);
-        transfer.credit(100, parts, &[Span { start: 0, end: 1 }]).unwrap();
+        transfer.credit(AT, 100, parts, &[Span { start: 0, end: 1 }]).unwrap();
         assert_eq!(transfer.news(), Some(News::PartWanted));
     }
 }
