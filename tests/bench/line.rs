@@ -34,9 +34,9 @@ pub fn measure(options: &Options, line: &Line, program: &Program, place: &Path) 
     }
     let network = Network::new(line, place)?;
     let against = line.against.as_deref().map(Program::at).transpose()?;
-    let mut ends = vec![Ends::new("pinhole", program, &network, place)?];
+    let mut ends = vec![Ends::new("pinhole", program, line.links, &network, place)?];
     if let Some(against) = &against {
-        ends.push(Ends::new("the other", against, &network, place)?);
+        ends.push(Ends::new("the other", against, None, &network, place)?);
     }
     match line.files {
         Some(files) => folders(options.rounds, line, files, &ends, place)?,
@@ -59,6 +59,7 @@ impl Ends {
     fn new(
         name: &'static str,
         program: &Program,
+        links: Option<u8>,
         network: &Network,
         place: &Path,
     ) -> io::Result<Self> {
@@ -70,7 +71,8 @@ impl Ends {
             let url = format!("ws://{RELAY}:{}", relay.port);
             [("PINHOLE_RELAY", url), ("PINHOLE_INSECURE_RELAY", "1".to_owned())]
         });
-        let env: Vec<_> = env.collect();
+        let links = links.map(|links| ("PINHOLE_LINKS", links.to_string()));
+        let env: Vec<_> = env.chain(links).collect();
         let at = |machine: &Machine| program.within(machine.enter(), env.clone());
         Ok(Self { name, giver: at(&network.giver), taker: at(&network.taker), relay })
     }

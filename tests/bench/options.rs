@@ -83,6 +83,9 @@ pub struct Line {
     /// Have cubic alone, as most ordinary users: the kernel refuses BBR to every socket
     #[arg(long)]
     pub as_user: bool,
+    /// Fix the number of pinhole's connections, but not of the one to compare with
+    #[arg(long)]
+    pub links: Option<u8>,
     /// Texts to send while a file is on its way
     #[arg(long, default_value_t = 20)]
     pub texts: usize,
