@@ -97,10 +97,12 @@ impl Handler {
 }
 
 /// True for a variable of the caller's environment that a handler gets: what every program needs,
-/// `PINHOLE_NETWORK` and `PINHOLE_PLACES`, so that its network is no larger than ours.
+/// `PINHOLE_NETWORK`, `PINHOLE_PLACES` and `PINHOLE_LINKS`, so that its network is no larger than
+/// ours.
 fn passed(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| {
-        ["PINHOLE_NETWORK", "PINHOLE_PLACES"].contains(&name) || is_basic_variable(name)
+        ["PINHOLE_NETWORK", "PINHOLE_PLACES", "PINHOLE_LINKS"].contains(&name)
+            || is_basic_variable(name)
     })
 }
 

@@ -9,6 +9,6 @@ mod relay;
 
 pub use edit::{set, unset};
 pub use file::Config;
-pub use network::{Network, tells_places};
+pub use network::{Network, links, tells_places};
 pub use origin::{Key, Origin, Setting};
 pub use relay::{RelayChoice, insecure_relay, set_relays};

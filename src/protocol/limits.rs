@@ -6,7 +6,7 @@ use core::time::Duration;
 pub const VERSIONS: &[u16] = &[1];
 
 /// Abilities of this code beyond version 1, a bit each (SPEC 3.2).
-pub const CAPABILITIES: u64 = FAITHFUL | RESUMING | PROVING;
+pub const CAPABILITIES: u64 = FAITHFUL | RESUMING | PROVING | STRIPING;
 /// Entries with their own bytes, permissions and links, gaps, and differences (SPEC 7.3, 7.5 and
 /// 7.8).
 pub const FAITHFUL: u64 = 1;
@@ -14,6 +14,8 @@ pub const FAITHFUL: u64 = 1;
 pub const RESUMING: u64 = 2;
 /// Proofs of what the other side has from another day (SPEC 7.10).
 pub const PROVING: u64 = 4;
+/// Bulk over several links at a time (SPEC 6.3).
+pub const STRIPING: u64 = 8;
 
 /// Bytes before the body of a handshake message: `u8` kind, `u16` length (SPEC 3.1).
 pub const HANDSHAKE_HEADER: usize = 3;

@@ -26,10 +26,12 @@ pub(super) struct Core {
 impl Core {
     /// The conversation on these terms that begins now, and rests for `ttl` at most.
     pub(super) fn new(commitment: Commitment, terms: Terms, ttl: Duration) -> Self {
-        let Terms { want, verify, faithful, resuming, proving, .. } = terms;
-        let setup = Setup { want, ttl, verify, faithful, resuming, proving, striping: false };
+        let Terms { want, verify, faithful, resuming, proving, striping, links, .. } = terms;
+        let setup = Setup { want, ttl, verify, faithful, resuming, proving, striping };
         let conversation = Conversation::new(clock::now(), commitment, setup);
-        Self { conversation, verify, queue: VecDeque::new(), wake_at: None }
+        let stripes = links.map(|links| links.saturating_sub(1));
+        let queue = VecDeque::from([Fed::Input(Input::Stripes(stripes))]);
+        Self { conversation, verify, queue, wake_at: None }
     }
 
     /// The conversation's need of a link.

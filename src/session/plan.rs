@@ -33,6 +33,8 @@ pub struct Plan {
     pub network: Network,
     /// True if the peer may be told this machine's addresses, and those that it says are dialled.
     pub places: bool,
+    /// Connections of the channel, if their number is fixed.
+    pub links: Option<usize>,
     /// True if the local network may be told of this side's code, and asked for the peer's.
     pub lan: bool,
     /// Which relay is used, and how.

@@ -19,6 +19,10 @@ pub(super) struct Terms {
     pub(super) resuming: bool,
     /// True if both sides prove what the other has from another day (SPEC 3.2).
     pub(super) proving: bool,
+    /// True if both sides send bulk over several links (SPEC 3.2).
+    pub(super) striping: bool,
+    /// Links of the channel, if their number is fixed.
+    pub(super) links: Option<usize>,
     /// True if nobody reads what the session prints: its lines wait for other commands.
     pub(super) unread: bool,
     /// True if a program answers the peer's texts.
@@ -39,6 +43,8 @@ impl Terms {
             faithful: peer.is_faithful(),
             resuming: peer.is_resuming(),
             proving: peer.is_faithful() && peer.is_proving(),
+            striping: peer.is_resuming() && peer.is_striping(),
+            links: plan.links,
             unread,
             handled: plan.handler.is_some(),
             asking: plan.question.is_some(),
@@ -58,6 +64,8 @@ impl Terms {
             faithful: true,
             resuming: false,
             proving: true,
+            striping: false,
+            links: None,
             unread: false,
             handled: false,
             asking: false,

@@ -1,6 +1,7 @@
 //! Which addresses this process may bind and dial.
 
 use crate::failure::{Failure, Kind};
+use pinhole_protocol::limits::LINKS;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which addresses this process may bind and dial (`PINHOLE_NETWORK`).
@@ -62,6 +63,22 @@ pub fn tells_places() -> Result<bool, Failure> {
             Err(Failure::new(Kind::Usage, "PINHOLE_PLACES is set to something other than \"none\"")
                 .ask_user("unset PINHOLE_PLACES, or set it to none"))
         }
+    }
+}
+
+/// Connections of one channel, if the environment fixes their number (`PINHOLE_LINKS`).
+///
+/// # Errors
+/// Usage, if it is set to anything but 1 to 8 or nothing.
+pub fn links() -> Result<Option<usize>, Failure> {
+    let Some(value) = std::env::var_os("PINHOLE_LINKS").filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let links = value.to_str().and_then(|value| value.parse().ok());
+    match links.filter(|links| (1..=LINKS).contains(links)) {
+        Some(links) => Ok(Some(links)),
+        None => Err(Failure::new(Kind::Usage, "PINHOLE_LINKS is not a number from 1 to 8")
+            .ask_user("unset PINHOLE_LINKS, or set it to a number from 1 to 8")),
     }
 }
 

@@ -42,8 +42,8 @@ def split_frame(data):
 
 # SPEC 3.2: hellos.
 
-# SPEC 3.2: the capabilities that the vectors' sides have, faithful, resuming and proving; live.py has none, and is served all the same.
-CAPABILITIES = 7
+# SPEC 3.2: the capabilities that the vectors' sides have, faithful, resuming, proving and striping; live.py has none, and is served all the same.
+CAPABILITIES = 15
 
 
 def hello(role, purpose, random, versions=(1,), capabilities=0, linked=False, commitment=b"", words=None, index=None, reserved=b""):

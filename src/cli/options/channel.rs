@@ -12,7 +12,7 @@ use crate::report::prompt::{WITHOUT_VERIFY, nobody_to_ask};
 use crate::report::transcript::Transcript;
 use crate::session::plan::Plan;
 use crate::settings::agent::Agent;
-use crate::settings::{Config, Network, tells_places};
+use crate::settings::{Config, Network, links, tells_places};
 use clap::Args;
 use pinhole_protocol::limits::TTL;
 use pinhole_protocol::wire::Want;
@@ -113,6 +113,7 @@ impl Channel {
             want,
             network: Network::from_env()?,
             places: tells_places()?,
+            links: links()?,
             lan: !self.no_lan && config.lan().value,
             relays: self.relay.relays(&config)?,
             ttl: self.ttl.unwrap_or(TTL),

@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::share::ShareFault;
-use crate::limits::{FAITHFUL, PROVING, RESUMING, VERSIONS};
+use crate::limits::{FAITHFUL, PROVING, RESUMING, STRIPING, VERSIONS};
 use alloc::vec::Vec;
 use rand_core::{CryptoRng, RngCore};
 
@@ -102,6 +102,12 @@ impl Peer {
     #[must_use]
     pub const fn is_proving(&self) -> bool {
         self.capabilities & PROVING != 0
+    }
+
+    /// True if its bulk may go over several links (SPEC 6.3).
+    #[must_use]
+    pub const fn is_striping(&self) -> bool {
+        self.capabilities & STRIPING != 0
     }
 }
 
