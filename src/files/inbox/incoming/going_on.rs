@@ -10,7 +10,6 @@ use crate::files::inbox::earlier::{Earlier, Names, Wanted};
 use crate::files::inbox::journal::lines::Kind;
 use crate::platform::file::{punch, write_all_at};
 use pinhole_protocol::layout::Layout;
-use pinhole_protocol::limits::ASKED_RANGES;
 use pinhole_protocol::ranges::Ranges;
 use std::fs::File;
 use std::io;
@@ -120,15 +119,15 @@ impl Had {
     }
 }
 
-/// The positions of what is here of new entries.
-pub(super) fn had(layout: &Layout, pending: &[(u32, Pending)]) -> Vec<Range<u64>> {
+/// The positions of what is here of new entries, in at most so many ranges.
+pub(super) fn had(layout: &Layout, pending: &[(u32, Pending)], most: usize) -> Vec<Range<u64>> {
     let mut positions = Ranges::default();
     for (entry, pending) in pending {
         if let (Some(had), Some(span)) = (&pending.had, layout.span(*entry)) {
             had.positions(span.start).for_each(|range| positions.insert(range));
         }
     }
-    positions.iter(ASKED_RANGES).collect()
+    positions.iter(most).collect()
 }
 
 /// Has a file be zero in a range.

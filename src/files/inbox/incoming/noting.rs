@@ -7,7 +7,9 @@ use super::{Incoming, Item};
 use crate::files::inbox::delivered::{Delivered, Unheard};
 use crate::files::inbox::earlier::{Names, since_1970};
 use crate::files::inbox::journal::Journal;
-use crate::files::inbox::journal::lines::{Begun, LINE, Name, Named, Partly, Untouched, Wrote};
+use crate::files::inbox::journal::lines::{
+    Begun, LINE, Name, Named, Partly, RANGES, Untouched, Wrote,
+};
 use crate::files::name::FileName;
 use crate::platform::private::is_written_by_one;
 use std::io;
@@ -118,7 +120,7 @@ impl Incoming {
                 size: pending.size,
                 modified: since_1970(modified),
                 ranges: here
-                    .iter(usize::MAX)
+                    .iter(RANGES)
                     .map(|range| (offset(range.start), offset(range.end)))
                     .collect(),
             };

@@ -13,7 +13,7 @@ use crate::files::inbox::folder::{Finish, Folder};
 use crate::files::inbox::room::Cost;
 use crate::files::inbox::{Place, Refusal};
 use crate::files::name::FileName;
-use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
+use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, PIECES, TARGET_BYTES};
 use pinhole_protocol::wire::{
     Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason,
 };
@@ -90,8 +90,8 @@ impl Incoming {
     /// harm. Nothing happens once the transfer is over.
     ///
     /// Files that earlier transfers have left are taken up. Returns the positions that are here by
-    /// that, ascending, at most 1,000 ranges: they count once they are proved
-    /// ([`Incoming::prove`]), and are else to be sent as all others.
+    /// that, ascending: they count once they are proved ([`Incoming::prove`]), and are else to be
+    /// sent as all others.
     ///
     /// # Errors
     /// A [`Refusal`]; the transfer is then to be discarded.
@@ -136,7 +136,7 @@ impl Incoming {
             .layout
             .push(sizes)
             .map_err(|_| Refusal::protocol("named more bytes than can be counted"))?;
-        let had = had(&underway.layout, &pending);
+        let had = had(&underway.layout, &pending, PIECES / 2);
         underway.pending.extend(pending);
         underway.forget_written();
         drop(underway);

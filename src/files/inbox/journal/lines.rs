@@ -13,6 +13,8 @@ pub const LINE: u64 = 1 << 20;
 /// Bytes that a line has at most for one range and one file, besides its names.
 const FOR_EACH: usize = 44;
 const FOR_FILE: usize = 160;
+/// Ranges that no line has room for.
+pub const RANGES: usize = LINE as usize / FOR_EACH;
 
 /// A line, which is a JSON object with its kind as the only key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,15 +161,13 @@ impl Wrote {
         self.files.iter().all(|file| file.is_lawful() && file.item < items)
     }
 
-    /// Adds a file, unless the line would be too long for it: that one begins anew. `length` is
-    /// what earlier calls have left of a line.
-    pub fn add(&mut self, file: Partly, length: &mut usize) {
+    /// Adds a file with those of its ranges for which the line has room: the rest of it begins
+    /// anew. `length` is what earlier calls have left of a line.
+    pub fn add(&mut self, mut file: Partly, length: &mut usize) {
         let names = file.path.0.len().saturating_add(file.here.0.len()).saturating_mul(2);
-        let ranges = file.ranges.len().saturating_mul(FOR_EACH);
-        if let Some(left) =
-            length.checked_sub(names.saturating_add(ranges).saturating_add(FOR_FILE))
-        {
-            *length = left;
+        if let Some(left) = length.checked_sub(names.saturating_add(FOR_FILE)) {
+            file.ranges.truncate(left / FOR_EACH);
+            *length = left.saturating_sub(file.ranges.len().saturating_mul(FOR_EACH));
             self.files.push(file);
         }
     }

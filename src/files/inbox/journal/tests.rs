@@ -85,6 +85,15 @@ fn a_line_that_would_be_too_long_leaves_files_out() {
 }
 
 #[test]
+fn of_a_file_in_more_pieces_than_a_line_has_room_for_the_first_are_kept() {
+    let ranges = |count| (0..count).map(|n| (2 * n, 2 * n + 1)).collect::<Vec<_>>();
+    let (mut wrote, mut left) = (Wrote::default(), 1_000 * 44 + 160 + 4);
+    wrote.add(Partly { size: 1 << 20, ..partly("/", &ranges(1_500)) }, &mut left);
+    wrote.add(partly("/", &ranges(1)), &mut left);
+    assert_eq!((wrote.files.len(), left, &wrote.files[0].ranges), (1, 0, &ranges(1_000)));
+}
+
+#[test]
 fn a_journal_is_its_owners_alone_and_one_at_a_time_uses_it() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::open(dir.path()).unwrap();

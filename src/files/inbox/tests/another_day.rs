@@ -600,6 +600,45 @@ fn a_journal_that_cannot_be_written_loses_nothing_that_it_said() {
     assert_eq!((sent.asked.as_slice(), sent.finish()), (&[0..60_000][..], 60_000));
 }
 
+/// However far ahead of the first missing byte the rest comes, as over several links.
+#[test]
+fn a_kill_loses_what_the_journal_has_no_line_for() {
+    const STRIPES: usize = 7;
+    const GRANT: usize = 256 << 10;
+    let (desk, later) = (Desk::new(), Desk::new());
+    let source = Source::file(long(48 * MIB));
+    let sent = source.begin(&desk);
+    let mut written = 0;
+    // Of the first nothing comes.
+    for stripe in 1..STRIPES {
+        for grant in (stripe * GRANT..source.content.len()).step_by(STRIPES * GRANT) {
+            sent.write(grant..source.content.len().min(grant + GRANT));
+            written += (source.content.len() - grant).min(GRANT) as u64;
+        }
+    }
+    // What a kill would leave.
+    for entry in fs::read_dir(desk.dir.path()).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, later.dir.path().join(from.file_name().unwrap())).unwrap();
+    }
+    let here = source.begin(&later).finish();
+    assert!(written > 40 * MIB as u64, "{written}");
+    assert!(here + SEGMENT + 65_536 >= written, "{here} of {written}");
+}
+
+#[test]
+fn each_of_many_pieces_is_asked_about() {
+    let desk = Desk::new();
+    let source = Source::file(content(20_000));
+    let sent = source.begin(&desk);
+    for at in (0..20_000).step_by(10) {
+        sent.write(at..at + 9);
+    }
+    drop(sent);
+    let sent = source.begin(&desk);
+    assert_eq!((sent.asked.len(), sent.finish()), (2_000, 18_000));
+}
+
 #[test]
 fn a_folder_that_goes_on_is_merged_like_any_other() {
     let policy = Policy { conflict: Conflict::Merge, keep_free: 0.0, ..Policy::default() };
