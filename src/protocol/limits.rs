@@ -68,8 +68,12 @@ pub const WINDOW_SHARE: u64 = 256;
 /// that takes them and never says so is broken.
 pub const UNACKNOWLEDGED: usize = 1 << 17;
 
-/// File bytes of one transfer that may be on their way or unwritten (SPEC 7.4).
+/// File bytes of one transfer that may be on their way or unwritten (SPEC 7.4): those of a stream and
+/// for an output, which wait in memory, and of files at first.
 pub const CREDIT: u64 = 16 << 20;
+/// The same for files between two striping sides, once less was used up: as much as is on its way at
+/// ten gigabits a second and 200 ms. None of it waits in memory.
+pub const FILE_CREDIT: u64 = 16 * CREDIT;
 /// The shortest time after which credit is said again for whatever is written; else it is a round
 /// trip (SPEC 7.4).
 pub const ROUND: Duration = Duration::from_millis(50);
@@ -113,10 +117,20 @@ pub const PATH_ITEMS: usize = 1_000;
 pub const OPEN_FILES: usize = 64;
 /// Disjoint written ranges named in one state message; more than eight links can leave.
 pub const RANGES: usize = 64;
-/// Disjoint written ranges of one transfer. Holes of the smallest blocks, of 4 KiB with one of
-/// bytes between two, make 2,048 of a whole credit; more are single bytes, scattered to fill
-/// memory.
+/// Disjoint written ranges of one transfer, one for each 4 KiB of credit. Holes of the smallest
+/// blocks, of 4 KiB with one of bytes between two, make 2,048 of a whole credit; more are single
+/// bytes, scattered to fill memory.
 pub const PIECES: usize = 64 * RANGES;
+/// The same where credit may grow to [`FILE_CREDIT`]. A set of so many takes at most 3 MiB, and each
+/// side has two of each transfer: 24 MiB, if a peer does its worst in all of them.
+pub const FILE_PIECES: usize = 16 * PIECES;
+
+/// Disjoint written ranges of a transfer whose credit is at most this.
+#[must_use]
+pub const fn pieces(credit: u64) -> usize {
+    if credit > CREDIT { FILE_PIECES } else { PIECES }
+}
+
 /// Positions that one hash proves, from a multiple of it to the next (SPEC 7.10): a tenth of a
 /// second of a fast disk, and little to send again.
 pub const SEGMENT: u64 = 16 << 20;

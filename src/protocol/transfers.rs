@@ -4,6 +4,7 @@
 //! Nothing here holds a byte of a file. The program reads and writes; this module says which
 //! positions may be sent over which link, and knows which have been written.
 
+mod ahead;
 mod flow;
 mod incoming;
 mod outgoing;

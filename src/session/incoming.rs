@@ -281,9 +281,10 @@ impl Incoming {
                     // Withdrawn meanwhile.
                     return Effects::none().work(Work::Discard(receiving, Rest::Kept));
                 };
+                let credit = receiving.credit();
                 theirs.receiving = Some(Arc::clone(&receiving));
                 self.tables.add_sink(id, receiving);
-                Effects::none().input(Input::Accept(id))
+                Effects::none().input(Input::Accept(id, credit))
             }
             Err(refusal) => self.refused(id, refusal),
         }

@@ -8,6 +8,7 @@ use crate::harness::terminal::Terminal;
 use crate::harness::{Machine, not_run};
 use crate::peer::{FakeHost, Said};
 use crate::sender::{ITEM, Places, Sender, entry, file, item, within_memory};
+use pinhole_protocol::limits::{CAPABILITIES, FAITHFUL, FILE_PIECES, PIECES, TRANSFERS};
 use pinhole_protocol::records::ChunkHead;
 use pinhole_protocol::wire::{
     Control, Entry, EntryKind, ItemId, ItemKind, Message, Offer, Part, Reason, Want,
@@ -35,6 +36,56 @@ fn bytes_beyond_the_credit_end_the_channel() {
     let mut sender = Sender::one_file(1 << 30);
     sender.chunk(0, 16 << 20, 65_536);
     sender.ends(7);
+}
+
+/// Each other byte alone, of as many transfers as there may be: as many pieces as there may be, and
+/// one more.
+#[test]
+fn bytes_that_are_scattered_fill_no_memory() {
+    for (capabilities, pieces) in [(FAITHFUL, PIECES), (CAPABILITIES, FILE_PIECES)] {
+        let size = 2 * pieces as u64 + 3;
+        let items = (1..=u32::try_from(count(TRANSFERS, 1)).unwrap()).map(ItemId);
+        let mut sender = Sender::able(capabilities);
+        for item in items.clone() {
+            let gift = file(&format!("gift {}", item.0), size);
+            let (items, bytes, entries, counted) = (vec![gift], size, 1, true);
+            let offer = Offer { item, items, bytes, entries, counted, allocated: None };
+            assert!(sender.peer.say(&Message::Offer(offer)));
+            sender.accepted();
+            let entry = Entry { size: Some(size), ..Entry::of_item(0, EntryKind::File) };
+            sender.peer.say(&Message::Entries(Part { item, first: 0, entries: vec![entry] }));
+            sender.registered(1);
+        }
+        let byte = |sender: &mut Sender, transfer, offset| {
+            assert!(sender.peer.chunk(ChunkHead { transfer, entry: 0, offset }, b"x"), "{offset}");
+        };
+        for offset in (0..size - 3).step_by(2) {
+            items.clone().for_each(|item| byte(&mut sender, item, offset));
+        }
+        // None is refused: what joins the first two is credited.
+        for item in items.clone() {
+            byte(&mut sender, item, 1);
+            let joined = |said: Option<Said>| match said.expect("closed") {
+                Said::Control(Control::Credit { transfer, written, .. }) => {
+                    transfer == item && written.first().is_some_and(|span| span.end == 3)
+                }
+                Said::Control(Control::Fragment { .. }) => panic!("{item:?} is refused"),
+                _ => false,
+            };
+            while !joined(sender.peer.hear()) {}
+        }
+        for item in items {
+            byte(&mut sender, item, size - 3);
+            byte(&mut sender, item, size - 1);
+            let refused = sender.peer.until(|message| match message {
+                Message::Result { item: refused, failed, .. } if refused == item => failed,
+                _ => None,
+            });
+            assert_eq!(refused, Some(Reason::Protocol));
+        }
+        sender.peer.say(&Message::Leave { reason: Reason::Done });
+        sender.ends(7);
+    }
 }
 
 #[test]

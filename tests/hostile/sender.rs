@@ -5,6 +5,7 @@
 use crate::harness::disk::Disk;
 use crate::harness::{Machine, Running};
 use crate::peer::{FakeHost, Peer, Said};
+use pinhole_protocol::limits::FAITHFUL;
 use pinhole_protocol::records::ChunkHead;
 use pinhole_protocol::wire::{
     Control, Entry, EntryKind, Item, ItemId, ItemKind, Message, Offer, Part, PeerName, PeerText,
@@ -31,18 +32,27 @@ impl Sender {
 
     /// The same with a taker that has these further arguments.
     pub fn with(args: &[&str]) -> Self {
-        Self::start(|there, code| there.start([&["take", code, "-o", "."], args].concat()))
+        Self::start(FAITHFUL, |there, code| {
+            there.start([&["take", code, "-o", "."], args].concat())
+        })
+    }
+
+    /// The same with these abilities of its own.
+    pub fn able(capabilities: u64) -> Self {
+        Self::start(capabilities, |there, code| there.start(["take", code, "-o", "."]))
     }
 
     /// The same with a taker that takes into a disk.
     pub fn onto(disk: &Disk) -> Self {
-        Self::start(|there, code| Running::start(disk.command(there, ["take", code, "-o", "disk"])))
+        Self::start(FAITHFUL, |there, code| {
+            Running::start(disk.command(there, ["take", code, "-o", "disk"]))
+        })
     }
 
-    fn start(take: impl FnOnce(&Machine, &str) -> Running) -> Self {
+    fn start(capabilities: u64, take: impl FnOnce(&Machine, &str) -> Running) -> Self {
         let (host, there) = (FakeHost::new(), Machine::new());
         let taker = take(&there, &host.code);
-        let mut peer = host.meet();
+        let mut peer = host.meet_with(capabilities);
         peer.put_in_use(Want::Give);
         while !matches!(peer.hear(), Some(Said::Control(Control::Using(_)))) {}
         Self { there, taker, peer, said: Places::default() }

@@ -6,8 +6,10 @@
 use crate::harness::{Ended, Machine, Running};
 use crate::peer::{Peer, Ready};
 use crate::sender::{ITEM, within_memory};
+use pinhole_protocol::limits::{CAPABILITIES, FAITHFUL, FILE_PIECES, PIECES, RANGES};
 use pinhole_protocol::wire::{Control, Message, Reason, Span, Want};
 use std::io::Read;
+use std::ops::Range;
 
 /// The real giver of a file, joined by a taker of ours that has seen the offer.
 struct Taker {
@@ -18,6 +20,11 @@ struct Taker {
 
 impl Taker {
     fn new(size: u64) -> Self {
+        Self::able(FAITHFUL, size)
+    }
+
+    /// The same with these abilities of its own.
+    fn able(capabilities: u64, size: u64) -> Self {
         let here = Machine::new();
         // Bytes and no hole, which would be said at once.
         std::io::copy(
@@ -26,7 +33,7 @@ impl Taker {
         )
         .unwrap();
         let mut giver = here.start(["give", "gift"]);
-        let mut peer = Ready::dial(1, &giver.code()).unwrap().join();
+        let mut peer = Ready::dial_with(1, &giver.code(), capabilities).unwrap().join();
         peer.answer_use(Want::Take);
         let offered = peer.until(|message| matches!(message, Message::Offer(_)).then_some(()));
         assert!(offered.is_some());
@@ -105,6 +112,27 @@ fn what_was_never_sent_is_not_acknowledged() {
         let mut taker = Taker::new(1 << 20);
         lie(&mut taker);
         taker.ends(7);
+    }
+}
+
+#[test]
+fn single_bytes_that_are_named_as_written_fill_no_memory() {
+    for (capabilities, pieces) in [(FAITHFUL, PIECES), (CAPABILITIES, FILE_PIECES)] {
+        let mut taker = Taker::able(capabilities, 1 << 20);
+        taker.accept();
+        taker.peer.until(|message| matches!(message, Message::Entries(_)).then_some(()));
+        let span = |n: usize| Span { start: 2 * n as u64, end: 2 * n as u64 + 1 };
+        let mut write = |pieces: Range<usize>| {
+            let written = pieces.map(span).collect();
+            let (transfer, limit, parts) = (ITEM, 1 << 20, 1);
+            assert!(taker.peer.tell(&Control::Credit { transfer, limit, parts, written }));
+        };
+        // Nothing is granted before the first.
+        write(0..0);
+        (0..=pieces).step_by(RANGES).for_each(|first| write(first..first + RANGES));
+        let ended = taker.ends(7);
+        let detail = ended.failure()["detail"].to_string();
+        assert!(detail.contains("too many pieces"), "{detail}");
     }
 }
 

@@ -21,7 +21,7 @@ use pinhole_protocol::conversation::{
     Conversation, Event, Input, LinkEnd, LinkNews, Outcome, Role, Setup,
 };
 use pinhole_protocol::keys::Commitment;
-use pinhole_protocol::limits::CHUNK_DATA;
+use pinhole_protocol::limits::{CHUNK_DATA, FILE_CREDIT};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::messages::Body;
 use pinhole_protocol::rendezvous::SlotToken;

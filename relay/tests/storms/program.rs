@@ -37,7 +37,9 @@ impl Storm {
             Event::Offered(offer) if self.one_in(12) => {
                 self.answers(side, 500, Input::Refuse(offer.item, Reason::Declined));
             }
-            Event::Offered(offer) => self.answers(side, 500, Input::Accept(offer.item)),
+            Event::Offered(offer) => {
+                self.answers(side, 500, Input::Accept(offer.item, FILE_CREDIT))
+            }
             Event::Accepted(item) => self.streams(side, item),
             Event::PartWanted(item) => {
                 let source = self.parties[side].sources.get_mut(&item).unwrap();

@@ -24,6 +24,7 @@ use super::{Inbox, Place, Plan, Planned, Refusal, Rest};
 use crate::failure::Subject;
 use crate::platform::cause::Cause;
 use pending::{Spot, Underway};
+use pinhole_protocol::limits::pieces;
 use pinhole_protocol::wire::ItemKind;
 use registering::{Registering, Total};
 use std::io;
@@ -41,6 +42,8 @@ pub struct Incoming {
     counted: Option<(u32, u64)>,
     /// True if the sender takes news of what differs (SPEC 7.8).
     faithful: bool,
+    /// Its credit at the most.
+    credit: u64,
     /// Place for a folder in which something acts, if not that of the others.
     aside: Option<Arc<Place>>,
     /// True if no such folder is taken.
@@ -110,6 +113,7 @@ impl Inbox {
             items: Vec::with_capacity(count),
             counted: plan.counted,
             faithful: plan.faithful,
+            credit: plan.credit,
             aside: plan.aside.map(|Inbox(place)| place),
             strict: plan.strict,
             what,
@@ -212,6 +216,21 @@ impl Incoming {
             self.place.room.give_back(taken);
         }
         left
+    }
+
+    /// Positions that may be written ahead of the first unwritten one.
+    pub(super) const fn credit(&self) -> u64 {
+        self.credit
+    }
+
+    /// Ranges of positions that what is written may be in.
+    const fn pieces(&self) -> usize {
+        pieces(self.credit)
+    }
+
+    /// Those that may be proved: an honest sender's own pieces are to fit as well.
+    const fn provable(&self) -> usize {
+        self.pieces() / 2
     }
 
     /// True if [`Rest::Kept`] would keep something of it.

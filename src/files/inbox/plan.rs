@@ -9,7 +9,7 @@ use super::{Conflict, Inbox, Refusal};
 use crate::events::Acting;
 use crate::failure::{Failure, Kind, Subject};
 use crate::files::name::FileName;
-use pinhole_protocol::limits::{ENTRIES, ITEMS};
+use pinhole_protocol::limits::{CREDIT, ENTRIES, ITEMS};
 use pinhole_protocol::wire::{ItemKind, Offer, PeerName, Reason};
 use std::collections::{HashMap, HashSet};
 use std::ops::Add;
@@ -25,6 +25,8 @@ pub struct Plan {
     pub(super) counted: Option<(u32, u64)>,
     /// True if the sender takes news of what differs here (SPEC 7.8).
     pub(super) faithful: bool,
+    /// Credit of the transfer at the most.
+    pub(super) credit: u64,
     /// Inbox for a folder in which something acts, if not that of the others.
     pub(super) aside: Option<Inbox>,
     /// True if no such folder is taken.
@@ -134,6 +136,7 @@ impl Inbox {
             folder,
             counted: offer.counted.then_some((offer.entries, offer.bytes)),
             faithful,
+            credit: CREDIT,
             aside: None,
             strict: false,
         };
@@ -204,6 +207,12 @@ impl Plan {
         }
         self.aside = Some(private.clone());
         Ok(self)
+    }
+
+    /// Lets the transfer's credit grow to this.
+    #[must_use]
+    pub fn with_credit(self, credit: u64) -> Self {
+        Self { credit, ..self }
     }
 
     /// Has folders in which something acts left out: there is no private directory.

@@ -2,6 +2,7 @@
 
 use super::{Committed, Incoming, Output, Refusal, Rest};
 use crate::files::proof::ProofKey;
+use pinhole_protocol::limits::CREDIT;
 use pinhole_protocol::transfers::Whole;
 use pinhole_protocol::wire::Hash;
 use pinhole_protocol::wire::{Part, Reason};
@@ -56,6 +57,15 @@ impl Receiving {
         match self {
             Self::Files(incoming) => incoming.prove(key, proofs),
             Self::Output(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Positions that may be written ahead of the first unwritten one: an output's wait in memory.
+    #[must_use]
+    pub const fn credit(&self) -> u64 {
+        match self {
+            Self::Files(incoming) => incoming.credit(),
+            Self::Output(_) => CREDIT,
         }
     }
 

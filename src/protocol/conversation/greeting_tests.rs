@@ -1,7 +1,7 @@
 //! Messages before and at a greeting, record by record.
 
 use super::*;
-use crate::limits::{TTL, WINDOW};
+use crate::limits::{CREDIT, TTL, WINDOW};
 use crate::links::LinkId;
 use crate::messages::Body;
 use crate::violation::Violation;
@@ -299,7 +299,7 @@ fn credit_is_said_after_its_acceptance_on_every_link() {
     let offer = Offer { item, items, bytes: 0, entries: 0, counted: false, allocated: None };
     let bytes = encoded(&Message::Offer(offer), 0).to_vec().into();
     let _ = told(&mut host, LinkId::CODE, &Control::Fragment { number: 0, last: true, bytes });
-    let _ = host.handle(NOW, Input::Accept(item));
+    let _ = host.handle(NOW, Input::Accept(item, CREDIT));
     for next in [0, 1] {
         let said = relinked(&mut host, LinkId(next), u64::from(next));
         let accepted = said.iter().position(|c| matches!(c, Control::Fragment { .. }));

@@ -3,7 +3,7 @@
 
 use super::greeting_tests::commitment;
 use super::*;
-use crate::limits::{TTL, WINDOW};
+use crate::limits::{CREDIT, FILE_PIECES, PIECES, TTL, WINDOW};
 use crate::links::LinkId;
 use crate::messages::Body;
 use crate::wire::{
@@ -24,19 +24,19 @@ struct Attacked {
 
 impl Attacked {
     fn new(verify: bool) -> Self {
-        let mut host = Conversation::new(
-            NOW,
-            commitment(Role::Host),
-            Setup {
-                want: Want::Both,
-                ttl: TTL,
-                verify,
-                faithful: true,
-                resuming: false,
-                proving: true,
-                striping: false,
-            },
-        );
+        Self::with(Setup {
+            want: Want::Both,
+            ttl: TTL,
+            verify,
+            faithful: true,
+            resuming: false,
+            proving: true,
+            striping: false,
+        })
+    }
+
+    fn with(setup: Setup) -> Self {
+        let mut host = Conversation::new(NOW, commitment(Role::Host), setup);
         let _ = host.handle(NOW, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
         let mut this = Self { host, number: 0 };
         let _ = this.control(&greeting());
@@ -247,7 +247,7 @@ fn a_bad_entry_refuses_its_transfer_and_nothing_else() {
             counted: false,
             allocated: None,
         }));
-        let _ = attacked.host.handle(NOW, Input::Accept(item));
+        let _ = attacked.host.handle(NOW, Input::Accept(item, CREDIT));
         let part = Message::Entries(Part { item, first: 0, entries });
         let refused = attacked.message(&part);
         assert!(
@@ -307,7 +307,7 @@ fn entries_out_of_turn_end_the_conversation() {
     ] {
         let mut attacked = Attacked::new(false);
         let _ = attacked.message(&offer);
-        let _ = attacked.host.handle(NOW, Input::Accept(ItemId(7)));
+        let _ = attacked.host.handle(NOW, Input::Accept(ItemId(7), CREDIT));
         assert!(violated(&attacked.message(&wrong)));
     }
     let mut attacked = Attacked::new(false);
@@ -352,19 +352,25 @@ fn a_greeting_without_a_time_leaves_the_other_sides() {
 
 #[test]
 fn a_receiver_that_names_single_positions_fills_no_memory() {
-    let mut attacked = Attacked::new(false);
-    let item = attacked.offer();
-    let _ = attacked.message(&Message::Accept { item });
-    let entry = entry(&[], EntryKind::File, Some(1 << 20));
-    let _ = attacked.host.handle(NOW, Input::Part(item, vec![entry]));
-    let written =
-        |from: u64| (from..from + 64).map(|n| Span { start: 2 * n, end: 2 * n + 1 }).collect();
-    let credit = |written| Control::Credit { transfer: item, limit: 1 << 20, parts: 1, written };
-    assert!(!violated(&attacked.control(&credit(vec![]))));
-    for from in 0..64 {
-        assert!(!violated(&attacked.control(&credit(written(64 * from)))));
+    for (striping, pieces) in [(false, PIECES as u64), (true, FILE_PIECES as u64)] {
+        let (want, ttl, resuming) = (Want::Both, TTL, true);
+        let (verify, faithful, proving) = (false, true, true);
+        let setup = Setup { want, ttl, verify, faithful, resuming, proving, striping };
+        let mut attacked = Attacked::with(setup);
+        let item = attacked.offer();
+        let _ = attacked.message(&Message::Accept { item });
+        let entry = entry(&[], EntryKind::File, Some(1 << 20));
+        let _ = attacked.host.handle(NOW, Input::Part(item, vec![entry]));
+        let written =
+            |from: u64| (from..from + 64).map(|n| Span { start: 2 * n, end: 2 * n + 1 }).collect();
+        let credit =
+            |written| Control::Credit { transfer: item, limit: 1 << 20, parts: 1, written };
+        assert!(!violated(&attacked.control(&credit(vec![]))));
+        for from in (0..pieces).step_by(64) {
+            assert!(!violated(&attacked.control(&credit(written(from)))));
+        }
+        assert!(violated(&attacked.control(&credit(written(pieces)))));
     }
-    assert!(violated(&attacked.control(&credit(written(64 * 64)))));
 }
 
 #[test]

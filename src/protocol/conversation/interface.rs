@@ -89,8 +89,10 @@ pub enum Input<'a> {
     Checked(ItemId, Differences),
     /// Our item is withdrawn.
     Cancel(ItemId, Reason),
-    /// The peer's offer is wanted.
-    Accept(ItemId),
+    /// The peer's offer is wanted, and its sink may be written so far ahead of the first unwritten
+    /// position: [`crate::limits::CREDIT`] where what comes early waits in memory, else
+    /// [`crate::limits::FILE_CREDIT`]. The conversation allows a stream less.
+    Accept(ItemId, u64),
     /// The peer's item is declined or has failed here.
     Refuse(ItemId, Reason),
     /// The peer's text or secret is where it belongs (SPEC 5.4).

@@ -2,7 +2,7 @@
 //! (SPEC 5.4 and 7).
 
 use super::{Actions, Conversation, Event, Grant, OwnItem, PeerItem, PeerSecret};
-use crate::limits::{ITEMS, PATH_ITEMS, TRANSFERS};
+use crate::limits::{self, CREDIT, FILE_CREDIT, ITEMS, PATH_ITEMS, TRANSFERS};
 use crate::messages::window_bytes;
 use crate::secret::SecretVec;
 use crate::transfers::{Fault, Incoming, IncomingNews, Outgoing, OutgoingNews, Paths, Share};
@@ -264,6 +264,12 @@ impl Conversation {
         }
     }
 
+    /// The most that a transfer's credit may grow to. Striping is the word for both sides' patience
+    /// with more pieces.
+    pub(super) const fn most_credit(&self) -> u64 {
+        if self.is_striping() { FILE_CREDIT } else { CREDIT }
+    }
+
     /// Offers as many of the queued as may be open at a time.
     pub(super) fn open_offers(&mut self) {
         while !self.queued.is_empty()
@@ -271,7 +277,7 @@ impl Conversation {
         {
             let Some(offer) = self.queued.pop_front() else { return };
             let paths = (!self.setup.faithful).then(|| Paths::new(&offer));
-            let transfer = Outgoing::new(paths, offer.bytes);
+            let transfer = Outgoing::new(paths, offer.bytes, limits::pieces(self.most_credit()));
             self.ours.insert(offer.item, OwnItem::Offered(Box::new(transfer)));
             self.say_held(Message::Offer(offer));
         }

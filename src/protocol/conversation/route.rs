@@ -120,9 +120,10 @@ impl Conversation {
                 }
             }
             Input::Cancel(item, reason) => self.cancel(item, reason, actions),
-            Input::Accept(item) => {
+            Input::Accept(item, most) => {
+                let most = most.min(self.most_credit());
                 if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    transfer.accept();
+                    transfer.accept(most);
                     self.state.credit.insert(item);
                     self.say_held(Message::Accept { item });
                 }
@@ -161,8 +162,9 @@ impl Conversation {
                 self.their_transfer(item, actions);
             }
             Input::Wrote(item, range) => {
+                let round_trip = self.round_trip();
                 if let Some(PeerItem::Transfer(transfer)) = self.theirs.get_mut(&item) {
-                    if transfer.wrote(range)? {
+                    if transfer.wrote(range, self.now, round_trip)? {
                         self.rest.renew(self.now);
                         self.between.progress();
                     }

@@ -4,7 +4,7 @@ mod tests;
 
 use super::greeting_tests::commitment;
 use super::*;
-use crate::limits::{LINK_GRANTS, LINK_RECORDS};
+use crate::limits::{FILE_CREDIT, LINK_GRANTS, LINK_RECORDS};
 use crate::links::LinkId;
 use crate::messages::Body;
 use crate::wire::{
@@ -204,7 +204,7 @@ impl Pair {
                 assert!(!std::format!("{secret:?}").contains('['));
                 Some(Input::Kept(item))
             }
-            Event::Offered(offer) => Some(Input::Accept(offer.item)),
+            Event::Offered(offer) => Some(Input::Accept(offer.item, FILE_CREDIT)),
             Event::PartWanted(item) => {
                 let (parts, bytes) = side.sources.get_mut(&item).unwrap();
                 // A stream says its end only when it is there.
@@ -337,6 +337,18 @@ impl Pair {
                 allocated: None,
             }),
         );
+        item
+    }
+
+    /// Offers a stream.
+    fn stream(&mut self, side: usize) -> ItemId {
+        let item = self.sides[side].conversation.next_item();
+        let name = PeerText::new("-".to_string());
+        let items = vec![Item { name, kind: ItemKind::Stream, size: None, exact: None }];
+        let entry = Entry::of_item(0, EntryKind::File);
+        self.sides[side].sources.insert(item, (VecDeque::from([vec![entry]]), u64::MAX));
+        let offer = Offer { item, items, bytes: 0, entries: 1, counted: false, allocated: None };
+        self.tell(side, Input::Offer(offer));
         item
     }
 

@@ -2,7 +2,7 @@
 
 use super::greeting_tests::{commitment, greeting, told};
 use super::*;
-use crate::limits::{STALLED, STRIPE_REST, TTL, WINDOW};
+use crate::limits::{CREDIT, STALLED, STRIPE_REST, TTL, WINDOW};
 use crate::links::LinkId;
 use crate::violation::Violation;
 use crate::wire::{
@@ -89,7 +89,7 @@ fn receives(
     let mut say = |number, message: &Message| {
         let bytes = encoded(message, 0).to_vec().into();
         let _ = told(side, MAIN, &Control::Fragment { number, last: true, bytes });
-        let next = if number == 0 { Input::Accept(item) } else { Input::Registered(item) };
+        let next = if number == 0 { Input::Accept(item, CREDIT) } else { Input::Registered(item) };
         let _ = side.handle(NOW, next);
     };
     say(0, &Message::Offer(offer));

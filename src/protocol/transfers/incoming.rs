@@ -1,5 +1,6 @@
 //! One transfer on its way in.
 
+use super::ahead::Ahead;
 use super::paths::Numbered;
 use super::proving::Asking;
 use super::{Fault, Whole};
@@ -44,6 +45,7 @@ pub(crate) struct Incoming {
     /// The meaning of the paths of a peer that is not faithful.
     numbered: Option<Numbered>,
     accepted: bool,
+    ahead: Ahead,
     /// Parts received that wait for those before them to be written, with the position where each
     /// ends.
     waiting: VecDeque<(Part, u64)>,
@@ -75,6 +77,7 @@ impl Incoming {
             stream: offer.items.iter().any(|item| item.kind == crate::wire::ItemKind::Stream),
             numbered: (!faithful).then(|| Numbered::new(offer)),
             accepted: false,
+            ahead: Ahead::new(CREDIT),
             waiting: VecDeque::new(),
             registering: false,
             registered: 0,
@@ -93,8 +96,11 @@ impl Incoming {
         }
     }
 
-    pub(crate) const fn accept(&mut self) {
+    /// It is wanted, and may be written so far ahead of the first unwritten position. A stream waits
+    /// in its sender's memory.
+    pub(crate) fn accept(&mut self, most: u64) {
         self.accepted = true;
+        self.ahead = Ahead::new(if self.stream { most.min(CREDIT) } else { most });
     }
 
     /// The next part of a sender that is not faithful.
@@ -216,10 +222,16 @@ impl Incoming {
     }
 
     /// A range is written. True if something of it is new.
-    pub(crate) fn wrote(&mut self, range: Range<u64>) -> Result<bool, Violation> {
+    pub(crate) fn wrote(
+        &mut self,
+        range: Range<u64>,
+        now: Instant,
+        round_trip: Option<Duration>,
+    ) -> Result<bool, Violation> {
         if range.end > self.said.as_ref().map_or(0, |said| said.limit) || range.end > self.end {
             return Err(Violation::BytesUnasked);
         }
+        self.ahead.wrote(range.end, now, round_trip);
         Ok(self.insert(range))
     }
 
@@ -311,7 +323,7 @@ impl Incoming {
         now: Instant,
         round: Duration,
     ) -> Option<Control> {
-        let limit = self.written.frontier().saturating_add(CREDIT);
+        let limit = self.ahead.limit(self.written.frontier());
         let parts = (self.registered, self.unwritten.len());
         let written = self.written.count();
         let news = match &self.said {
@@ -326,6 +338,7 @@ impl Incoming {
             self.again = None;
             return None;
         }
+        self.ahead.said(limit, now);
         self.said = Some(Said { at: now, limit, parts, written });
         let from = self.again.take();
         let written: Vec<Span> =
@@ -354,6 +367,7 @@ fn bytes_of(entries: &[Entry]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::FILE_CREDIT;
     use crate::wire::{Item, ItemKind, PeerName, PeerText};
     use alloc::string::String;
     use alloc::vec;
@@ -380,7 +394,7 @@ mod tests {
 
     fn accepted() -> Incoming {
         let mut transfer = offered(true);
-        transfer.accept();
+        transfer.accept(CREDIT);
         transfer
     }
 
@@ -390,6 +404,10 @@ mod tests {
             ..Entry::inside(0, PeerName::new(b"f".to_vec()), EntryKind::File)
         };
         Part { item: ItemId(1), first, entries: vec![entry] }
+    }
+
+    fn wrote(transfer: &mut Incoming, range: Range<u64>) {
+        transfer.wrote(range, Instant::from_millis(0), None).unwrap();
     }
 
     #[test]
@@ -418,7 +436,7 @@ mod tests {
         let path = || PathPart { item: ItemId(1), first: 0, entries: vec![] };
         assert!(matches!(accepted().paths(path()), Err(Fault::Count(_))));
         let mut older = offered(false);
-        older.accept();
+        older.accept(CREDIT);
         assert!(matches!(older.part(file(0, 1)), Err(Fault::Count(_))));
     }
 
@@ -445,7 +463,7 @@ mod tests {
             panic!("no credit past the gap")
         };
         assert_eq!(limit, HUGE - 1 + CREDIT);
-        transfer.wrote(HUGE - 1..HUGE).unwrap();
+        wrote(&mut transfer, HUGE - 1..HUGE);
         transfer.end(1, HUGE, None).unwrap();
         assert!(matches!(transfer.news(), Some(News::Whole(_))));
         assert!(transfer.gap(&(0..5)).is_err(), "all is said");
@@ -488,16 +506,44 @@ mod tests {
             }
         };
         assert_eq!(credit(&mut transfer, 0), Some(None));
-        transfer.wrote(0..9).unwrap();
+        wrote(&mut transfer, 0..9);
         assert_eq!(credit(&mut transfer, 49), None);
         assert_eq!(credit(&mut transfer, 50), Some(Some(9)));
         assert_eq!(credit(&mut transfer, 500), None, "there is nothing new");
-        transfer.wrote(0..9).unwrap();
+        wrote(&mut transfer, 0..9);
         assert_eq!(credit(&mut transfer, 501), None);
         // Behind a hole, too.
-        transfer.wrote(20..30).unwrap();
+        wrote(&mut transfer, 20..30);
         assert_eq!(credit(&mut transfer, 502), Some(Some(30)));
-        transfer.wrote(9..9 + CREDIT_STEP).unwrap();
+        wrote(&mut transfer, 9..9 + CREDIT_STEP);
         assert_eq!(credit(&mut transfer, 503), Some(Some(9 + CREDIT_STEP)));
+    }
+
+    #[test]
+    fn credit_doubles_where_the_first_position_is_missing_and_never_for_a_stream() {
+        for stream in [false, true] {
+            let mut transfer = offered(true);
+            transfer.stream = stream;
+            transfer.accept(FILE_CREDIT);
+            let entry =
+                Entry { size: (!stream).then_some(1 << 30), ..Entry::of_item(0, EntryKind::File) };
+            transfer.part(Part { item: ItemId(1), first: 0, entries: vec![entry] }).unwrap();
+            assert!(matches!(transfer.news(), Some(News::Register(_))));
+            transfer.registered();
+            let mut limit = |now: u64, written: Range<u64>| {
+                let (now, round_trip) = (Instant::from_millis(now), Duration::from_millis(50));
+                if !written.is_empty() {
+                    transfer.wrote(written, now, Some(round_trip)).unwrap();
+                }
+                match transfer.credit(ItemId(1), now, Duration::MAX) {
+                    Some(Control::Credit { limit, .. }) => Some(limit),
+                    _ => None,
+                }
+            };
+            assert_eq!(limit(0, 0..0), Some(CREDIT));
+            assert_eq!(limit(90, 1..CREDIT - 1), None, "not all is used");
+            let doubled = (!stream).then_some(2 * CREDIT);
+            assert_eq!(limit(100, CREDIT - 1..CREDIT), doubled);
+        }
     }
 }

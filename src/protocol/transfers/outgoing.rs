@@ -3,7 +3,7 @@
 use super::flow::Flow;
 use super::paths::Paths;
 use super::proving::Asked;
-use crate::limits::{CHUNK_DATA, PARTS_AHEAD, PARTS_UNWRITTEN, PIECES, RANGES, TRANSFER_GRANTS};
+use crate::limits::{CHUNK_DATA, PARTS_AHEAD, PARTS_UNWRITTEN, RANGES, TRANSFER_GRANTS};
 use crate::links::LinkId;
 use crate::ranges::Ranges;
 use crate::time::Instant;
@@ -91,6 +91,8 @@ pub(crate) struct Outgoing {
     /// The receiver has yet to say all that it has of what a lost link was granted.
     unsure: bool,
     written: Ranges,
+    /// Ranges that these may be.
+    pieces: usize,
     asked: Asked,
     total: Option<u64>,
     part_wanted: bool,
@@ -99,8 +101,8 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// A transfer of which so many bytes are counted.
-    pub(crate) fn new(paths: Option<Paths>, counted: u64) -> Self {
+    /// A transfer of which so many bytes are counted, and which may be written in so many pieces.
+    pub(crate) fn new(paths: Option<Paths>, counted: u64, pieces: usize) -> Self {
         Self {
             paths,
             entries: 0,
@@ -117,6 +119,7 @@ impl Outgoing {
             out: BTreeMap::new(),
             unsure: false,
             written: Ranges::default(),
+            pieces,
             asked: Asked::default(),
             total: None,
             part_wanted: false,
@@ -194,7 +197,7 @@ impl Outgoing {
                 brought = brought.saturating_add(bytes);
             }
             self.again.remove(span.start..span.end);
-            if self.written.pieces() > PIECES {
+            if self.written.pieces() > self.pieces {
                 return Err(Violation::ManyPieces);
             }
         }
@@ -379,12 +382,12 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::ROUND;
+    use crate::limits::{PIECES, ROUND};
 
     const AT: (Instant, Duration) = (Instant::from_millis(0), ROUND);
 
     fn transfer() -> Outgoing {
-        Outgoing::new(None, 0)
+        Outgoing::new(None, 0, PIECES)
     }
 
     #[test]

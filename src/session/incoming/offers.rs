@@ -12,6 +12,7 @@ use crate::session::effects::Effects;
 use crate::session::plan::{Destination, Taking};
 use crate::session::question::{Elsewhere, Offering, Question};
 use crate::session::work::Work;
+use pinhole_protocol::limits::FILE_CREDIT;
 use pinhole_protocol::wire::{ItemId, ItemKind, Offer, Reason};
 
 /// The reason for another folder where the output cannot take an offer.
@@ -89,6 +90,7 @@ impl Incoming {
         let Landing { inbox, aside, set_aside, strict } =
             landing.map_err(|failure| Refusal { reason: Reason::Disk, failure })?;
         let plan = inbox.plan(offer, rename, self.terms.faithful)?;
+        let plan = if self.terms.striping { plan.with_credit(FILE_CREDIT) } else { plan };
         let plan = match &aside {
             Some(private) => plan.beside(&inbox, private)?,
             None if strict => plan.strict(),

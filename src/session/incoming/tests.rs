@@ -1,11 +1,12 @@
 use super::*;
-use crate::files::inbox::{Conflict, Policy};
+use crate::files::inbox::{Conflict, Output, Policy};
 use crate::log::Said;
 use crate::report::prompt;
 use crate::session::effects::Fed;
 use crate::session::happened::Text;
 use crate::session::plan::SecretPlace;
 use crate::session::question::SecretAnswer;
+use pinhole_protocol::limits::{CREDIT, FILE_CREDIT};
 use pinhole_protocol::wire::{Item, ItemKind};
 use tempfile::TempDir;
 
@@ -104,7 +105,24 @@ fn an_offer_while_a_question_is_open_is_said_and_asked_about_on_its_own() {
     let declined = incoming.decided(ItemId(1), Ok(Answer::Offer(None)));
     assert!(matches!(input(&declined), Input::Refuse(ItemId(1), Reason::Declined)));
     let (id, begun) = begin(incoming.decided(ItemId(2), accepted()));
-    assert!(matches!(input(&incoming.begun(id, begun)), Input::Accept(ItemId(2))));
+    assert!(matches!(input(&incoming.begun(id, begun)), Input::Accept(ItemId(2), CREDIT)));
+}
+
+#[test]
+fn files_of_a_striping_peer_may_be_written_further_ahead_and_an_output_never() {
+    for striping in [false, true] {
+        let terms = Terms { striping, ..Terms::of(Want::Both) };
+        let Received { mut incoming, dir: _dir } = Received::new(terms, |_| {});
+        let _ = incoming.offered(offer(1), false);
+        let (id, begun) = begin(incoming.decided(ItemId(1), accepted()));
+        let most = if striping { FILE_CREDIT } else { CREDIT };
+        let begun = incoming.begun(id, begun);
+        assert!(matches!(input(&begun), Input::Accept(ItemId(1), credit) if *credit == most));
+        let _ = incoming.offered(offer(2), false);
+        let output = Output::begin(&offer(2), None, std::io::sink(), |_| {}).unwrap();
+        let begun = incoming.begun(ItemId(2), Ok(Arc::new(Receiving::Output(output))));
+        assert!(matches!(input(&begun), Input::Accept(ItemId(2), CREDIT)));
+    }
 }
 
 #[test]

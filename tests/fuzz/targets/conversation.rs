@@ -110,7 +110,7 @@ fuzz_target!(|bytes: &[u8]| {
                 );
             }
             4..8 => tell(&mut conversation, now, Input::Control(link, body)),
-            8 => tell(&mut conversation, now, Input::Accept(item)),
+            8 => tell(&mut conversation, now, Input::Accept(item, u64::from(which) << 20)),
             9 => tell(&mut conversation, now, Input::Registered(item)),
             10 => tell(
                 &mut conversation,

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use name::FileName;
 use pinhole_protocol::conversation::{Conversation, Event, Input, Setup};
 use pinhole_protocol::keys::Commitment;
-use pinhole_protocol::limits::{ITEMS, PART_ENTRIES, TTL};
+use pinhole_protocol::limits::{CREDIT, ITEMS, PART_ENTRIES, TTL};
 use pinhole_protocol::links::LinkId;
 use pinhole_protocol::time::Instant;
 use pinhole_protocol::wire::{Control, Entry, Greeting, Item, ItemId, Message, Offer, Part, Want};
@@ -107,7 +107,7 @@ fuzz_target!(|bytes: &[u8]| {
                         for item in &offer.items {
                             let _ = FileName::parse(item.bytes());
                         }
-                        next.extend(taker.handle(now, Input::Accept(ITEM)).events);
+                        next.extend(taker.handle(now, Input::Accept(ITEM, CREDIT)).events);
                     }
                     Event::Register(part) => {
                         assert!(

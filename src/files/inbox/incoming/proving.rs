@@ -4,7 +4,6 @@ use super::Incoming;
 use crate::files::inbox::Refusal;
 use crate::files::proof::ProofKey;
 use crate::platform::file::fill_at;
-use pinhole_protocol::limits::PIECES;
 use pinhole_protocol::wire::Hash;
 use std::fs::File;
 use std::io;
@@ -135,8 +134,8 @@ impl Incoming {
                 // Something else was found out meanwhile.
                 (false, None) => None,
             };
-            // An honest sender's own pieces are to fit as well.
-            let Some(counted) = counted.filter(|_| underway.written.pieces() < PIECES / 2) else {
+            let Some(counted) = counted.filter(|_| underway.written.pieces() < self.provable())
+            else {
                 continue;
             };
             underway.written.insert(counted.clone());

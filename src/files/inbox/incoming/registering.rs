@@ -13,7 +13,7 @@ use crate::files::inbox::folder::{Finish, Folder};
 use crate::files::inbox::room::Cost;
 use crate::files::inbox::{Place, Refusal};
 use crate::files::name::FileName;
-use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, PIECES, TARGET_BYTES};
+use pinhole_protocol::limits::{ENTRIES, PART_ENTRIES, PARTS_AHEAD, TARGET_BYTES};
 use pinhole_protocol::wire::{
     Entry, EntryKind, Fate, ItemKind, Part, PeerName, Place as EntryPlace, Reason,
 };
@@ -136,7 +136,7 @@ impl Incoming {
             .layout
             .push(sizes)
             .map_err(|_| Refusal::protocol("named more bytes than can be counted"))?;
-        let had = had(&underway.layout, &pending, PIECES / 2);
+        let had = had(&underway.layout, &pending, self.provable());
         underway.pending.extend(pending);
         underway.forget_written();
         drop(underway);

@@ -9,7 +9,7 @@ use crate::files::inbox::folder::Identity;
 use crate::files::inbox::room::Cost;
 use crate::platform::cause::Cause;
 use crate::platform::file::{allocate, punch, write_all_at};
-use pinhole_protocol::limits::{self, PIECES};
+use pinhole_protocol::limits;
 use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::{ItemKind, Reason};
 use std::fs::File;
@@ -77,7 +77,7 @@ impl Incoming {
             underway.written.insert(turn.range.clone());
             due = underway.pace.counts(turn.range.end.saturating_sub(turn.range.start));
         }
-        let scattered = underway.written.pieces() > PIECES;
+        let scattered = underway.written.pieces() > self.pieces();
         let complete = self.complete(&mut underway, entry);
         let mut finished = Ok(());
         if let Ok(Some((pending, file))) = &complete {
@@ -144,7 +144,7 @@ impl Incoming {
             }
         }
         underway.written.insert(range);
-        let scattered = underway.written.pieces() > PIECES;
+        let scattered = underway.written.pieces() > self.pieces();
         underway.forget_written();
         if scattered { Err(Refusal::protocol("sent a file in too many pieces")) } else { Ok(()) }
     }
@@ -252,7 +252,7 @@ impl Incoming {
         let Some(file) = opened else {
             // It goes nowhere, and counts as written.
             underway.written.insert(range.clone());
-            if underway.written.pieces() > PIECES {
+            if underway.written.pieces() > self.pieces() {
                 return Err(Refusal::protocol("sent a file in too many pieces"));
             }
             self.complete(&mut underway, entry)?;

@@ -1,6 +1,7 @@
 //! Whole channels in the simulation: what arrives, what waits, how they end.
 
 use super::*;
+use crate::limits::CREDIT;
 use crate::wire::Message;
 use proptest::prelude::*;
 
@@ -183,15 +184,7 @@ fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
         (&vec![empty], &vec![(empty, 0, 2)])
     );
 
-    let item = pair.sides[0].conversation.next_item();
-    let name = PeerText::new("-".to_string());
-    let items = vec![Item { name: name.clone(), kind: ItemKind::Stream, size: None, exact: None }];
-    let entry = Entry::of_item(0, EntryKind::File);
-    pair.sides[0].sources.insert(item, (VecDeque::from([vec![entry]]), u64::MAX));
-    pair.tell(
-        0,
-        Input::Offer(Offer { item, items, bytes: 0, entries: 1, counted: false, allocated: None }),
-    );
+    let item = pair.stream(0);
     pair.run_for(1);
     pair.tell(0, Input::Available(item, 40_000_000));
     pair.run_for(5);
@@ -203,26 +196,48 @@ fn an_empty_transfer_and_a_stream_are_whole_at_their_end() {
     assert_eq!(pair.sides[0].delivered, [empty, item]);
 }
 
+/// The most that was ever on its way to the receiver, looked at each 7 ms.
+fn most_on_its_way(pair: &mut Pair, looks: usize) -> u64 {
+    let bytes = |packet: &Packet| match packet {
+        Packet::Chunk(_, range) => range.end - range.start,
+        Packet::Control(_) => 0,
+    };
+    let looked = (0..looks).map(|_| {
+        let until = pair.now.after(Duration::from_millis(7));
+        pair.run(until);
+        pair.sides[1].arriving.iter().map(|(_, packet)| bytes(packet)).sum()
+    });
+    looked.max().unwrap()
+}
+
 #[test]
 fn never_more_is_on_its_way_than_the_receiver_granted() {
     let mut pair = Pair::new(Want::Give, Want::Take);
     let item = pair.offer(0, &[1 << 40], 1);
-    for _ in 0..200 {
-        let until = pair.now.after(Duration::from_millis(7));
-        pair.run(until);
-        let flying = |side: &Side| {
-            side.arriving
-                .iter()
-                .map(
-                    |(_, packet)| {
-                        if let Packet::Chunk(_, r) = packet { r.end - r.start } else { 0 }
-                    },
-                )
-                .sum::<u64>()
-        };
-        assert!(flying(&pair.sides[1]) <= crate::limits::CREDIT);
+    assert!(most_on_its_way(&mut pair, 200) <= CREDIT);
+    assert!(pair.sides[1].received[&item] > 10 * CREDIT);
+}
+
+#[test]
+fn credit_of_files_grows_with_the_way_of_two_striping_sides_and_that_of_a_stream_never() {
+    let side = |role, want, striping| {
+        Side::new(role, want, |setup| (setup.resuming, setup.striping) = (true, striping))
+    };
+    // The way would take whatever there is.
+    for (striping, most) in [(true, FILE_CREDIT), (false, CREDIT)] {
+        let giver = side(Role::Host, Want::Give, striping);
+        let mut pair = Pair::with(giver, side(Role::Joiner, Want::Take, striping));
+        let _ = pair.offer(0, &[1 << 40], 1);
+        let on_its_way = most_on_its_way(&mut pair, 200);
+        assert!((most / 2..=most).contains(&on_its_way), "{striping}: {on_its_way}");
     }
-    assert!(pair.sides[1].received[&item] > 10 * crate::limits::CREDIT);
+    let giver = side(Role::Host, Want::Give, true);
+    let mut pair = Pair::with(giver, side(Role::Joiner, Want::Take, true));
+    let item = pair.stream(0);
+    pair.run_for(1);
+    pair.tell(0, Input::Available(item, 1 << 40));
+    let on_its_way = most_on_its_way(&mut pair, 200);
+    assert!((CREDIT / 2..=CREDIT).contains(&on_its_way), "{on_its_way}");
 }
 
 #[test]
