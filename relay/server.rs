@@ -18,6 +18,7 @@ pub use bind::BindError;
 
 use crate::counters::{Counters, Moment};
 use crate::frames::HEAD;
+use crate::limits::RateLimits;
 use crate::owner::OwnerKey;
 use crate::pool::Pool;
 use crate::quotas::{Bucket, Rates, Source};
@@ -71,6 +72,8 @@ pub struct Relay {
     pub(crate) patience: Duration,
     upgrade: Duration,
     rates: Mutex<Rates>,
+    /// True if its rate holds up honest sources too.
+    pub(crate) delays: bool,
     /// Pings, pongs and control messages of a connection a minute.
     pub(crate) control: u64,
     host_tokens: Vec<HostToken>,
@@ -114,6 +117,7 @@ impl Server {
             patience: settings.limits.hold,
             upgrade: settings.limits.upgrade,
             rates: Mutex::new(Rates::new(settings.rates)),
+            delays: settings.rates.bytes < RateLimits::OWN.bytes,
             control: settings.limits.control,
             host_tokens: settings.host_tokens,
             own: settings.own,

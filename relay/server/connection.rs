@@ -127,7 +127,8 @@ impl Side {
     async fn obey(&mut self, order: Order<Self>) -> Option<Then> {
         let bytes = match order {
             Order::Tell(message) => {
-                let text = serde_json::to_vec(&Addressed::new(message, self.seen));
+                let text =
+                    serde_json::to_vec(&Addressed::new(message, self.seen, self.relay.delays));
                 frame(Kind::Text, &text.unwrap_or_default())
             }
             Order::Send(message) => frame(Kind::Binary, &message),

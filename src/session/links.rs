@@ -31,10 +31,11 @@ const NEWS: usize = 64;
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Links of one conversation that a path bears at a time (SPEC 6.3): eight conversations between
-/// two addresses have to find room at one relay.
-const fn links_by(path: Path) -> usize {
+/// two addresses have to find room at one relay, and one that delays forwards no more over many.
+const fn links_by(path: Path, delays: bool) -> usize {
     match path {
         Path::Loopback => 1,
+        Path::Relay if delays => 1,
         Path::Relay => 4,
         Path::Lan | Path::Direct => LINKS,
     }
@@ -87,6 +88,8 @@ pub(super) struct Links<T = Link> {
 struct One<T> {
     threads: T,
     path: Path,
+    /// Links of the conversation that its way bears.
+    most: usize,
     /// The route that it takes, if that is known.
     route: Option<Route>,
     /// True once its writer has ended.
@@ -113,11 +116,12 @@ impl Links {
 
     /// Starts the threads of a later link; this is the one in use.
     pub(super) fn made(&mut self, made: Made, used: Option<LinkId>) -> Effects {
-        let (linked, most) = (made.claim.is_linked(used), links_by(made.path));
+        let linked = made.claim.is_linked(used);
         // A connection that cannot be used is as one that was never made.
         let Ok((link, one)) = One::start(made, &self.tables, self.told.clone()) else {
             return Effects::none();
         };
+        let most = one.most;
         self.links.insert(link, one);
         Effects::none().input(Input::LinkUp { link, linked, most })
     }
@@ -130,17 +134,18 @@ impl One<Link> {
         tables: &Tables,
         told: mpsc::Sender<(LinkId, News)>,
     ) -> io::Result<(LinkId, Self)> {
-        let Made { index, socket, path, route, keys, .. } = made;
+        let Made { index, socket, path, delays, route, keys, .. } = made;
         let LinkKeys { sealer, opener, .. } = keys;
         let link = LinkId(index);
         let threads = Link::start(link, socket, (sealer, opener), tables, told)?;
-        Ok((link, Self::new(threads, path, route)))
+        Ok((link, Self::new(threads, (path, delays), route)))
     }
 }
 
 impl<T> One<T> {
-    const fn new(threads: T, path: Path, route: Option<Route>) -> Self {
-        Self { threads, path, route, flushed: false, down: false }
+    const fn new(threads: T, (path, delays): (Path, bool), route: Option<Route>) -> Self {
+        let most = links_by(path, delays);
+        Self { threads, path, most, route, flushed: false, down: false }
     }
 }
 
@@ -202,8 +207,7 @@ impl<T: Threads> Links<T> {
     /// The links that are there from the start are up.
     pub(super) fn up(&self) -> Effects {
         let up = |effects: Effects, (id, one): (&LinkId, &One<T>)| {
-            let most = links_by(one.path);
-            effects.input(Input::LinkUp { link: *id, linked: false, most })
+            effects.input(Input::LinkUp { link: *id, linked: false, most: one.most })
         };
         self.links.iter().fold(Effects::none(), up)
     }
@@ -403,12 +407,27 @@ mod tests {
         let told = pretend.each_ref().map(|one| Rc::clone(&one.told));
         let (news_of, news) = mpsc::channel(1);
         let (_, made) = mpsc::channel(1);
-        let one = |pretend| One::new(pretend, Path::Loopback, None);
+        let one = |pretend| One::new(pretend, (Path::Loopback, false), None);
         let links = [LinkId(0), LinkId(1)].into_iter().zip(pretend.map(one)).collect();
         let tables = Tables::default();
         let places = watch::channel(Places::default());
         let maker = None;
         (Links { links, tables, told: news_of, news, made, maker, told_path: None, places }, told)
+    }
+
+    #[test]
+    fn a_relay_bears_four_links_and_one_that_delays_a_single_one() {
+        for (delays, bears) in [(false, 4), (true, 1)] {
+            let (mut links, told) = links([false, false]);
+            let threads = Pretend { told: Rc::clone(&told[0]), ended: false };
+            links.links =
+                BTreeMap::from([(LinkId(3), One::new(threads, (Path::Relay, delays), None))]);
+            let up = links.up().inputs;
+            let [Fed::Input(Input::LinkUp { link: LinkId(3), most, .. })] = up.as_slice() else {
+                panic!("it is not up")
+            };
+            assert_eq!(*most, bears);
+        }
     }
 
     fn grant(link: u8) -> Grant {

@@ -47,12 +47,12 @@ fn later(
 impl Meeting {
     /// The code has made a link, by this way.
     pub(super) fn by_code((joined, way): (Joined, Way), bounds: Bounds) -> Self {
-        let Joined { socket, path, established } = joined;
+        let Joined { socket, path, delays, established } = joined;
         let Established { sealer, opener, resume, commitment, peer } = established;
         let keys = LinkKeys { sealer, opener, peer };
         let route = way.route(&socket);
-        let first =
-            Made { index: LinkId::CODE.0, socket, path, route, keys, claim: Claim::default() };
+        let (index, claim) = (LinkId::CODE.0, Claim::default());
+        let first = Made { index, socket, path, delays, route, keys, claim };
         let (proofs, later) = later(&commitment, resume, peer, (way, bounds));
         Self { first, commitment, proofs, peer, later }
     }

@@ -124,6 +124,8 @@ pub struct Made {
     pub socket: Socket,
     /// Its path.
     pub path: Path,
+    /// True if it goes through a relay that delays (SPEC 10.3).
+    pub delays: bool,
     /// The route that it takes, if that is known.
     pub route: Option<Route>,
     /// Its keys, and the peer's hello.

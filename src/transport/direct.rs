@@ -24,7 +24,7 @@ use tokio::net::TcpStream;
 /// A connection whose handshake is confirmed, as its link will use it. It may have ended by now,
 /// which its link finds out.
 fn confirmed(socket: TcpStream, path: Path, established: Established) -> io::Result<Joined> {
-    Ok(Joined { socket: socket.into_std()?.into(), path, established })
+    Ok(Joined { socket: socket.into_std()?.into(), path, delays: false, established })
 }
 
 /// A connection as a link uses it, and its path.

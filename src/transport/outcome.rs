@@ -11,6 +11,8 @@ pub struct Joined {
     pub socket: Socket,
     /// Its path.
     pub path: Path,
+    /// True if it goes through a relay that delays (SPEC 10.3).
+    pub delays: bool,
     /// The handshake's yield, once.
     pub established: Established,
 }

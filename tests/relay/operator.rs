@@ -76,6 +76,25 @@ fn a_limit_comes_from_the_flag_or_the_variable_or_the_file() {
 }
 
 #[test]
+fn a_rate_below_the_usual_is_said_to_each_who_comes() {
+    let said = |options: &[&str]| {
+        let relay = Relay::with(options);
+        let mut host = Socket::open(1, relay.port, "host").unwrap();
+        let Heard::Text(number) = host.hear() else { panic!("no number") };
+        let verb = "link-joiner-00112233445566778899aabbccddeeff";
+        let mut link = Socket::open(2, relay.port, verb).unwrap();
+        let Heard::Text(waiting) = link.hear() else { panic!("no place") };
+        [number, waiting]
+            .map(|text| serde_json::from_str::<Value>(&text).unwrap().get("delays").cloned())
+    };
+    assert_eq!(said(&[]), [None, None]);
+    assert_eq!(said(&["--bytes-a-minute=1TB"]), [None, None]);
+    let delays = [Some(true.into()), Some(true.into())];
+    assert_eq!(said(&["--bytes-a-minute=1GB"]), delays);
+    assert_eq!(said(&["--public"]), delays);
+}
+
+#[test]
 fn what_cannot_be_is_refused_before_anything_listens() {
     let machine = Machine::new();
     machine.write("relay.toml", "conections = 2\n");

@@ -2,6 +2,7 @@
 
 use super::Running;
 use super::client::{BINARY, CLOSE, Client, Heard, PING};
+use crate::limits::RateLimits;
 use crate::settings::Settings;
 
 #[tokio::test]
@@ -33,6 +34,30 @@ async fn the_first_reply_names_the_address_seen() {
     let mut joiner =
         Client::ask(relay.address, 8, &format!("join-{}", number["number"]), None).await;
     assert_eq!(joiner.text().await, serde_json::json!({"type": "waiting", "seen": "127.0.0.8"}));
+}
+
+#[tokio::test]
+async fn a_relay_that_delays_says_so_first_and_of_nothing_else() {
+    for (rates, delays) in [
+        (RateLimits::OWN, None),
+        (RateLimits { bytes: RateLimits::OWN.bytes - 1, ..RateLimits::OWN }, Some(true.into())),
+        (RateLimits::PUBLIC, Some(true.into())),
+    ] {
+        let relay = Running::start(Settings { rates, ..Settings::default() });
+        let mut host = Client::ask(relay.address, 1, "host", None).await;
+        let number = host.text().await;
+        assert_eq!(number.get("delays"), delays.as_ref(), "{number}");
+        let link = |side| format!("link-{side}-00112233445566778899aabbccddeeff");
+        let mut ends = Vec::new();
+        for verb in [format!("join-{}", number["number"]), link("host"), link("joiner")] {
+            let mut end = Client::ask(relay.address, 2, &verb, None).await;
+            assert_eq!(end.text().await.get("delays"), delays.as_ref(), "{verb}");
+            ends.push(end);
+        }
+        for end in &mut ends[1..] {
+            assert_eq!(end.text().await, serde_json::json!({"type": "paired"}));
+        }
+    }
 }
 
 #[tokio::test]

@@ -33,23 +33,27 @@ pub enum FromRelay {
     Unknown,
 }
 
-/// A control message as a relay sends it: the first on each connection says where it comes from.
-#[derive(Debug, Serialize)]
+/// A control message as a relay sends it: the first on each connection says where the side comes
+/// from, and how it is treated.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Addressed {
     /// The message.
     #[serde(flatten)]
     pub message: FromRelay,
     /// The side's address as the relay sees it, without a port.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     seen: Option<IpAddr>,
+    /// True if the relay holds up a side that sends much.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub delays: bool,
 }
 
 impl Addressed {
-    /// A message to the side at this address.
+    /// A message to the side at this address, by a relay that delays or does not.
     #[must_use]
-    pub const fn new(message: FromRelay, address: IpAddr) -> Self {
+    pub const fn new(message: FromRelay, address: IpAddr, delays: bool) -> Self {
         let first = matches!(message, FromRelay::Number { .. } | FromRelay::Waiting);
-        Self { message, seen: if first { Some(address) } else { None } }
+        Self { message, seen: if first { Some(address) } else { None }, delays: first && delays }
     }
 }
 

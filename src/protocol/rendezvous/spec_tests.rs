@@ -113,10 +113,14 @@ fn control_messages_are_written_and_read_as_shown() {
     assert_eq!(shown.len(), 6);
     let kind = |line: &str| line.split('"').nth(3).unwrap().to_owned();
     for line in &shown[..4] {
-        let message: FromRelay = serde_json::from_str(line).unwrap();
-        let written = Addressed::new(message, "203.0.113.7".parse().unwrap());
+        let Addressed { message, delays, .. } = serde_json::from_str(line).unwrap();
+        assert_eq!(delays, kind(line) == "waiting");
+        let written = Addressed::new(message, "203.0.113.7".parse().unwrap(), delays);
         assert_eq!(serde_json::to_string(&written).unwrap(), *line);
     }
+    // Of no other message it is said.
+    let said = Addressed::new(FromRelay::Paired, "203.0.113.7".parse().unwrap(), true);
+    assert_eq!(serde_json::to_string(&said).unwrap(), shown[3]);
     for line in &shown[4..] {
         let message: FromHost = serde_json::from_str(line).unwrap();
         assert_eq!(serde_json::to_string(&message).unwrap(), *line);

@@ -80,5 +80,5 @@ async fn admit(mut socket: TcpStream, side: &Side) -> Option<(TcpStream, Route)>
 pub(super) async fn shake(mut socket: TcpStream, route: Route, side: &Side) -> Option<Made> {
     let Confirmed { index, keys, claim } = side.handshake(&mut socket).await?;
     let (socket, path) = prepared(socket).ok()?;
-    Some(Made { index, socket, path, route: Some(route), keys, claim })
+    Some(Made { index, socket, path, delays: false, route: Some(route), keys, claim })
 }

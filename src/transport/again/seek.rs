@@ -224,9 +224,10 @@ impl Try for Waiting {
 
     async fn shake(&self, mut met: relay::Meeting) -> Option<Made> {
         let Confirmed { index, keys, claim } = self.side.handshake(&mut met).await?;
+        let delays = met.delays();
         let socket = met.into_stream()?;
         let route = Some(Route::through(&self.access));
-        Some(Made { index, socket, path: Path::Relay, route, keys, claim })
+        Some(Made { index, socket, path: Path::Relay, delays, route, keys, claim })
     }
 }
 

@@ -33,7 +33,8 @@ type Web = WebSocketStream<Stream>;
 
 /// A connection whose handshake with the code is confirmed, as its link will use it.
 pub(super) fn joined(socket: Socket, established: Established) -> Result<Joined, Failure> {
-    Ok(Joined { socket: start(socket)?, path: Path::Relay, established })
+    let delays = socket.delays();
+    Ok(Joined { socket: start(socket)?, path: Path::Relay, delays, established })
 }
 
 /// The near end of a link over a connection whose handshake is confirmed.

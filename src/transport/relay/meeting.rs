@@ -38,6 +38,11 @@ impl Meeting {
         whole(&self.0.frame().await.ok()?)
     }
 
+    /// True if the relay has said that it delays.
+    pub(in crate::transport) const fn delays(&self) -> bool {
+        self.0.delays()
+    }
+
     /// The near end of the link, once its handshake is confirmed. `None` if the system has no
     /// sockets for it.
     pub(in crate::transport) fn into_stream(self) -> Option<socket2::Socket> {

@@ -1,10 +1,10 @@
 //! A relay's words as a side takes them: control messages, and why it closes (SPEC 10.3, 10.5).
 
 use pinhole_protocol::limits::RELAY_TEXT;
-use pinhole_protocol::rendezvous::{CloseReason, FromRelay};
+use pinhole_protocol::rendezvous::{Addressed, CloseReason};
 
 /// Reads a text frame; `None` if no relay of this protocol says that.
-pub(super) fn read(text: &str) -> Option<FromRelay> {
+pub(super) fn read(text: &str) -> Option<Addressed> {
     (text.len() <= RELAY_TEXT).then(|| serde_json::from_str(text).ok())?
 }
 
@@ -53,22 +53,28 @@ impl Closed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pinhole_protocol::rendezvous::FromRelay;
     use proptest::prelude::*;
+
+    fn message(text: &str) -> Option<FromRelay> {
+        read(text).map(|said| said.message)
+    }
 
     #[test]
     fn what_the_specification_shows_is_read() {
         let text = r#"{"type":"number","number":417,"owner":"0000019ad3f0a1c85e0c41d20b9f4f7d8a6b3c2d1e0f9a8b4c1d7e2f90a3b586","attempt":1,"seen":"203.0.113.7"}"#;
         assert!(matches!(
-            read(text),
+            message(text),
             Some(FromRelay::Number { nameplate, attempt: 1, .. }) if nameplate.number() == 417
         ));
         let next = r#"{"type":"next","attempt":2}"#;
-        assert!(matches!(read(next), Some(FromRelay::Next { attempt: 2 })));
-        let waiting = r#"{"type":"waiting","seen":"203.0.113.7"}"#;
-        assert!(matches!(read(waiting), Some(FromRelay::Waiting)));
-        assert!(matches!(read(r#"{"type":"paired"}"#), Some(FromRelay::Paired)));
+        assert!(matches!(message(next), Some(FromRelay::Next { attempt: 2 })));
+        let waiting = r#"{"type":"waiting","seen":"203.0.113.7","delays":true}"#;
+        assert!(matches!(message(waiting), Some(FromRelay::Waiting)));
+        assert!(read(waiting).unwrap().delays && !read(text).unwrap().delays);
+        assert!(matches!(message(r#"{"type":"paired"}"#), Some(FromRelay::Paired)));
         let later = r#"{"type":"tomorrow","x":[1]}"#;
-        assert!(matches!(read(later), Some(FromRelay::Unknown)));
+        assert!(matches!(message(later), Some(FromRelay::Unknown)));
     }
 
     #[test]
@@ -80,6 +86,7 @@ mod tests {
             r#"{"type":"number","number":417,"owner":"","attempt":1}"#.into(),
             format!(r#"{{"type":"number","number":417,"owner":"{owner}","attempt":-1}}"#),
             r#"{"type":"next"}"#.into(),
+            r#"{"type":"waiting","delays":"much"}"#.into(),
             "{}".into(),
             "[]".into(),
             String::new(),

@@ -7,7 +7,7 @@ use super::upgrade::upgraded;
 use crate::failure::{Failure, Kind};
 use futures_util::{SinkExt, StreamExt};
 use pinhole_protocol::limits::{PING_AFTER, PONG_TIME, RECORD_CIPHERTEXT};
-use pinhole_protocol::rendezvous::{FromHost, FromRelay, Verb};
+use pinhole_protocol::rendezvous::{Addressed, FromHost, FromRelay, Verb};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -19,6 +19,8 @@ pub(super) struct Socket {
     said: Instant,
     /// When a ping was sent that nothing has answered.
     asked: Option<Instant>,
+    /// True once the relay has said that it delays.
+    delays: bool,
 }
 
 /// Something that comes from a relay.
@@ -42,7 +44,7 @@ impl Socket {
     }
 
     fn new(web: WebSocketStream<Stream>) -> Self {
-        Self { web, said: Instant::now(), asked: None }
+        Self { web, said: Instant::now(), asked: None, delays: false }
     }
 
     /// Waits for the next frame, and passes over what the relay says meanwhile.
@@ -80,7 +82,11 @@ impl Socket {
             match message {
                 Some(Ok(Message::Binary(bytes))) => return Heard::Frame(bytes),
                 Some(Ok(Message::Text(text))) => {
-                    return read(&text).map_or(Heard::Ended(Closed::Foreign), Heard::Control);
+                    let Some(Addressed { message, delays, .. }) = read(&text) else {
+                        return Heard::Ended(Closed::Foreign);
+                    };
+                    self.delays |= delays;
+                    return Heard::Control(message);
                 }
                 Some(Ok(Message::Close(frame))) => {
                     return Heard::Ended(
@@ -122,6 +128,11 @@ impl Socket {
         };
         // A relay that does not take it in this time would not have passed it on either.
         let _ = timeout(PONG_TIME, all).await;
+    }
+
+    /// True if the relay has said that it holds up a side that sends much.
+    pub(super) const fn delays(&self) -> bool {
+        self.delays
     }
 
     /// The WebSocket itself, for a link's records.

@@ -110,6 +110,25 @@ fn text_that_no_relay_says_ends_it() {
 }
 
 #[test]
+fn what_it_says_of_its_rate_first_is_kept() {
+    on_a_pretend_clock(async {
+        for (first, delays) in [
+            (r#"{"type":"waiting","seen":"203.0.113.7","delays":true}"#, true),
+            // A relay that does not delay, and one before this version.
+            (r#"{"type":"waiting","seen":"203.0.113.7"}"#, false),
+        ] {
+            let (mut side, far) = connected().await;
+            let mut relay = relay(far).await;
+            for text in [first, r#"{"type":"paired"}"#] {
+                relay.send(Message::text(text)).await.unwrap();
+                assert!(matches!(side.hear().await, Heard::Control(_)));
+                assert_eq!(side.delays(), delays);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_frame_longer_than_any_record_is_refused_before_it_has_come() {
     on_a_pretend_clock(async {
         let (mut side, mut far) = connected().await;
