@@ -3,7 +3,7 @@
 
 use crate::count;
 use crate::harness::relay::Relay;
-use crate::harness::{Machine, PATIENCE, content, process, wait};
+use crate::harness::{Machine, PATIENCE, Running, content, process, wait};
 use crate::joiner::{Heard, Socket, Waiting};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{ErrorKind, Read, Write};
@@ -152,6 +152,46 @@ fn a_channel_over_its_rate_is_slowed_and_everything_arrives() {
     assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
     assert!(relay.metric("delayed_total") > 0);
     assert!(relay.metric("forwarded_bytes_total") > 3_100_000);
+}
+
+#[test]
+fn a_source_that_may_have_no_more_connections_completes_what_it_has_begun() {
+    let relay = Relay::with(&["--connections", "8"]);
+    let gift: Vec<u8> = content::bytes(8_000_000);
+    let url = relay.url();
+    // Six of eight connections, and the last channel would like to have six more.
+    let channels: Vec<_> = ["1", "1", "4"]
+        .into_iter()
+        .map(|links| {
+            let start = |args: &[&str]| {
+                let machine = Machine::on_a_wire();
+                let mut command = machine.command(args.iter().chain(&["--relay", &url, "-o", "."]));
+                command.env("PINHOLE_LINKS", links);
+                (machine, Running::start(command))
+            };
+            let (here, mut host) = start(&["host"]);
+            let code = host.code();
+            let (there, mut peer) = start(&["connect", &code]);
+            for side in [&mut host, &mut peer] {
+                side.until("status", "connected");
+            }
+            here.write("gift", &gift);
+            (here, there, host, peer, code.split_once('-').unwrap().0.to_owned())
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (here, _, _, _, number) in &channels {
+            scope.spawn(|| here.run(["send", number, "--file", "gift"]).expect(0));
+        }
+    });
+    for (here, there, host, peer, number) in channels {
+        here.run(["close", &number]).expect(0);
+        for side in [host, peer] {
+            let ended = side.end().expect(0);
+            assert!(ended.all("error").is_empty(), "{:#?}", ended.lines);
+        }
+        assert!(std::fs::read(there.path("gift")).unwrap() == gift);
+    }
 }
 
 #[test]
