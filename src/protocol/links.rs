@@ -179,17 +179,18 @@ impl Links {
         self.room(id).is_some_and(|link| link.state.was() == Was::InUse)
     }
 
-    /// Takes the link on which a host says `use` next, if none is being asked: as the link in use
-    /// if none that was used is left, as a stripe if there are fewer than so many beside it.
+    /// Takes the link on which a host says `use` next: as the link in use if none that was used is
+    /// left and no other is being asked, as a stripe if there are fewer than so many beside it.
     pub(crate) fn ask(&mut self, stripes: usize) -> Option<(LinkId, Kind)> {
         let first = |link: &Link| matches!(link.state, LinkState::Confirmed { .. });
-        let busy = |link: &Link| matches!(link.state, LinkState::Asked { .. });
-        if self.table.values().any(busy) {
-            return None;
-        }
+        let asked = |link: &&Link| matches!(link.state, LinkState::Asked { .. });
+        let asked = self.table.values().filter(asked).count();
         let kind = if !self.table.values().any(|link| link.state.was() != Was::Unused) {
+            if asked > 0 {
+                return None;
+            }
             Kind::Main
-        } else if self.works() && self.stripes().count() < stripes {
+        } else if self.works() && self.stripes().count().saturating_add(asked) < stripes {
             Kind::Stripe
         } else {
             return None;
@@ -587,10 +588,12 @@ mod tests {
         let mut links = used();
         assert!((1..=3).all(|id| links.add(at(0), LinkId(id), LINKS)));
         assert_eq!((links.beside(), links.ask(0)), (3, None));
-        assert_eq!((links.ask(2), links.ask(2)), (Some((LinkId(1), Kind::Stripe)), None));
+        assert_eq!((links.ask(1), links.ask(1)), (Some((LinkId(1), Kind::Stripe)), None));
         assert_eq!(links.asked(LinkId(1)), Some(Kind::Stripe));
-        links.put_in_use(LinkId(1), Kind::Stripe);
+        // Nobody waits for the answer on another.
         assert_eq!(links.ask(2), Some((LinkId(2), Kind::Stripe)));
+        links.put_in_use(LinkId(1), Kind::Stripe);
+        assert_eq!(links.ask(2), None);
         links.put_in_use(LinkId(2), Kind::Stripe);
         assert_eq!((links.ask(2), links.stripes().count(), links.beside()), (None, 2, 3));
         assert_eq!(links.in_use(), Some(LinkId::CODE));

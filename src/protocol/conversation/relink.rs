@@ -157,7 +157,7 @@ impl Conversation {
     /// The host alone puts a link into use, and `use` is its first record on it (SPEC 6.2).
     pub(super) fn ask(&mut self, actions: &mut Actions) {
         if self.role == Role::Host {
-            if let Some((link, kind)) = self.links.ask(self.wished_stripes()) {
+            while let Some((link, kind)) = self.links.ask(self.wished_stripes()) {
                 let greeting = match kind {
                     Kind::Main => self.greeting(!self.phase.greeted()),
                     Kind::Stripe => Greeting::of_stripe(),

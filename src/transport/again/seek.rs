@@ -38,6 +38,10 @@ pub(super) trait Try: Send {
     fn is_wanted(&self, wanted: &Wanted) -> bool {
         wanted.need.link
     }
+    /// True while a try that has begun may go on.
+    fn is_still_wanted(&self, wanted: &Wanted) -> bool {
+        self.is_wanted(wanted)
+    }
     /// Tries to meet the other side. It may be given up at any moment.
     fn meet(&self) -> impl Future<Output = Option<Self::Met>> + Send;
     /// Shakes hands there. Once begun it is not given up: the other side may have confirmed.
@@ -54,12 +58,16 @@ pub(super) async fn seek<T: Try>(
         let mut pause = FIRST_PAUSE;
         let mut wait = T::AFTER;
         loop {
-            let met = tokio::select! {
-                met = async {
-                    sleep(wait).await;
-                    way.meet().await
-                } => met,
+            tokio::select! {
+                () = sleep(wait) => {}
                 none = wanted.wait_for(|wanted| !way.is_wanted(wanted)) => match none {
+                    Ok(_) => break,
+                    Err(_) => return,
+                },
+            }
+            let met = tokio::select! {
+                met = way.meet() => met,
+                none = wanted.wait_for(|wanted| !way.is_still_wanted(wanted)) => match none {
                     Ok(_) => break,
                     Err(_) => return,
                 },
@@ -154,7 +162,8 @@ impl Try for Knocking {
 pub(super) struct Beside {
     pub(super) side: Arc<Side>,
     pub(super) address: SocketAddr,
-    /// Its number among all who do so: so many links have to be wished, and one more.
+    /// Its number among all who do so: it begins if so many links are wished, and one more. It goes
+    /// on while others are there sooner, or the last of a step would always begin again.
     pub(super) number: usize,
 }
 
@@ -163,6 +172,10 @@ impl Try for Beside {
 
     fn is_wanted(&self, wanted: &Wanted) -> bool {
         wanted.wishes(self.number, &Route::To(self.address))
+    }
+
+    fn is_still_wanted(&self, wanted: &Wanted) -> bool {
+        wanted.wishes(0, &Route::To(self.address))
     }
 
     async fn meet(&self) -> Option<TcpStream> {
@@ -210,6 +223,13 @@ impl Try for Waiting {
     fn is_wanted(&self, wanted: &Wanted) -> bool {
         match self.beside {
             Some(number) => wanted.wishes(number, &Route::through(&self.access)),
+            None => wanted.need.link,
+        }
+    }
+
+    fn is_still_wanted(&self, wanted: &Wanted) -> bool {
+        match self.beside {
+            Some(_) => wanted.wishes(0, &Route::through(&self.access)),
             None => wanted.need.link,
         }
     }
