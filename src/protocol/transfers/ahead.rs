@@ -9,7 +9,8 @@ use core::time::Duration;
 const BLOCK: u64 = CHUNK_DATA as u64;
 
 /// The credit of a transfer. It doubles when a limit is reached within two round trips after it was
-/// said: then its sender waits for the way, or for the slowest of several links.
+/// said: then its sender waits for the way. And when half of it is reached while something before
+/// is missing: then all soon wait for the slowest of several links.
 pub(super) struct Ahead {
     positions: u64,
     most: u64,
@@ -38,14 +39,26 @@ impl Ahead {
         self.limit = self.limit.max(limit);
     }
 
-    /// Bytes are written up to a position.
-    pub(super) fn wrote(&mut self, end: u64, now: Instant, round_trip: Option<Duration>) {
+    /// Bytes are written up to a position, and all below `frontier`.
+    pub(super) fn wrote(
+        &mut self,
+        (frontier, end): (u64, u64),
+        now: Instant,
+        round_trip: Option<Duration>,
+    ) {
+        if end.saturating_sub(frontier) >= self.positions / 2 {
+            self.grow();
+        }
         let is_used = |limit: u64| end >= limit.saturating_sub(limit % BLOCK);
         let Some((_, said)) = self.timed.filter(|(limit, _)| is_used(*limit)) else { return };
         self.timed = None;
         if round_trip.is_some_and(|round_trip| now.since(said) <= round_trip.saturating_mul(2)) {
-            self.positions = self.positions.saturating_mul(2).min(self.most);
+            self.grow();
         }
+    }
+
+    fn grow(&mut self) {
+        self.positions = self.positions.saturating_mul(2).min(self.most);
     }
 }
 
@@ -70,9 +83,9 @@ mod tests {
             steps.push((limit - frontier) >> 20);
             ahead.said(limit, at(now));
             now += 100;
-            ahead.wrote(limit - 1 - BLOCK, at(now), ROUND_TRIP);
+            ahead.wrote((limit - 1 - BLOCK, limit - 1 - BLOCK), at(now), ROUND_TRIP);
             assert_eq!(ahead.limit(frontier), limit, "not all is used");
-            ahead.wrote(limit, at(now), ROUND_TRIP);
+            ahead.wrote((limit, limit), at(now), ROUND_TRIP);
             frontier = limit;
         }
         assert_eq!(steps, [16, 32, 64, 128, 256, 256]);
@@ -85,7 +98,7 @@ mod tests {
             for turn in 0..9 {
                 let limit = ahead.limit(turn * CREDIT);
                 ahead.said(limit, at(turn * 1_000));
-                ahead.wrote(limit, at(turn * 1_000 + later), round_trip);
+                ahead.wrote((limit, limit), at(turn * 1_000 + later), round_trip);
             }
             assert_eq!(ahead.limit(0), CREDIT);
         }
@@ -98,13 +111,13 @@ mod tests {
         for turn in 0..=9 {
             ahead.said(CREDIT + turn * BLOCK, at(turn * 10));
         }
-        ahead.wrote(CREDIT, at(90), ROUND_TRIP);
+        ahead.wrote((CREDIT, CREDIT), at(90), ROUND_TRIP);
         assert_eq!(ahead.limit(0), 2 * CREDIT);
         // Said again while nothing else is written: that was no use of it.
         ahead.said(2 * CREDIT, at(100));
-        ahead.wrote(2 * CREDIT, at(300), ROUND_TRIP);
+        ahead.wrote((2 * CREDIT, 2 * CREDIT), at(300), ROUND_TRIP);
         ahead.said(2 * CREDIT, at(300));
-        ahead.wrote(2 * CREDIT, at(301), ROUND_TRIP);
+        ahead.wrote((2 * CREDIT, 2 * CREDIT), at(301), ROUND_TRIP);
         assert_eq!(ahead.limit(0), 2 * CREDIT);
     }
 
@@ -113,10 +126,22 @@ mod tests {
         let mut ahead = Ahead::new(FILE_CREDIT);
         let limit = ahead.limit(BLOCK + 7);
         ahead.said(limit, at(0));
-        ahead.wrote(limit - 8, at(90), ROUND_TRIP);
+        ahead.wrote((limit - 8, limit - 8), at(90), ROUND_TRIP);
         assert_eq!(ahead.limit(0), CREDIT);
-        ahead.wrote(limit - 7, at(100), ROUND_TRIP);
+        ahead.wrote((limit - 7, limit - 7), at(100), ROUND_TRIP);
         assert_eq!(ahead.limit(0), 2 * CREDIT);
+    }
+
+    #[test]
+    fn it_doubles_while_others_are_far_ahead_of_the_slowest() {
+        let mut ahead = Ahead::new(FILE_CREDIT);
+        ahead.said(ahead.limit(0), at(0));
+        let mut sizes = Vec::new();
+        for end in [7, 8, 15, 16, 100, 120, 200] {
+            ahead.wrote((0, end << 20), at(10_000), ROUND_TRIP);
+            sizes.push(ahead.limit(0) >> 20);
+        }
+        assert_eq!(sizes, [16, 32, 32, 64, 128, 256, 256]);
     }
 
     #[test]
@@ -125,7 +150,7 @@ mod tests {
             let mut ahead = Ahead::new(most);
             assert_eq!(ahead.limit(5), 5 + most);
             ahead.said(most, at(0));
-            ahead.wrote(most, at(1), ROUND_TRIP);
+            ahead.wrote((most, most), at(1), ROUND_TRIP);
             assert_eq!(ahead.limit(5), 5 + most);
         }
     }

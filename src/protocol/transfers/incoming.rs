@@ -231,8 +231,10 @@ impl Incoming {
         if range.end > self.said.as_ref().map_or(0, |said| said.limit) || range.end > self.end {
             return Err(Violation::BytesUnasked);
         }
-        self.ahead.wrote(range.end, now, round_trip);
-        Ok(self.insert(range))
+        let end = range.end;
+        let is_new = self.insert(range);
+        self.ahead.wrote((self.written.frontier(), end), now, round_trip);
+        Ok(is_new)
     }
 
     fn insert(&mut self, range: Range<u64>) -> bool {
@@ -541,9 +543,9 @@ mod tests {
                 }
             };
             assert_eq!(limit(0, 0..0), Some(CREDIT));
-            assert_eq!(limit(90, 1..CREDIT - 1), None, "not all is used");
+            assert_eq!(limit(9_000, 1..CREDIT / 2 - 1), None, "little is used");
             let doubled = (!stream).then_some(2 * CREDIT);
-            assert_eq!(limit(100, CREDIT - 1..CREDIT), doubled);
+            assert_eq!(limit(9_100, CREDIT / 2 - 1..CREDIT / 2), doubled);
         }
     }
 }

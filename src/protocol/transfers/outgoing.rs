@@ -267,6 +267,13 @@ impl Outgoing {
         if blocks <= self.cursor && idle() { self.limit } else { blocks }
     }
 
+    /// Rounds that all links take for what is not granted yet.
+    fn rounds_left(&self) -> u64 {
+        let left = self.all().saturating_sub(self.cursor).saturating_add(self.again.count());
+        let round = self.out.values().fold(0u64, |sum, out| sum.saturating_add(out.flow.round()));
+        left.checked_div(round).unwrap_or(u64::MAX)
+    }
+
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
     pub(crate) fn grants(&mut self, link: LinkId, room: usize, share: Share) -> Vec<Range<u64>> {
@@ -277,8 +284,9 @@ impl Outgoing {
             return granted;
         }
         let sendable = self.grantable();
+        let rest = self.rounds_left();
         let out = self.out.entry(link).or_default();
-        let most = if share == Share::Stripe { out.flow.window() } else { u64::MAX };
+        let most = if share == Share::Stripe { out.flow.window(rest) } else { u64::MAX };
         while out.unserved < TRANSFER_GRANTS && granted.len() < room && out.ranges.count() < most {
             let again = self.again.iter(1).next();
             let range = match again.and_then(|next| self.again.take(grant_from(next.start))) {
@@ -367,10 +375,14 @@ impl Outgoing {
         self.out.get(&link).is_some_and(|out| out.unserved >= TRANSFER_GRANTS)
     }
 
-    /// Bytes that are not known to be written, as far as they are counted.
+    /// Bytes in all, as far as they are counted.
+    fn all(&self) -> u64 {
+        self.total.unwrap_or(self.end.max(self.counted))
+    }
+
+    /// Bytes that are not known to be written.
     pub(crate) fn left(&self) -> u64 {
-        let all = self.total.unwrap_or(self.end.max(self.counted));
-        all.saturating_sub(self.written.count())
+        self.all().saturating_sub(self.written.count())
     }
 
     /// Bytes that the receiver has written, and below which position it has them all.
