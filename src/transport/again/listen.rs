@@ -21,7 +21,8 @@ use tokio::time::timeout;
 pub(super) async fn listen(listener: Listener, side: Arc<Side>, made: mpsc::Sender<Made>) {
     let (shown, mut showings) = mpsc::channel(LINKS);
     let mut tasks = JoinSet::new();
-    let mut strangers = Pending::default();
+    // The peer may make all of its links at once.
+    let mut strangers = Pending::new(LINKS);
     let mut known: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         while tasks.try_join_next().is_some() {}

@@ -8,7 +8,7 @@ use crate::settings::Network;
 use crate::settings::agent::forbidden;
 use crate::transport::HostEnd;
 use pinhole_protocol::handshake::{self, Established, Frame, Judge, Verdict};
-use pinhole_protocol::limits::HANDSHAKE_TIME;
+use pinhole_protocol::limits::{HANDSHAKE_TIME, PENDING_PER_SOURCE};
 use pinhole_protocol::rendezvous::Opening;
 use pinhole_protocol::source::Source;
 use rand_core::{OsRng, RngCore};
@@ -202,7 +202,7 @@ type SharedJudge = Arc<Mutex<Option<Judge>>>;
 pub async fn meet(listener: &Listener, judge: Judge) -> Result<HostEnd, Failure> {
     let judge: SharedJudge = Arc::new(Mutex::new(Some(judge)));
     let (met, mut meetings) = mpsc::unbounded_channel();
-    let mut pending = Pending::default();
+    let mut pending = Pending::new(PENDING_PER_SOURCE);
     loop {
         tokio::select! {
             biased;

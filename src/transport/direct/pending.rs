@@ -1,13 +1,16 @@
-//! Handshakes under way at a listener: 16 places, four a source, and who gives one up (SPEC 3.7).
+//! Handshakes under way at a listener: 16 places, some of them for each source, and who gives one
+//! up (SPEC 3.7).
 
-use pinhole_protocol::limits::{PENDING_HANDSHAKES, PENDING_PER_SOURCE, PENDING_SPARED};
+use pinhole_protocol::limits::{PENDING_HANDSHAKES, PENDING_SPARED};
 use pinhole_protocol::source::Source;
 use std::time::Instant;
 use tokio::task::AbortHandle;
 
 /// Handshakes under way, in the order in which they came.
-#[derive(Default)]
-pub(in crate::transport) struct Pending(Vec<One>);
+pub(in crate::transport) struct Pending {
+    of_source: usize,
+    handshakes: Vec<One>,
+}
 
 /// A handshake under way.
 struct One {
@@ -17,14 +20,19 @@ struct One {
 }
 
 impl Pending {
+    /// Places of which each source has so many.
+    pub(in crate::transport) const fn new(of_source: usize) -> Self {
+        Self { of_source, handshakes: Vec::new() }
+    }
+
     /// Makes room for a newcomer, at the cost of one that has been there for a while if need be;
     /// false if the newcomer has to go.
     pub(in crate::transport) fn make_room(&mut self, source: Source) -> bool {
-        self.0.retain(|other| !other.task.is_finished());
+        self.handshakes.retain(|other| !other.task.is_finished());
         match self.crowded_out(source) {
             None => true,
             Some(Some(oldest)) => {
-                self.0.remove(oldest).task.abort();
+                self.handshakes.remove(oldest).task.abort();
                 true
             }
             Some(None) => false,
@@ -33,41 +41,43 @@ impl Pending {
 
     /// A newcomer, for which there is room.
     pub(in crate::transport) fn push(&mut self, source: Source, task: AbortHandle) {
-        self.0.push(One { source, since: Instant::now(), task });
+        self.handshakes.push(One { source, since: Instant::now(), task });
     }
 
     /// Closes all of them unread.
     pub(in crate::transport) fn close(&self) {
-        self.0.iter().for_each(|one| one.task.abort());
+        self.handshakes.iter().for_each(|one| one.task.abort());
     }
 
     /// The place that a newcomer takes from another: `None` if it needs none, `Some(None)` if none
     /// may be closed.
     fn crowded_out(&self, source: Source) -> Option<Option<usize>> {
-        let from_source = self.0.iter().filter(|other| other.source == source).count();
-        let only = if from_source >= PENDING_PER_SOURCE {
+        let from_source = self.handshakes.iter().filter(|other| other.source == source).count();
+        let only = if from_source >= self.of_source {
             Some(source)
-        } else if self.0.len() >= PENDING_HANDSHAKES {
+        } else if self.handshakes.len() >= PENDING_HANDSHAKES {
             None
         } else {
             return None;
         };
         let alike = |other: &One| only.is_none_or(|source| other.source == source);
         let stays = |other: &One| other.since.elapsed() <= PENDING_SPARED;
-        Some(self.0.iter().position(|other| alike(other) && !stays(other)))
+        Some(self.handshakes.iter().position(|other| alike(other) && !stays(other)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pinhole_protocol::limits::PENDING_PER_SOURCE;
     use std::net::IpAddr;
 
     /// Strangers at these addresses who came just now, or a while ago, and stay.
     fn pending(addresses: &[&str], since: Instant) -> Pending {
         let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
         let one = |address: &&str| One { source: source(address), since, task: task.clone() };
-        Pending(addresses.iter().map(one).collect())
+        let handshakes = addresses.iter().map(one).collect();
+        Pending { handshakes, ..Pending::new(PENDING_PER_SOURCE) }
     }
 
     fn source(address: &str) -> Source {
@@ -78,13 +88,13 @@ mod tests {
     async fn sixteen_addresses_of_one_64_have_the_four_places_of_one_source() {
         let crowd: Vec<String> =
             (1..=16).map(|number| format!("2001:db8:1:2:{number}::{number}")).collect();
-        let mut taken = Pending::default();
+        let mut taken = Pending::new(PENDING_PER_SOURCE);
         for address in &crowd {
             if taken.crowded_out(source(address)).is_none() {
-                taken.0.extend(pending(&[address], Instant::now()).0);
+                taken.handshakes.extend(pending(&[address], Instant::now()).handshakes);
             }
         }
-        assert_eq!(taken.0.len(), PENDING_PER_SOURCE);
+        assert_eq!(taken.handshakes.len(), PENDING_PER_SOURCE);
         // Another 64 has its own, and takes nobody's.
         assert_eq!(taken.crowded_out(source("2001:db8:1:3::1")), None);
         // A mapped address is the IPv4 address that it maps.
@@ -103,7 +113,7 @@ mod tests {
         let Some(earlier) = Instant::now().checked_sub(PENDING_SPARED * 2) else { return };
         let mut all = pending(&["192.0.2.7"], earlier);
         let more = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"];
-        all.0.extend(pending(&more, earlier).0);
+        all.handshakes.extend(pending(&more, earlier).handshakes);
         assert_eq!(all.crowded_out(source("2001:db8::5")), Some(Some(1)));
         assert_eq!(all.crowded_out(source("192.0.2.8")), None);
     }
