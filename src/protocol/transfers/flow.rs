@@ -46,7 +46,7 @@ impl Flow {
         let round = self.round();
         let grows = round > before.saturating_add(before / 4);
         let ahead = if grows { GROWING } else { STEADY };
-        round.saturating_mul(ahead.min(rest.saturating_add(2))).saturating_add(LEAST)
+        round.saturating_mul(ahead.min(rest.saturating_add(2))).max(LEAST)
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!((flow.round(), flow.window(9)), (0, LEAST));
         let mut brought = |millis, bytes| {
             flow.brought(Instant::from_millis(millis), bytes, round);
-            (flow.round() / MIB, (flow.window(9) - LEAST) / MIB)
+            (flow.round() / MIB, flow.window(9) / MIB)
         };
         assert_eq!(brought(1_000, MIB), (1, 6));
         assert_eq!(brought(1_050, MIB), (2, 12), "in the same round");
@@ -77,7 +77,7 @@ mod tests {
     fn near_the_end_a_link_holds_what_it_brings_before_the_others_are_done() {
         let mut flow = Flow::default();
         flow.brought(Instant::from_millis(0), MIB, Duration::from_millis(100));
-        let windows = [0, 1, 3, 4, 5].map(|rest| (flow.window(rest) - LEAST) / MIB);
+        let windows = [0, 1, 3, 4, 5].map(|rest| flow.window(rest) / MIB);
         assert_eq!(windows, [2, 3, 5, 6, 6]);
     }
 }

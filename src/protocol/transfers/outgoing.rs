@@ -18,7 +18,8 @@ use core::time::Duration;
 
 /// Positions in one grant: enough that a grant's way through the program does not count.
 const GRANT: u64 = 1 << 20;
-/// The same on a far way, where stripes share what there is: what one of them holds is late.
+/// The same on a far way, where stripes share what there is: what one of them holds is late. One
+/// that brings little gets less.
 const FAR_GRANT: u64 = 256 << 10;
 /// Grants end at multiples of this where nothing else ends them, so that whoever reads for a link
 /// reads the same pieces as for any other.
@@ -277,8 +278,6 @@ impl Outgoing {
     /// Ranges to be sent over `link` now, which can take so many more. While it serves those that
     /// it has, small steps of credit add up.
     pub(crate) fn grants(&mut self, link: LinkId, room: usize, share: Share) -> Vec<Range<u64>> {
-        let grant = if share == Share::Near { GRANT } else { FAR_GRANT };
-        let grant_from = |start: u64| grant.saturating_sub(start % BLOCK);
         let mut granted = Vec::new();
         if self.unsure {
             return granted;
@@ -286,7 +285,18 @@ impl Outgoing {
         let sendable = self.grantable();
         let rest = self.rounds_left();
         let out = self.out.entry(link).or_default();
-        let most = if share == Share::Stripe { out.flow.window(rest) } else { u64::MAX };
+        let (most, grant) = match share {
+            Share::Near => (u64::MAX, GRANT),
+            Share::Far => (u64::MAX, FAR_GRANT),
+            Share::Stripe => {
+                let most = out.flow.window(rest);
+                (most, (most / 4).clamp(BLOCK, FAR_GRANT))
+            }
+        };
+        let grant_from = |start: u64| {
+            let end = start.saturating_add(grant);
+            end.saturating_sub(end % BLOCK).saturating_sub(start)
+        };
         while out.unserved < TRANSFER_GRANTS && granted.len() < room && out.ranges.count() < most {
             let again = self.again.iter(1).next();
             let range = match again.and_then(|next| self.again.take(grant_from(next.start))) {
