@@ -208,12 +208,6 @@ impl Links {
         self.table.iter().filter(move |(_, link)| stripe(link)).map(|(id, _)| *id)
     }
 
-    /// The links that carry bulk: the stripes, or without any the link in use.
-    pub(crate) fn carriers(&self) -> Vec<LinkId> {
-        let stripes: Vec<_> = self.stripes().collect();
-        if stripes.is_empty() { self.in_use().into_iter().collect() } else { stripes }
-    }
-
     /// True if a link is a stripe in use.
     pub(crate) fn is_stripe(&self, id: LinkId) -> bool {
         self.room(id).is_some_and(|link| matches!(link.state, LinkState::Stripe(_)))

@@ -351,11 +351,11 @@ impl Conversation {
         actions: &mut Actions,
         change: impl FnOnce(&mut Outgoing),
     ) {
+        let mut carriers = self.carriers();
         let Some(OwnItem::Running(transfer)) = self.ours.get_mut(&item) else { return };
         change(transfer);
         let alone = if self.messages.is_far() { Share::Far } else { Share::Near };
         // One at a time to each in turn, or the first would take all of the credit.
-        let mut carriers = self.links.carriers();
         while !carriers.is_empty() {
             carriers.retain(|link| {
                 let share = if self.links.is_stripe(*link) { Share::Stripe } else { alone };

@@ -1,22 +1,30 @@
 //! The rate of our bulk, and how many stripes help it (SPEC 6.3).
+//!
+//! Bulk that cannot end within ten round trips gets as many stripes at once as its way bears: a new
+//! connection brings most before its first loss, and the first seconds are all that many transfers
+//! have. Then some are taken away, and stay away if the others bring as much without them.
 
 use crate::limits::{FAR, ROUND};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-/// Rounds over which a rate is measured.
-const MEASURED: usize = 5;
-/// Rounds after which a step that has not helped is taken back: new streams begin slowly.
-const PATIENCE: u32 = 15;
-/// Rounds after which the first stream has found its rate, if it grew so long.
-const SLOW_START: u32 = 20;
+/// More than a new connection brings in ten round trips, each twice as much as the one before.
+const LONG: u64 = 16 << 20;
 /// Rounds that the rest of the bulk has to last at least, or no stripe is worth its making.
 const WORTH: u64 = 10;
+/// Rounds over which a rate is measured.
+const MEASURED: usize = 5;
+/// Rounds after which new connections have found their rate.
+const SLOW_START: u32 = 15;
+/// Rounds in which links that are no longer wished for have brought what they held.
+const LEAVING: u32 = 3;
+/// Numbers of stripes that are tried after all that a line bears, one after another.
+const STEPS: [usize; 3] = [4, 2, 0];
 /// Time in which links that are asked for are there.
 const MAKING: Duration = Duration::from_secs(5);
-/// Pauses after a step that has not helped: each is twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// Pauses after which the number is tried again: each is twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_secs(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(160);
 
 /// The line at one moment, as this side knows it.
@@ -51,22 +59,18 @@ pub(super) struct Pace {
 enum Stage {
     /// Without stripes, since the first byte.
     Alone,
-    /// More links are on their way; the rate before, in bytes a second, and the stripes then.
-    Asked { since: Instant, before: u64, from: usize },
-    /// They are in use.
-    Trying { before: u64, from: usize },
+    /// Links are on their way.
+    Asked { since: Instant },
+    /// They are in use, and find their rate.
+    Growing,
+    /// Fewer than `from` are in use, with which the rate was this, in bytes a second.
+    Fewer { before: u64, from: usize },
     /// As many as help.
     Settled { until: Instant },
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Pace {
-    const fn new() -> Self {
         Self {
             rounds: VecDeque::new(),
             written: 0,
@@ -76,15 +80,20 @@ impl Pace {
             pause: FIRST_PAUSE,
         }
     }
+}
 
+impl Pace {
     /// Stripes that our bulk wishes.
     pub(super) const fn wished(&self) -> usize {
         self.wished
     }
 
-    /// The peer has written so many bytes more that a link has brought.
+    /// The peer has written so many bytes more that links have brought.
     pub(super) fn wrote(&mut self, now: Instant, bytes: u64, line: &Line) {
         self.written = self.written.saturating_add(bytes);
+        if matches!(self.stage, Stage::Alone) && line.left > LONG && Self::may_help(line) {
+            return self.ask(now, line);
+        }
         let round = line.round_trip.unwrap_or(ROUND).max(ROUND);
         match self.rounds.back() {
             Some((last, _)) if now.since(*last) < round => return,
@@ -93,7 +102,7 @@ impl Pace {
             _ => {}
         }
         self.rounds.push_back((now, self.written));
-        if self.rounds.len() > 2 * MEASURED + 1 {
+        if self.rounds.len() > MEASURED.saturating_add(1) {
             self.rounds.pop_front();
         }
         self.passed = self.passed.saturating_add(1);
@@ -102,7 +111,7 @@ impl Pace {
 
     /// No bulk of ours is left.
     pub(super) fn rest(&mut self) {
-        *self = Self { pause: self.pause, ..Self::new() };
+        *self = Self { pause: self.pause, ..Self::default() };
     }
 
     /// A stripe was lost, so many are in use: no more are wished for a while.
@@ -129,94 +138,97 @@ impl Pace {
         self.passed = 0;
     }
 
-    /// Bytes a second over some rounds that end `ago` rounds ago.
-    fn rate(&self, rounds: usize, ago: usize) -> Option<u64> {
-        let end = self.rounds.len().checked_sub(ago.saturating_add(1))?;
-        let (until, end_bytes) = self.rounds.get(end)?;
-        let (since, start_bytes) = self.rounds.get(end.checked_sub(rounds)?)?;
+    /// Bytes a second over the last rounds; `None` before there are enough.
+    fn rate(&self) -> Option<u64> {
+        let (until, end) = self.rounds.back()?;
+        let (since, start) = self.rounds.get(self.rounds.len().checked_sub(MEASURED + 1)?)?;
         let millis = u64::try_from(until.since(*since).as_millis()).ok()?;
-        end_bytes.saturating_sub(*start_bytes).saturating_mul(1_000).checked_div(millis)
+        end.saturating_sub(*start).saturating_mul(1_000).checked_div(millis)
+    }
+
+    /// True if stripes could help at all. A single one would not: the link in use carries nothing
+    /// beside it.
+    fn may_help(line: &Line) -> bool {
+        line.most > 1 && line.full && line.round_trip.is_some_and(|round_trip| round_trip >= FAR)
     }
 
     /// True if the rest lasts for so long at this rate that a stripe is worth its making.
     fn is_worth(rate: u64, round: Duration, line: &Line) -> bool {
         let millis = u64::try_from(round.as_millis()).unwrap_or(u64::MAX);
         let round = rate.saturating_mul(millis) / 1_000;
-        line.full
-            && line.round_trip.is_some_and(|round_trip| round_trip >= FAR)
-            && line.left > round.saturating_mul(WORTH)
+        Self::may_help(line) && line.left > round.saturating_mul(WORTH)
     }
 
     /// Decides at the end of a round.
     fn judge(&mut self, now: Instant, round: Duration, line: &Line) {
-        let Some(rate) = self.rate(MEASURED, 0) else { return };
+        let Some(rate) = self.rate() else { return };
         match self.stage {
             Stage::Alone => {
-                let Some(earlier) = self.rate(MEASURED, MEASURED) else { return };
-                let grows = rate >= earlier.saturating_add(earlier / 4);
-                if grows && self.passed < SLOW_START || !Self::is_worth(rate, round, line) {
+                if u64::from(self.passed) > WORTH && Self::is_worth(rate, round, line) {
+                    self.ask(now, line);
+                }
+            }
+            Stage::Asked { since } => {
+                if line.stripes >= self.wished {
+                    self.enter(Stage::Growing);
+                } else if now.since(since) >= MAKING {
+                    self.wished = line.stripes;
+                    self.enter(if line.stripes > 0 {
+                        Stage::Growing
+                    } else {
+                        Stage::Settled { until: now.after(self.pause) }
+                    });
+                }
+            }
+            Stage::Growing if self.passed >= SLOW_START => self.try_fewer(rate),
+            Stage::Fewer { before, from } => {
+                let measured = u32::try_from(MEASURED).unwrap_or(u32::MAX);
+                if self.passed < measured.saturating_add(LEAVING) {
                     return;
                 }
-                self.step(now, rate, line);
-            }
-            Stage::Asked { since, before, from } => {
-                let over = now.since(since) >= MAKING;
-                if line.stripes >= self.wished {
-                    self.enter(Stage::Trying { before, from });
-                } else if over && line.stripes > from {
-                    self.wished = line.stripes;
-                    self.enter(Stage::Trying { before, from });
-                } else if over {
-                    self.take_back(now, from);
+                if rate < before.saturating_sub(before / 10) {
+                    self.wished = from;
+                    self.settle(now);
+                } else if self.wished == 0 {
+                    self.settle(now);
+                } else {
+                    self.try_fewer(rate);
                 }
             }
-            Stage::Trying { before, from } => {
-                let measured = u32::try_from(MEASURED).unwrap_or(u32::MAX);
-                if self.passed >= measured && rate >= before.saturating_add(before / 10) {
-                    self.pause = FIRST_PAUSE;
-                    self.step(now, rate, line);
-                } else if self.passed >= PATIENCE {
-                    self.take_back(now, from);
+            Stage::Settled { until } if now >= until => {
+                if self.wished >= line.most {
+                    self.try_fewer(rate);
+                } else if Self::is_worth(rate, round, line) {
+                    self.ask(now, line);
                 }
             }
-            Stage::Settled { until } => {
-                if now >= until && Self::is_worth(rate, round, line) {
-                    self.step(now, rate, line);
-                }
-            }
+            Stage::Growing | Stage::Settled { .. } => {}
         }
     }
 
-    /// Wishes the next number of stripes, if there is one.
-    fn step(&mut self, now: Instant, before: u64, line: &Line) {
-        let from = line.stripes;
-        match steps(line.most).find(|step| *step > from) {
-            Some(step) => {
-                self.wished = step;
-                self.enter(Stage::Asked { since: now, before, from });
-            }
-            None => self.enter(Stage::Settled { until: now.after(self.pause) }),
-        }
+    /// Wishes as many as the line bears.
+    fn ask(&mut self, now: Instant, line: &Line) {
+        self.wished = line.most;
+        self.enter(Stage::Asked { since: now });
     }
 
-    /// Wishes as many as before: the last step has brought nothing.
-    fn take_back(&mut self, now: Instant, from: usize) {
-        self.wished = from;
+    /// Wishes the next smaller number.
+    fn try_fewer(&mut self, before: u64) {
+        let from = self.wished;
+        self.wished = STEPS.into_iter().find(|step| *step < from).unwrap_or(0);
+        self.enter(Stage::Fewer { before, from });
+    }
+
+    fn settle(&mut self, now: Instant) {
         self.enter(Stage::Settled { until: now.after(self.pause) });
         self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }
 
-/// Numbers of stripes that are tried, one after another. The first is two, because the link in use
-/// carries no bulk beside them.
-fn steps(most: usize) -> impl Iterator<Item = usize> {
-    [2, 4, 7].into_iter().map(move |step: usize| step.min(most)).filter(|step| *step >= 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{vec, vec::Vec};
+    use alloc::vec::Vec;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -248,71 +260,72 @@ mod tests {
     /// Stripes that are wished in each round. New ones are there after three rounds.
     fn run(pretend: &Pretend, rounds: u32, seed: u64) -> Vec<usize> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let (mut pace, mut left, mut wishes) = (Pace::new(), pretend.left, Vec::new());
-        // The age of each stream that carries, in rounds.
-        let mut streams = vec![0_u32];
-        let mut made = Vec::new();
+        let (mut pace, mut left, mut wishes) = (Pace::default(), pretend.left, Vec::new());
+        // Ages of the link in use and of each stripe, in rounds.
+        let (mut main, mut stripes) = (0_u32, Vec::new());
+        let mut wanting = 0;
         let round = pretend.round_trip.max(ROUND);
         for number in 0..rounds {
             let now = Instant::from_millis(u64::from(number + 1) * round.as_millis() as u64);
-            let stripes = if streams.len() == 1 { 0 } else { streams.len() };
-            let wished = pace.wished();
-            if wished < stripes {
-                streams.truncate(wished.max(1));
-            } else {
-                made.resize(wished.saturating_sub(stripes), number + 3);
-                if made.first().is_some_and(|ready| *ready <= number) {
-                    // The link in use carries nothing from here on.
-                    streams = core::iter::repeat_n(0, made.len()).chain(streams).collect();
-                    streams.truncate(wished);
-                    made.clear();
-                }
+            stripes.truncate(pace.wished());
+            wanting = if stripes.len() < pace.wished() { wanting + 1 } else { 0 };
+            if wanting > 3 {
+                stripes.resize(pace.wished(), 0);
             }
             let speed = |age: u32| pretend.stream >> pretend.slow.saturating_sub(age);
-            let sum = streams.iter().map(|age| speed(*age)).sum::<u64>().min(pretend.all);
+            let carried = if stripes.is_empty() {
+                speed(main)
+            } else {
+                stripes.iter().map(|age| speed(*age)).sum()
+            };
             let noise = 100 - pretend.noise + rng.next_u64() % (2 * pretend.noise + 1);
-            let bytes = sum * noise / 100 * round.as_millis() as u64 / 1_000;
+            let bytes = carried.min(pretend.all) * noise / 100 * round.as_millis() as u64 / 1_000;
             let bytes = bytes.min(left);
             left -= bytes;
             if left == 0 {
                 pace.rest();
             } else {
-                let stripes = if streams.len() == 1 { 0 } else { streams.len() };
                 let Pretend { most, round_trip, full, .. } = *pretend;
-                let line = Line { most, stripes, round_trip: Some(round_trip), left, full };
+                let round_trip = Some(round_trip);
+                let line = Line { most, stripes: stripes.len(), round_trip, left, full };
                 pace.wrote(now, bytes, &line);
             }
-            streams.iter_mut().for_each(|age| *age += 1);
+            stripes.iter_mut().chain([&mut main]).for_each(|age| *age += 1);
             wishes.push(pace.wished());
         }
         wishes
     }
 
-    #[test]
-    fn where_two_streams_fill_a_line_all_of_them_are_only_tried_now_and_then() {
-        let wishes = run(&FAR, 2_000, 1);
-        assert!(wishes[..10].iter().all(|wished| *wished == 0), "{wishes:?}");
-        // The third and fourth seemed to help, because the first two were still growing.
-        assert!(wishes[20..].iter().all(|wished| *wished >= 2), "{wishes:?}");
-        let all = wishes.iter().filter(|wished| **wished > 4).count();
-        assert!(all < 2_000 / 15, "{all}");
+    /// Rounds in which a line has more stripes than so many.
+    fn above(wishes: &[usize], count: usize) -> usize {
+        wishes.iter().filter(|wished| **wished > count).count()
     }
 
     #[test]
-    fn a_line_that_loses_gets_all_of_them_soon() {
-        let wishes = run(&Pretend { stream: 1_000_000, slow: 0, ..FAR }, 60, 1);
-        assert!(wishes[45..].iter().all(|wished| *wished == 7), "{wishes:?}");
-        let wishes = run(&Pretend { stream: 1_000_000, slow: 0, most: 3, ..FAR }, 60, 1);
-        assert_eq!(wishes.last(), Some(&3));
+    fn long_bulk_has_all_of_them_at_once_and_keeps_those_that_help() {
+        let lossy = Pretend { stream: 1_000_000, slow: 0, ..FAR };
+        let wishes = run(&lossy, 2_000, 1);
+        assert!(wishes[0] == 7 && above(&wishes, 6) > 1_900, "{wishes:?}");
+        let wishes = run(&Pretend { most: 3, ..lossy }, 2_000, 1);
+        assert!(wishes[0] == 3 && above(&wishes, 2) > 1_900, "{wishes:?}");
+        // The shorter, too, if it lasts for ten rounds.
+        let wishes = run(&Pretend { left: 12 << 20, ..lossy }, 20, 1);
+        assert!(wishes[9] == 0 && wishes[12] == 7, "{wishes:?}");
     }
 
     #[test]
-    fn one_stream_that_fills_a_line_stays_alone_but_for_ever_rarer_trials() {
+    fn where_two_streams_fill_a_line_there_are_two_but_for_ever_rarer_trials() {
+        let wishes = run(&FAR, 8_000, 1);
+        assert_eq!((wishes[0], wishes[100], wishes[300]), (7, 2, 2), "{:?}", &wishes[..100]);
+        assert!(above(&wishes, 2) < 8_000 / 20, "{}", above(&wishes, 2));
+    }
+
+    #[test]
+    fn one_stream_that_fills_a_line_is_soon_alone() {
         let wishes = run(&Pretend { stream: 125_000_000, ..FAR }, 8_000, 1);
         let begun = wishes.windows(2).filter(|pair| pair[0] == 0 && pair[1] > 0).count();
-        assert!((4..=8).contains(&begun), "{begun}");
-        let tried = wishes.iter().filter(|wished| **wished > 0).count();
-        assert!(tried < 8_000 / 40, "{tried}");
+        assert!((3..=6).contains(&begun) && wishes[100] == 0, "{begun}");
+        assert!(above(&wishes, 0) < 8_000 / 20, "{}", above(&wishes, 0));
     }
 
     #[test]
@@ -327,33 +340,40 @@ mod tests {
     }
 
     #[test]
-    fn noise_does_not_keep_a_line_that_loses_from_its_stripes() {
+    fn noise_does_not_take_the_stripes_from_a_line_that_loses() {
         let mut few = 0;
         for seed in 0..1_000 {
             let pretend = Pretend { stream: 1_000_000, slow: 0, noise: 30, ..FAR };
-            let wishes = run(&pretend, 600, seed);
-            few += usize::from(wishes.last().is_some_and(|wished| *wished < 4));
+            few += usize::from(above(&run(&pretend, 600, seed), 3) < 550);
         }
         assert!(few <= 20, "{few} of 1,000");
     }
 
     #[test]
     fn a_lost_stripe_is_not_replaced_at_once() {
-        let mut pace = Pace::new();
-        pace.wished = 7;
+        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
+        let mut line = Line { most: 7, stripes: 0, round_trip, left: u64::MAX, full: true };
+        pace.wrote(Instant::from_millis(0), 1_000_000, &line);
+        assert_eq!(pace.wished(), 7);
         pace.lost(Instant::from_millis(1_000), 3);
-        assert_eq!(pace.wished(), 3);
-        let line = Line {
-            most: 7,
-            stripes: 3,
-            round_trip: Some(Duration::from_millis(50)),
-            left: u64::MAX,
-            full: true,
-        };
-        for round in 0..300 {
+        line.stripes = 3;
+        for round in 0..450 {
             let now = Instant::from_millis(1_000 + 50 * round);
             pace.wrote(now, 1_000_000, &line);
-            assert_eq!(pace.wished() == 3, now < Instant::from_millis(11_000), "{now:?}");
+            assert_eq!(pace.wished() == 3, now < Instant::from_millis(21_000), "{now:?}");
+        }
+    }
+
+    #[test]
+    fn links_that_are_not_made_are_wished_for_no_longer() {
+        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
+        for (stripes, wished) in [(0, 0), (3, 3)] {
+            pace.rest();
+            let line = Line { most: 7, stripes, round_trip, left: u64::MAX, full: true };
+            for round in 0..=110 {
+                pace.wrote(Instant::from_millis(50 * round), 1_000_000, &line);
+                assert_eq!(pace.wished(), if round < 100 { 7 } else { wished }, "{round}");
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct Stripes {
     pace: Pace,
     /// Number of those instead, whatever the rate is.
     fixed: Option<usize>,
+    /// Those for which the peer is to keep its links: more than are wished, while one of the others
+    /// still holds something.
+    kept: usize,
     /// Stripes that would help the bulk of the peer.
     theirs: usize,
     /// Number of ours that the link in use has.
@@ -41,9 +44,14 @@ impl Stripes {
         self.fixed.unwrap_or_else(|| self.pace.wished())
     }
 
+    /// Stripes that carry bulk of this side where there are more.
+    fn carrying(&self) -> usize {
+        self.ours().max(self.theirs)
+    }
+
     /// The number of ours, if the link in use does not have it.
     fn news(&mut self) -> Option<u32> {
-        let ours = self.ours();
+        let ours = self.ours().max(self.kept);
         let is_new = core::mem::replace(&mut self.said, ours) != ours;
         is_new.then(|| u32::try_from(ours).unwrap_or(u32::MAX))
     }
@@ -69,7 +77,7 @@ impl Conversation {
             Some(_) => LINKS.saturating_sub(1),
             None => self.links.most_stripes(),
         };
-        self.stripes.ours().max(self.stripes.theirs).min(most)
+        self.stripes.carrying().max(self.stripes.kept).min(most)
     }
 
     pub(super) const fn is_striping(&self) -> bool {
@@ -84,10 +92,10 @@ impl Conversation {
     /// The peer has written so many bytes more that links have brought: that is the rate by which
     /// stripes are judged.
     pub(super) fn brought(&mut self, bytes: u64) {
-        if !self.is_striping() || bytes == 0 {
+        if !self.is_striping() {
             return;
         }
-        let carriers = self.links.carriers();
+        let carriers = self.carriers();
         let running = || {
             self.ours.values().filter_map(|ours| match ours {
                 OwnItem::Running(transfer) => Some(transfer),
@@ -106,11 +114,32 @@ impl Conversation {
         self.stripes.pace.wrote(self.now, bytes, &line);
     }
 
-    /// Without bulk of its own, this side wishes for none.
+    /// The links that carry our bulk: as many stripes as are wished, or without any the link in
+    /// use.
+    pub(super) fn carriers(&self) -> Vec<LinkId> {
+        let stripes: Vec<_> = self.links.stripes().take(self.stripes.carrying()).collect();
+        if stripes.is_empty() { self.links.in_use().into_iter().collect() } else { stripes }
+    }
+
+    /// Without bulk of its own, this side wishes for no stripes. Those that it wishes for no longer
+    /// stay until they have brought what they hold, which would have to be sent again.
     pub(super) fn settle_stripes(&mut self) {
-        if self.stripes.pace.wished() > 0 && self.running().next().is_none() {
-            self.stripes.pace.rest();
+        if self.running().next().is_none() {
+            self.stripes.kept = 0;
+            if self.stripes.pace.wished() > 0 {
+                self.stripes.pace.rest();
+            }
+            return;
         }
+        let holds = |link: LinkId| {
+            self.ours.values().any(|ours| match ours {
+                OwnItem::Running(transfer) => transfer.holds(link),
+                OwnItem::Body | OwnItem::Offered(_) => false,
+            })
+        };
+        let last = self.links.stripes().rev().position(holds);
+        let count = self.links.stripes().count();
+        self.stripes.kept = last.map_or(0, |after| count.saturating_sub(after));
     }
 
     /// So many would help the bulk of the peer.

@@ -390,18 +390,20 @@ fn bulk_on_a_far_way_wishes_for_stripes_while_it_runs() {
             parts: 1,
             written: (written > 0).then_some(Span { start: 0, end: written }).into_iter().collect(),
         };
-        let mut grants = say(&mut side, now, &credit(0)).grants;
-        let mut counts = Vec::new();
+        let count = |said: &Actions| match on(MAIN, said)[..] {
+            [Control::Stripes { count }] => Some(count),
+            _ => None,
+        };
+        let first = say(&mut side, now, &credit(0));
+        let mut counts: Vec<_> = count(&first).into_iter().collect();
+        let mut grants = first.grants;
         for round in 1..=30 {
             now = now.after(Duration::from_millis(50));
             let written = grants.iter().map(|grant| grant.range.end).nth(round - 1).unwrap();
             let sent = side.handle(now, Input::Sent(MAIN, item));
             grants.extend(sent.grants);
             let said = say(&mut side, now, &credit(written));
-            counts.extend(on(MAIN, &said).into_iter().filter_map(|said| match said {
-                Control::Stripes { count } => Some(count),
-                _ => None,
-            }));
+            counts.extend(count(&said));
             grants.extend(said.grants);
         }
         let needs = side.needs_stripes();
@@ -410,7 +412,7 @@ fn bulk_on_a_far_way_wishes_for_stripes_while_it_runs() {
         let ended = said.iter().any(|said| matches!(said, Control::Stripes { count: 0 }));
         (counts, needs, ended, grants[0].range.end)
     };
-    assert_eq!(wishes(8, 50), (vec![2], 2, true, MIB / 4));
+    assert_eq!(wishes(8, 50), (vec![7], 7, true, MIB / 4));
     assert_eq!(wishes(1, 50), (vec![], 0, false, MIB / 4));
     assert_eq!(wishes(8, 5), (vec![], 0, false, MIB));
 }

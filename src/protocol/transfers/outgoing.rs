@@ -380,6 +380,11 @@ impl Outgoing {
         self.end_said
     }
 
+    /// True if a link has something of it that is not known to be written.
+    pub(crate) fn holds(&self, link: LinkId) -> bool {
+        self.out.get(&link).is_some_and(Out::owes)
+    }
+
     /// True if a link has as much of it to send as it may.
     pub(crate) fn fills(&self, link: LinkId) -> bool {
         self.out.get(&link).is_some_and(|out| out.unserved >= TRANSFER_GRANTS)
