@@ -27,7 +27,7 @@ impl Flow {
         if passed > 0 {
             self.since = Some(now);
             self.rounds.rotate_right(passed);
-            self.rounds[..passed].fill(0);
+            self.rounds.iter_mut().take(passed).for_each(|bytes| *bytes = 0);
         }
         let [latest, ..] = &mut self.rounds;
         *latest = latest.saturating_add(bytes);
