@@ -63,7 +63,7 @@ enum Stage {
     Asked { since: Instant },
     /// They are in use, and find their rate.
     Growing,
-    /// Fewer than `from` are in use, with which the rate was this, in bytes a second.
+    /// Fewer than `from` are in use; the best rate with so many or more, in bytes a second.
     Fewer { before: u64, from: usize },
     /// As many as help.
     Settled { until: Instant },
@@ -192,7 +192,7 @@ impl Pace {
                 } else if self.wished == 0 {
                     self.settle(now);
                 } else {
-                    self.try_fewer(rate);
+                    self.try_fewer(rate.max(before));
                 }
             }
             Stage::Settled { until } if now >= until => {
