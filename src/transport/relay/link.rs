@@ -7,16 +7,15 @@ use crate::events::Path;
 use crate::failure::{Failure, Kind};
 use crate::platform::endpoint::{self, Reading, Writing};
 use crate::transport::Joined;
-use bytes::Buf;
+use bytes::{Buf, Bytes, BytesMut};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use pinhole_protocol::handshake::Established;
 use pinhole_protocol::records::record_length;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::select;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -61,30 +60,34 @@ async fn carry(outward: impl Future<Output = ()>, inward: impl Future<Output = (
 
 /// Records of this side's, until its writer has ended; then the relay is told that nothing more
 /// will come.
-async fn outward(from_link: Reading, mut to_relay: SplitSink<Web, Message>) {
-    let mut records = BufReader::with_capacity(BUFFER, from_link);
+async fn outward(mut from_link: Reading, mut to_relay: SplitSink<Web, Message>) {
+    let mut sealed = BytesMut::with_capacity(BUFFER);
     // A relay that is gone is noticed by the other direction, which tells the link.
-    while let Ok(Some(record)) = next_record(&mut records).await {
-        if to_relay.feed(Message::binary(record)).await.is_err() {
+    while from_link.read_buf(&mut sealed).await.is_ok_and(|count| count > 0) {
+        while let Some(record) = next_record(&mut sealed) {
+            if to_relay.feed(Message::Binary(record)).await.is_err() {
+                return;
+            }
+        }
+        // Records that were sealed together leave together, and then nobody holds them: the buffer
+        // is used again.
+        if to_relay.flush().await.is_err() {
             return;
         }
-        // Records that were sealed together leave together.
-        if records.buffer().is_empty() && to_relay.flush().await.is_err() {
-            return;
-        }
+        sealed.reserve(BUFFER);
     }
     let _ = to_relay.close().await;
 }
 
-async fn next_record(records: &mut BufReader<Reading>) -> io::Result<Option<Vec<u8>>> {
-    let mut header = [0; HEADER];
-    if let Err(error) = records.read_exact(&mut header).await {
-        return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
+/// Takes the first record, if it is there as a whole.
+fn next_record(sealed: &mut BytesMut) -> Option<Bytes> {
+    // Its length is that of a record: this side has made it.
+    let length = record_length(*sealed.first_chunk::<HEADER>()?).ok()?;
+    if sealed.len() < HEADER.saturating_add(length) {
+        return None;
     }
-    let length = record_length(header).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    let mut record = vec![0; length];
-    records.read_exact(&mut record).await?;
-    Ok(Some(record))
+    sealed.advance(HEADER);
+    Some(sealed.split_to(length).freeze())
 }
 
 /// Records of the other side's. Its end, and the relay's, are the end of what the link reads.
@@ -103,8 +106,26 @@ async fn inward(mut from_relay: SplitStream<Web>, mut to_link: Writing) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pinhole_protocol::limits::RECORD_CIPHERTEXT;
     use std::future::{pending, ready};
     use tokio::time::Instant;
+
+    #[test]
+    fn a_record_leaves_once_it_is_there_as_a_whole() {
+        let records: Vec<Vec<u8>> =
+            [300, RECORD_CIPHERTEXT, 272].map(|length| vec![7; length]).into();
+        let head = |record: &Vec<u8>| u32::try_from(record.len()).unwrap().to_be_bytes();
+        let sealed: Vec<u8> =
+            records.iter().flat_map(|record| [&head(record)[..], record].concat()).collect();
+        for size in [1, 3, 100, 70_000] {
+            let (mut buffer, mut taken) = (BytesMut::new(), Vec::new());
+            for part in sealed.chunks(size) {
+                buffer.extend_from_slice(part);
+                taken.extend(std::iter::from_fn(|| next_record(&mut buffer)));
+            }
+            assert!(taken == records && buffer.is_empty(), "{size}");
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_other_direction_is_not_waited_for_for_ever() {
