@@ -159,7 +159,8 @@ fn a_source_that_may_have_no_more_connections_completes_what_it_has_begun() {
     let relay = Relay::with(&["--connections", "8"]);
     let gift: Vec<u8> = content::bytes(8_000_000);
     let url = relay.url();
-    // Six of eight connections, and the last channel would like to have six more.
+    // Six of eight connections, and the last channel would like to have six more, of which the
+    // relay refuses some.
     let channels: Vec<_> = ["1", "1", "4"]
         .into_iter()
         .map(|links| {
@@ -192,6 +193,7 @@ fn a_source_that_may_have_no_more_connections_completes_what_it_has_begun() {
         }
         assert!(std::fs::read(there.path("gift")).unwrap() == gift);
     }
+    assert!(relay.metric("refused_total{status=\"429\"}") > 0);
 }
 
 #[test]
