@@ -19,8 +19,9 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
     let bytes = (records * RECORD) as u64;
     let processor = relay.used()?.since(used).processor() * f64::from(1 << 30) / bytes as f64;
     println!(
-        "  one pair: {}, {processor:.2} s of the relay's processor a GiB",
-        report::speed(bytes, begun.elapsed())
+        "  one pair: {}, {processor:.2} s of the relay's processor a GiB, {:.2} GB/s a core",
+        report::speed(bytes, begun.elapsed()),
+        a_core(processor)
     );
     let source = place.join("source.bin");
     write_source(&source, options.size)?;
@@ -50,6 +51,16 @@ pub fn measure(options: &Options, program: &Program, place: &Path) -> io::Result
     }
     println!("  median ratio {:.2}", report::median(ratios));
     used = relay.used()?.since(used);
-    println!("  relay: {used}, for {} rounds", options.rounds);
+    let gibs = (options.size * options.rounds as u64) as f64 / f64::from(1 << 30);
+    println!(
+        "  relay: {used}, for {} rounds: {:.2} GB/s a core",
+        options.rounds,
+        a_core(used.processor() / gibs)
+    );
     std::fs::remove_file(source)
+}
+
+/// GB that one core forwards in a second, if a GiB takes it so many.
+fn a_core(seconds: f64) -> f64 {
+    f64::from(1 << 30) / 1e9 / seconds
 }
