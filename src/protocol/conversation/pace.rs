@@ -16,7 +16,7 @@ const WORTH: u64 = 10;
 /// Rounds over which a rate is measured.
 const MEASURED: usize = 5;
 /// Rounds after which new connections have found their rate.
-const SLOW_START: u32 = 15;
+const SLOW_START: u32 = 30;
 /// Rounds in which links that are no longer wished for have brought what they held.
 const LEAVING: u32 = 3;
 /// Numbers of stripes that are tried after all that a line bears, one after another.
