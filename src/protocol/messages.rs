@@ -330,9 +330,12 @@ impl Messages {
     pub(crate) fn all_handed_out(&self) -> bool {
         let admitted =
             |next: &Message| self.sent.saturating_add(window_bytes(next)) <= self.allowed;
-        self.place >= self.unacknowledged.len()
-            && self.ready.is_empty()
-            && !self.waiting.front().is_some_and(admitted)
+        self.answers_handed_out() && !self.waiting.front().is_some_and(admitted)
+    }
+
+    /// True if the link in use has all but texts and secrets: every answer goes before.
+    pub(crate) fn answers_handed_out(&self) -> bool {
+        self.place >= self.unacknowledged.len() && self.ready.is_empty()
     }
 
     /// True if the peer acknowledges so little that keeping messages for it has to end. Texts and

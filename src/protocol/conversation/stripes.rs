@@ -225,13 +225,15 @@ impl Conversation {
     }
 
     /// The next word about stripes. That one has ended goes after all credits that name what came
-    /// of it.
+    /// of it, and after the results of transfers of which nothing is named any more.
     pub(super) fn next_of_stripes(&mut self) -> Option<Control> {
         if !self.is_striping() {
             return None;
         }
-        if let Some(link) = self.stripes.ended.pop_front() {
-            return Some(Control::Drop { link: link.0 });
+        if self.messages.answers_handed_out() {
+            if let Some(link) = self.stripes.ended.pop_front() {
+                return Some(Control::Drop { link: link.0 });
+            }
         }
         self.stripes.news().map(|count| Control::Stripes { count })
     }

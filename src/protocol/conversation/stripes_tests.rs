@@ -2,12 +2,13 @@
 
 use super::greeting_tests::{commitment, greeting, told};
 use super::*;
-use crate::limits::{CREDIT, STALLED, STRIPE_REST, TTL, WINDOW};
+use crate::limits::{CREDIT, LINK_RECORDS, STALLED, STRIPE_REST, TTL, WINDOW};
 use crate::links::LinkId;
+use crate::messages::Body;
 use crate::violation::Violation;
 use crate::wire::{
-    Control, Entry, EntryKind, Greeting, Item, ItemKind, Message, Part, PeerName, PeerText, Reason,
-    Span, Want, encoded,
+    Control, Differences, Entry, EntryKind, Greeting, Item, ItemKind, Message, Part, PeerName,
+    PeerText, Reason, Span, Want, encoded,
 };
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -240,6 +241,43 @@ fn the_end_of_a_stripe_is_said_after_all_that_came_of_it_was_named() {
             .iter()
             .any(|c| matches!(c, Control::Drop { .. }))
     );
+}
+
+#[test]
+fn all_of_a_whole_transfer_is_named_or_its_result_said_before_the_end_of_a_stripe() {
+    for committed in [false, true] {
+        let mut joiner = striped(Role::Joiner, 1);
+        let item = receives(&mut joiner, core::iter::once(0..1 << 20));
+        let end = Message::End { item, entries: 2, bytes: 1 << 20, differences: None };
+        let bytes = encoded(&end, 0).to_vec().into();
+        let whole = told(&mut joiner, MAIN, &Control::Fragment { number: 2, last: true, bytes });
+        assert!(whole.events.iter().any(|event| matches!(event, Event::Whole(..))));
+        if committed {
+            // The link has no room for the result at once.
+            for _ in 0..LINK_RECORDS {
+                let item = joiner.next_item();
+                let _ =
+                    joiner.handle(NOW, Input::Body(item, Body::text(item, "x".into()).unwrap()));
+            }
+            let _ = joiner.handle(NOW, Input::Committed(item, Differences::default()));
+        }
+        let mut said = on(MAIN, &down(&mut joiner, LinkId(1)));
+        for _ in 0..LINK_RECORDS {
+            said.extend(on(MAIN, &joiner.handle(NOW, Input::Taken(MAIN))));
+        }
+        let at = |of: fn(&Control) -> bool| said.iter().position(of);
+        let credit = at(|said| {
+            matches!(said, Control::Credit { written, .. }
+                if *written == [Span { start: 0, end: 1 << 20 }])
+        });
+        let result = at(|said| {
+            let Control::Fragment { bytes, .. } = said else { return false };
+            matches!(minicbor::decode(bytes), Ok(Message::Result { failed: None, .. }))
+        });
+        let before = if committed { result } else { credit };
+        let drop = at(|said| matches!(said, Control::Drop { link: 1 }));
+        assert!(before.is_some() && before < drop, "{said:?}");
+    }
 }
 
 #[test]

@@ -336,7 +336,8 @@ impl Incoming {
             }
             None => true,
         };
-        if !self.accepted || self.whole || !(news || self.again.is_some()) {
+        // Once all is there, a sender that has lost a link still has to hear so.
+        if !self.accepted || !(self.again.is_some() || news && !self.whole) {
             self.again = None;
             return None;
         }
