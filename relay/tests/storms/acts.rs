@@ -30,6 +30,8 @@ pub(super) enum Act {
     Moves(usize, u16),
     /// The connection by which a side waits at the relay dies, and it notices after so long.
     Dies(usize, u64),
+    /// So many stripes are wished for the bulk of a side.
+    Wish(usize, usize),
     /// Somebody else takes an end of a slot there for so long, this one's if its token was seen.
     Stranger(usize, bool, u64),
     /// The relay starts again, and is away for so long. It remembers nothing.
@@ -70,7 +72,7 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: &[Option<usize>]) -> Vec<(u64, u
             let who = below(gives.len() as u64) as usize;
             let side = below(2) as usize;
             let from = gives[who].unwrap_or(side);
-            let act = match below(29) {
+            let act = match below(32) {
                 0..6 => {
                     // A few come in pieces; to wipe them takes most of a run's time.
                     let most = if below(8) == 0 { 130_000 } else { 300 };
@@ -105,6 +107,7 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: &[Option<usize>]) -> Vec<(u64, u
                 25 | 26 => Act::Stranger(side, below(4) != 0, below(20_000)),
                 27 => Act::Restart(if below(2) == 0 { 0 } else { below(15_000) }),
                 28 if below(2) == 0 => Act::Blackout(below(15_000)),
+                29.. => Act::Wish(side, if below(3) == 0 { 0 } else { below(10) as usize }),
                 _ => Act::Text(from, 1),
             };
             (at, who, act)
@@ -174,6 +177,7 @@ impl Storm {
                     self.tell(side, Input::Places(places));
                 }
             }
+            Act::Wish(side, count) => self.wish(side, count),
             Act::Outage(time) => self.outage = self.outage.max(self.now.after(millis(time))),
             Act::Dies(side, after) => self.dies(side, after),
             Act::Blackout(time) => {
@@ -225,6 +229,12 @@ impl Storm {
             }
             Loss::Tampered(side) => self.end(side, link).tampered = Some(0),
         }
+    }
+
+    /// So many stripes are wished for the bulk of a side.
+    pub(super) fn wish(&mut self, side: usize, count: usize) {
+        self.model.wishes[side] = Some(count);
+        self.tell(side, Input::Stripes(Some(count)));
     }
 
     pub(super) fn text(&mut self, side: usize, length: usize) -> ItemId {

@@ -6,25 +6,25 @@ use pinhole_protocol::limits::TAMPERED_LINKS;
 const CODE: LinkId = LinkId::CODE;
 
 impl Storm {
-    fn over(&self) -> [Option<Outcome>; 2] {
+    pub(super) fn over(&self) -> [Option<Outcome>; 2] {
         [0, 1].map(|side| self.parties[side].over)
     }
 
     /// Link and way of all that is left at a side.
-    fn up(&self, side: usize) -> Vec<LinkId> {
+    pub(super) fn up(&self, side: usize) -> Vec<LinkId> {
         let up =
             |(link, wire): (&LinkId, &Wire)| (wire.ends[side].stand == Stand::Up).then_some(*link);
         self.wires.iter().filter_map(up).collect()
     }
 
     /// All of a side's items are where they belong; all of them are known to be.
-    fn stand_of(&self, side: usize) -> (bool, bool) {
+    pub(super) fn stand_of(&self, side: usize) -> (bool, bool) {
         let items = &self.model.items[side];
         let delivered = items.values().all(|own| own.result == Some(true));
         (items.values().all(|own| own.kept), delivered)
     }
 
-    fn lost_at_once(&mut self, link: LinkId) {
+    pub(super) fn lost_at_once(&mut self, link: LinkId) {
         self.lose(link, Loss::Noticed(0, 0));
         self.run(0);
     }

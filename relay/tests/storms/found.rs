@@ -20,6 +20,7 @@ fn what_a_failing_seed_prints_can_be_pasted_as_a_test() {
                 wants: (Both, Take),
                 early: Some((0, 900)),
                 verify: (false, true),
+                striping: true,
                 direct: true,
                 relay: false
             },
@@ -28,6 +29,7 @@ fn what_a_failing_seed_prints_can_be_pasted_as_a_test() {
                 wants: (Both, Both),
                 early: None,
                 verify: (false, false),
+                striping: false,
                 direct: false,
                 relay: true
             },
@@ -36,6 +38,7 @@ fn what_a_failing_seed_prints_can_be_pasted_as_a_test() {
             (5, 0, Offer(0, vec![5, 70_000], 1, true)),
             (10, 1, Text(1, 300)),
             (20, 1, Lose(Noticed(10, 2_000), 0)),
+            (25, 0, Wish(1, 3)),
             (30, 1, Stranger(1, true, 4_000)),
             (40, 0, Restart(1_000)),
             (600, 1, Text(0, 3)),

@@ -7,6 +7,7 @@ impl Storm {
         match happening {
             Happening::Act(act) => self.acts(act),
             Happening::Made => self.made_at_random(),
+            Happening::Beside => self.made_beside(),
             Happening::Confirmed(side, link, linked) => {
                 if matches!(self.stand(side, link), Stand::Awaited(_)) {
                     self.confirmed(side, link, linked);
@@ -112,7 +113,8 @@ impl Storm {
             self.close(side, link);
         }
         for grant in actions.grants {
-            self.model.grants(side, grant.link);
+            self.note(|| format!("{side} grants {grant:?}"));
+            self.model.grants(side, &grant);
             let range = grant.range;
             let from = range.start;
             self.end(side, grant.link).grants.push_back((grant.transfer, range, from));
@@ -135,6 +137,10 @@ impl Storm {
             self.making = true;
             let wait = 50 + self.below(1500);
             self.at(wait, Happening::Made);
+        } else if self.wants_stripes(side) && !self.making_stripes && !self.tidy && self.direct {
+            self.making_stripes = true;
+            let wait = 50 + self.below(1500);
+            self.at(wait, Happening::Beside);
         }
         self.seeks(side);
     }

@@ -11,6 +11,7 @@ mod network;
 mod program;
 mod runs;
 mod seeking;
+mod striped;
 mod world;
 
 use acts::{Act, Loss};
@@ -55,6 +56,8 @@ enum Happening {
     Act(Act),
     /// A handshake is through, or is not.
     Made,
+    /// The same of some links that are to be stripes.
+    Beside,
     Confirmed(usize, LinkId, bool),
     /// The writer of a link takes what waits next.
     Writes(usize, LinkId),
@@ -150,8 +153,9 @@ struct Storm {
     parties: [Party; 2],
     wires: BTreeMap<LinkId, Wire>,
     next: u32,
-    /// A handshake is going on.
+    /// A handshake is going on, of a link that is needed, of stripes.
     making: bool,
+    making_stripes: bool,
     /// No link can be made before.
     outage: Instant,
     /// Nothing is lost any more.
@@ -183,7 +187,7 @@ fn millis(count: u64) -> Duration {
 }
 
 impl Storm {
-    fn new(seed: u64, wants: [Want; 2], verify: [bool; 2]) -> Self {
+    fn new(seed: u64, wants: [Want; 2], verify: [bool; 2], striping: bool) -> Self {
         let now = Instant::from_millis(1_000_000);
         let (host_end, joiner_end) = Commitment::simulated([7; 32], [0x5e; 32]);
         let party = |commitment, want, verify| Party {
@@ -197,7 +201,7 @@ impl Storm {
                     faithful: true,
                     resuming: true,
                     proving: true,
-                    striping: false,
+                    striping,
                 },
             ),
             wake_at: None,
@@ -222,6 +226,7 @@ impl Storm {
             wires: BTreeMap::new(),
             next: 0,
             making: false,
+            making_stripes: false,
             outage: now,
             calm: false,
             tidy: false,
@@ -243,7 +248,7 @@ impl Storm {
 
     /// A storm without one, for what is done to it by hand.
     fn tidy(wants: [Want; 2]) -> Self {
-        let mut storm = Self::new(0, wants, [false, false]);
+        let mut storm = Self::new(0, wants, [false, false], true);
         (storm.calm, storm.tidy) = (true, true);
         storm.made([true, true]);
         storm.run(2_000);
@@ -324,7 +329,11 @@ impl Storm {
         let ((at, sequence), happening) = self.queue.pop_first().unwrap();
         self.now = self.now.max(at);
         let of = match &happening {
-            Happening::Act(_) | Happening::Made | Happening::Calm | Happening::Leaves(..) => None,
+            Happening::Act(_)
+            | Happening::Made
+            | Happening::Beside
+            | Happening::Calm
+            | Happening::Leaves(..) => None,
             Happening::Confirmed(side, ..)
             | Happening::Writes(side, _)
             | Happening::Arrives(side, ..)

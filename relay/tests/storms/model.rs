@@ -1,6 +1,7 @@
 //! The model: what holds of two conversations, whatever becomes of their links.
 
 use super::*;
+use pinhole_protocol::conversation::Grant;
 use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::Span;
 
@@ -25,10 +26,15 @@ pub(super) struct Own {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Confirmed,
+    /// Its `use` is said or read.
     Asked,
+    AskedAsStripe,
     Used,
+    Stripe,
     /// Was in use, and is cut: something may still be read from it.
     Cut,
+    /// The same of a stripe.
+    CutStripe,
     /// Cut before it was in use, or down.
     Gone,
 }
@@ -49,6 +55,19 @@ pub(super) struct Model {
     pub(super) places: [Vec<Places>; 2],
     heard: [Option<Places>; 2],
     tampered: [u32; 2],
+    /// Positions that were read of each stripe, and those that were named in credits on the link
+    /// in use.
+    brought: [BTreeMap<LinkId, Vec<(ItemId, Range<u64>)>>; 2],
+    named: [BTreeMap<ItemId, Ranges>; 2],
+    /// Stripes that have ended beside the link in use, and are yet to be said.
+    ended: [BTreeSet<LinkId>; 2],
+    /// Stripes that each side was told to wish for, and those that it has read the other's wish of.
+    pub(super) wishes: [Option<usize>; 2],
+    theirs: [u32; 2],
+    /// Positions that were given to a stripe, and have not come.
+    given: [BTreeMap<LinkId, Ranges>; 2],
+    /// Counts of what runs are meant to bring about.
+    pub(super) seen: BTreeMap<&'static str, u64>,
     /// The first to end.
     first: Option<usize>,
 }
@@ -72,26 +91,71 @@ impl Model {
 
     pub(super) fn cuts(&mut self, side: usize, link: LinkId) {
         let way = self.links[side].get_mut(&link).unwrap();
-        *way = if *way == Way::Used { Way::Cut } else { Way::Gone };
+        *way = match *way {
+            Way::Used | Way::Cut => Way::Cut,
+            Way::Stripe | Way::CutStripe => Way::CutStripe,
+            // The joiner may have sent behind its answer.
+            Way::AskedAsStripe if side == 0 => Way::CutStripe,
+            _ => Way::Gone,
+        };
+    }
+
+    fn has(&self, side: usize, ways: &[Way]) -> bool {
+        self.links[side].values().any(|way| ways.contains(way))
+    }
+
+    fn saw(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
     }
 
     pub(super) fn down(&mut self, side: usize, link: LinkId, how: LinkEnd) {
-        self.links[side].insert(link, Way::Gone);
+        let was = self.links[side].insert(link, Way::Gone);
+        let stripe = matches!(was, Some(Way::Stripe | Way::CutStripe))
+            || was == Some(Way::AskedAsStripe) && side == 0;
+        if stripe && self.has(side, &[Way::Used]) {
+            self.ended[side].insert(link);
+        }
         self.tampered[side] += u32::from(how == LinkEnd::Tampered);
+    }
+
+    /// A link comes into use at a side: nothing is left of those before it.
+    fn comes_into_use(&mut self, side: usize, link: LinkId) {
+        let before = [Way::Used, Way::Cut, Way::Stripe, Way::CutStripe, Way::AskedAsStripe];
+        assert!(!self.has(side, &before), "{side} uses {link:?} beside {:?}", self.links[side]);
+        self.links[side].insert(link, Way::Used);
+        self.ended[side].clear();
+        self.theirs[side] = 0;
+        self.brought[side].clear();
+        self.named[side].clear();
     }
 
     /// Nothing but a greeting is said on a link that is not in use, and no greeting before all is
     /// read from the one before. What is acknowledged has come, and is written.
     pub(super) fn says(&mut self, side: usize, link: LinkId, control: &Control) {
-        let is_free = |way: &Way| !matches!(way, Way::Used | Way::Cut);
-        let free = self.links[side].values().all(is_free);
-        let asked = self.links[side].values().any(|way| *way == Way::Asked);
-        let way = self.links[side].get_mut(&link).unwrap();
-        match (control, *way) {
-            (Control::Use(_), Way::Confirmed) if side == 0 && free && !asked => *way = Way::Asked,
-            (Control::Using(_), Way::Asked) if side == 1 && free => *way = Way::Used,
+        let asked = self.has(side, &[Way::Asked, Way::AskedAsStripe]);
+        let used = self.has(side, &[Way::Used]);
+        let way = self.links[side][&link];
+        let known = [Way::Used, Way::Cut, Way::Stripe, Way::CutStripe];
+        let free = !self.has(side, &known);
+        match (control, way) {
+            (Control::Use(greeting), Way::Confirmed) if side == 0 => {
+                let stripe = greeting.stripe.is_some();
+                let lawful = if stripe { used } else { free && !asked };
+                assert!(lawful, "{link:?} is asked at the wrong time");
+                let asked = if stripe { Way::AskedAsStripe } else { Way::Asked };
+                self.links[0].insert(link, asked);
+            }
+            (Control::Using(greeting), Way::Asked) if side == 1 && greeting.stripe.is_none() => {
+                self.comes_into_use(1, link);
+            }
+            (Control::Using(greeting), Way::AskedAsStripe)
+                if side == 1 && used && greeting.stripe.is_some() =>
+            {
+                self.links[1].insert(link, Way::Stripe);
+                self.saw("a stripe");
+            }
             (Control::Use(_) | Control::Using(_), _) => panic!("{side} greets on {way:?} {link:?}"),
-            (_, Way::Used) => {}
+            (_, Way::Used) | (Control::Heartbeat { .. }, Way::Stripe) => {}
             (_, way) => panic!("{side} says {control:?} on {link:?} that is {way:?}"),
         }
         match control {
@@ -103,16 +167,45 @@ impl Model {
                 let own = &self.items[1 - side][transfer];
                 let is_written = |span: &Span| own.written.covers(&(span.start..span.end));
                 assert!(written.iter().all(is_written), "acknowledged before it was written");
+                let named = self.named[side].entry(*transfer).or_default();
+                written.iter().for_each(|span| named.insert(span.start..span.end));
             }
+            Control::Drop { link } => self.drops(side, LinkId(*link)),
             _ => {}
         }
     }
 
+    /// A side says that nothing more comes of a stripe: all that came is written, and is named, if
+    /// its transfer goes on.
+    fn drops(&mut self, side: usize, link: LinkId) {
+        assert!(self.ended[side].remove(&link), "{side} says the end of {link:?}");
+        self.saw("a stripe's end said");
+        for (item, range) in self.brought[side].remove(&link).unwrap_or_default() {
+            let own = &self.items[1 - side][&item];
+            assert!(own.written.covers(&range), "{range:?} of {item:?} is not written");
+            let goes_on = !own.kept && !own.refused && !own.withdrawn;
+            let named = self.named[side].get(&item).is_some_and(|named| named.covers(&range));
+            assert!(named || !goes_on, "{range:?} of {item:?} was not named");
+        }
+        let given = self.given[1 - side].remove(&link).unwrap_or_default();
+        if !given.is_empty() {
+            self.saw("a stripe that took something along");
+        }
+    }
+
     pub(super) fn reads(&mut self, side: usize, link: LinkId, control: &Control) {
-        let way = self.links[side].get_mut(&link).unwrap();
-        match (control, *way) {
-            (Control::Use(_), Way::Confirmed) => *way = Way::Asked,
-            (Control::Using(_), Way::Asked) => *way = Way::Used,
+        let way = self.links[side][&link];
+        match (control, way) {
+            (Control::Use(greeting), Way::Confirmed) => {
+                let stripe = greeting.stripe.is_some();
+                let asked = if stripe { Way::AskedAsStripe } else { Way::Asked };
+                self.links[side].insert(link, asked);
+            }
+            (Control::Using(_), Way::Asked) => self.comes_into_use(side, link),
+            (Control::Using(_), Way::AskedAsStripe) => {
+                self.links[side].insert(link, Way::Stripe);
+            }
+            (Control::Stripes { count }, Way::Used | Way::Cut) => self.theirs[side] = *count,
             (Control::Fragment { number, last: true, .. }, Way::Used | Way::Cut) => {
                 self.came[side] = self.came[side].max(number + 1);
             }
@@ -120,13 +213,31 @@ impl Model {
         }
     }
 
-    pub(super) fn grants(&self, side: usize, link: LinkId) {
-        assert_eq!(self.links[side][&link], Way::Used, "a grant on a link not in use");
+    /// Bulk goes over the stripes while any are wished for.
+    pub(super) fn grants(&mut self, side: usize, grant: &Grant) {
+        let way = self.links[side][&grant.link];
+        if way == Way::Stripe {
+            self.given[side].entry(grant.link).or_default().insert(grant.range.clone());
+            let stripes = self.links[side].values().filter(|way| **way == Way::Stripe).count();
+            if stripes > 1 {
+                self.saw("a grant on a stripe beside others");
+            }
+        } else {
+            assert_eq!(way, Way::Used, "a grant on a link not in use");
+            let wished = self.theirs[side] > 0 || self.wishes[side].is_some_and(|wish| wish > 0);
+            assert!(!wished || !self.has(side, &[Way::Stripe]), "a grant beside stripes");
+        }
     }
 
     /// No byte that was read comes again: every record is read whole here, or not at all.
     pub(super) fn arrives(&mut self, side: usize, link: LinkId, item: ItemId, range: &Range<u64>) {
-        assert_ne!(self.links[side][&link], Way::Confirmed, "a chunk on a link not in use");
+        let way = self.links[side][&link];
+        let used = !matches!(way, Way::Confirmed | Way::Asked | Way::AskedAsStripe);
+        assert!(used, "a chunk on {link:?} that is {way:?}");
+        if matches!(way, Way::Stripe | Way::CutStripe) {
+            self.brought[side].entry(link).or_default().push((item, range.clone()));
+            self.given[1 - side].entry(link).or_default().remove(range.clone());
+        }
         let own = self.own(1 - side, item);
         let new = own.read.missing(range.clone()).count();
         assert_eq!(new, range.end - range.start, "{range:?} of {item:?} comes again");

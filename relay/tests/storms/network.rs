@@ -34,6 +34,31 @@ impl Storm {
         }
     }
 
+    /// Handshakes, while a side wishes for stripes: one, some at once, or half of one.
+    pub(super) fn made_beside(&mut self) {
+        self.making_stripes = false;
+        let asleep = self.parties.iter().any(|party| party.asleep > self.now);
+        if !(0..2).any(|side| self.wants_stripes(side)) {
+            return;
+        }
+        if self.outage <= self.now && !asleep {
+            for _ in 0..1 + self.below(3) {
+                let half = !self.calm && self.one_in(8);
+                let which = self.below(2) == 0;
+                self.made([!half || which, !half || !which]);
+            }
+        }
+        self.making_stripes = true;
+        let wait = 100 + self.below(1500);
+        self.at(wait, Happening::Beside);
+    }
+
+    /// A side that is not over makes links beside the one that works.
+    pub(super) fn wants_stripes(&self, side: usize) -> bool {
+        let party = &self.parties[side];
+        party.over.is_none() && party.conversation.needs_stripes() > 0
+    }
+
     /// A handshake is through, at these sides.
     pub(super) fn made(&mut self, at: [bool; 2]) -> LinkId {
         let latency = if self.tidy { LATENCY } else { 1 + self.below(150) };

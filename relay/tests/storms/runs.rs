@@ -15,6 +15,8 @@ pub(super) struct Channel {
     pub(super) early: Option<(usize, u64)>,
     /// Sides at which the words are compared, in the midst of it.
     pub(super) verify: (bool, bool),
+    /// True if bulk may go over several links.
+    pub(super) striping: bool,
     /// True if links are made without the relay.
     pub(super) direct: bool,
     /// True if they are made by it.
@@ -46,8 +48,9 @@ impl Plan {
             let (direct, relay) = [(true, false), (false, true), (true, true), (false, true)]
                 [(rng.next_u64() % 4) as usize];
             let verify = (verifies % 16 == 0, verifies % 16 == 1);
+            let striping = verifies >> 8 & 3 != 0;
             let seed = seed * 8 + number;
-            channels.push(Channel { seed, wants, early: None, verify, direct, relay });
+            channels.push(Channel { seed, wants, early: None, verify, striping, direct, relay });
             givers.push(gives);
         }
         let acts = acts(&mut rng, &givers);
@@ -68,7 +71,8 @@ impl Plan {
     fn world(&self, traced: bool) -> World {
         let storm = |channel: &Channel| {
             let (wants, verify) = (channel.wants, channel.verify);
-            let mut storm = Storm::new(channel.seed, [wants.0, wants.1], [verify.0, verify.1]);
+            let (wants, verify) = ([wants.0, wants.1], [verify.0, verify.1]);
+            let mut storm = Storm::new(channel.seed, wants, verify, channel.striping);
             storm.trace = traced.then(Vec::new);
             storm
         };
@@ -166,7 +170,8 @@ impl Plan {
             size = if size == 1 && fewer { 1 } else { size / 2 };
         }
         for number in 0..self.channels.len() {
-            let simpler: [fn(&mut Channel); 3] = [
+            let simpler: [fn(&mut Channel); 4] = [
+                |channel| channel.striping = false,
                 |channel| channel.early = None,
                 |channel| channel.verify = (false, false),
                 |channel| (channel.direct, channel.relay) = (true, false),
@@ -234,7 +239,8 @@ fn whatever_becomes_of_links_everything_arrives_once_and_both_sides_end_well() {
         if plan.acts.iter().any(|(.., act)| matches!(act, Act::Restart(_))) {
             *seen.entry("runs with a restart").or_default() += 1;
         }
-        for (what, count) in world.seen {
+        let by_models = world.storms.iter().flat_map(|storm| &storm.model.seen);
+        for (what, count) in world.seen.iter().chain(by_models) {
             *seen.entry(what).or_default() += count;
         }
     }
@@ -248,6 +254,10 @@ fn whatever_becomes_of_links_everything_arrives_once_and_both_sides_end_well() {
         "a waiting side cut",
         "nobody there",
         "with a stranger",
+        "a stripe",
+        "a grant on a stripe beside others",
+        "a stripe's end said",
+        "a stripe that took something along",
     ];
     assert!(all.into_iter().all(often), "it no longer comes to something: {seen:?}");
 }

@@ -93,7 +93,8 @@ impl Storm {
     pub(super) fn seeks(&mut self, side: usize) {
         let party = &self.parties[side];
         let over = party.over.is_some();
-        let wanted = self.slot.is_some() && !over && party.conversation.needs_link();
+        let needs = !over && (party.conversation.needs_link() || self.wants_stripes(side));
+        let wanted = self.slot.is_some() && needs;
         match party.seek {
             Seek::Idle if wanted => self.tries_in(side, 0),
             // A handshake is not given up: the other side may have confirmed.
@@ -264,7 +265,8 @@ impl Storm {
 
     fn has_made(&mut self, side: usize) {
         self.parties[side].pause = FIRST_PAUSE;
-        self.tries_in(side, USE_TIME);
+        let needs = self.parties[side].conversation.needs_link();
+        self.tries_in(side, if needs { USE_TIME } else { FIRST_PAUSE });
     }
 
     /// A side's connection at the relay, if it carries no link yet, is dead, and it notices after
