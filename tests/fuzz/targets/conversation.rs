@@ -172,7 +172,11 @@ fuzz_target!(|bytes: &[u8]| {
                 3 => {
                     let link = LinkId(next_link);
                     next_link += 1;
-                    tell(&mut conversation, now, Input::LinkUp { link, linked: which & 8 != 0, most: 8 });
+                    tell(
+                        &mut conversation,
+                        now,
+                        Input::LinkUp { link, linked: which & 8 != 0, most: 8 },
+                    );
                 }
                 4 => tell(&mut conversation, now, Input::Control(link, &greeting)),
                 _ => tell(&mut conversation, now, Input::LinkDown(link, LinkEnd::Tampered)),

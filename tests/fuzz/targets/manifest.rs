@@ -50,7 +50,8 @@ fuzz_target!(|bytes: &[u8]| {
             striping: false,
         },
     );
-    let mut events = taker.handle(now, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 }).events;
+    let mut events =
+        taker.handle(now, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 }).events;
     let greeting = Greeting {
         next: 0,
         window: 0,
