@@ -324,6 +324,8 @@ impl Storm {
         if let Some((at, side)) = wakes {
             self.now = self.now.max(at);
             self.tell(side, Input::Tick);
+            let still = self.parties[side].wake_at.is_some_and(|at| at <= self.now);
+            assert!(!still || self.parties[side].over.is_some(), "{side} wakes for nothing");
             return true;
         }
         let ((at, sequence), happening) = self.queue.pop_first().unwrap();

@@ -312,7 +312,10 @@ impl Model {
             Event::Link(LinkNews::Reconnecting) => {
                 assert!(!std::mem::replace(&mut self.missing[side], true), "told twice");
             }
-            Event::Link(LinkNews::Stalled) => self.stalled[side] = true,
+            Event::Link(LinkNews::Stalled) => {
+                self.stalled[side] = true;
+                assert!(!self.has(side, &[Way::Stripe]), "stripes beside one that is silent");
+            }
             Event::Link(LinkNews::Flowing) => {
                 assert!(std::mem::take(&mut self.stalled[side]), "nothing had stalled");
             }

@@ -140,8 +140,9 @@ fn a_stripe_may_be_lost_once_all_of_a_transfer_is_there() {
         // It takes its time, or its result waits for its turn.
         let committed = storm.queue.remove(&key).unwrap();
         if wait == 0 {
-            storm.wires.get_mut(&MAIN).unwrap().pace = 10;
-            storm.text(1, 130_000);
+            storm.wires.get_mut(&MAIN).unwrap().pace = 5;
+            // The link has room for two of them, and pieces of the third.
+            (0..3).for_each(|_| _ = storm.text(1, 1_000_000));
         }
         storm.at(wait, committed);
         storm.run(wait / 2);
