@@ -1,5 +1,6 @@
 //! A conversation that is told anything: control, the program's answers, and links that come and
-//! go, in any order. It ends once, and says nothing after, and speaks on no link that it was not given.
+//! go, in any order. It ends once, and says nothing after, and speaks on no link that it was not given,
+//! and on a stripe of nothing but that it is there.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -58,6 +59,8 @@ fuzz_target!(|bytes: &[u8]| {
     let mut whole = 0;
     // Links that may be spoken on, and the index of the next.
     let mut up = BTreeSet::new();
+    // Those that it has greeted as stripes.
+    let mut stripes = BTreeSet::new();
     let mut next_link = 1_u32;
     let mut tell = |conversation: &mut Conversation, now: u64, input: Input<'_>| {
         // The link takes all that it is handed. What was over before has nothing more to say.
@@ -83,14 +86,25 @@ fuzz_target!(|bytes: &[u8]| {
             whole +=
                 actions.events.iter().filter(|event| matches!(event, Event::Whole(..))).count();
             for (link, body) in &actions.control {
-                assert!(read::<Control>(body).is_some() && up.contains(link));
+                let control: Control = read(body).unwrap();
+                assert!(up.contains(link));
+                match control {
+                    Control::Use(greeting) | Control::Using(greeting)
+                        if greeting.stripe.is_some() =>
+                    {
+                        assert!(first & 24 == 24 && stripes.insert(*link));
+                    }
+                    Control::Heartbeat { .. } => {}
+                    _ => assert!(!stripes.contains(link)),
+                }
                 next.push(conversation.handle(now, Input::Taken(*link)));
             }
+            assert!(actions.grants.iter().all(|grant| up.contains(&grant.link)));
             actions.cut.iter().for_each(|link| assert!(up.remove(link)));
             assert!(up.len() <= LINKS);
         }
     };
-    tell(&mut conversation, now, Input::LinkUp { link: LinkId::CODE, linked: false, most: 1 });
+    tell(&mut conversation, now, Input::LinkUp { link: LinkId::CODE, linked: false, most: 8 });
     if first & 4 == 0 {
         tell(&mut conversation, now, Input::Control(LinkId::CODE, &greeting));
     }
@@ -158,6 +172,10 @@ fuzz_target!(|bytes: &[u8]| {
                     let direct = vec![([192, 0, 2, 1], 1_024 + u16::from(which)).into()];
                     let places = Places { direct, relay: None };
                     tell(&mut conversation, now, Input::Places(places));
+                }
+                _ if which & 0x40 != 0 => {
+                    let count = (which & 8 == 0).then_some(usize::from(which & 7));
+                    tell(&mut conversation, now, Input::Stripes(count));
                 }
                 _ => tell(&mut conversation, now, Input::Total(item, u64::from(which))),
             },
