@@ -62,7 +62,7 @@ pub(super) fn acts(rng: &mut ChaCha8Rng, gives: &[Option<usize>]) -> Vec<(u64, u
     let count = 1 + below(most);
     let pace = 1 + below(1500);
     // At most so many bytes of a run: it is to be short.
-    let mut bytes = 6_000_000;
+    let mut bytes = 9_000_000;
     let mut tampered = vec![0; gives.len()];
     let mut at = 0;
     (0..count)

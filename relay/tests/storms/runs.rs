@@ -53,8 +53,15 @@ impl Plan {
             channels.push(Channel { seed, wants, early: None, verify, striping, direct, relay });
             givers.push(gives);
         }
-        let acts = acts(&mut rng, &givers);
+        let mut acts = acts(&mut rng, &givers);
         let calm = acts.last().map_or(0, |(at, ..)| *at);
+        for who in 0..channels.len() {
+            // Half have stripes from the beginning.
+            let (side, count) = (rng.next_u64() % 2, rng.next_u64() % 16);
+            if count < 8 {
+                acts.insert(0, (0, who, Act::Wish(side as usize, count as usize)));
+            }
+        }
         for (channel, gives) in channels.iter_mut().zip(givers) {
             let leaves = || (rng.next_u64() % 6 == 0).then(|| (rng.next_u64() % 2) as usize);
             channel.early =
