@@ -39,6 +39,9 @@ enum Way {
     Gone,
 }
 
+/// Positions of items.
+type Brought = Vec<(ItemId, Range<u64>)>;
+
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) items: [BTreeMap<ItemId, Own>; 2],
@@ -57,7 +60,7 @@ pub(super) struct Model {
     tampered: [u32; 2],
     /// Positions that were read of each stripe, and those that were named in credits on the link
     /// in use.
-    brought: [BTreeMap<LinkId, Vec<(ItemId, Range<u64>)>>; 2],
+    brought: [BTreeMap<LinkId, Brought>; 2],
     named: [BTreeMap<ItemId, Ranges>; 2],
     /// Stripes that have ended beside the link in use, and are yet to be said.
     ended: [BTreeSet<LinkId>; 2],
