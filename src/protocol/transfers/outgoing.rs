@@ -395,9 +395,11 @@ impl Outgoing {
         self.total.unwrap_or(self.end.max(self.counted))
     }
 
-    /// Bytes that are not known to be written.
+    /// Bytes that are not known to be written, which several links could bring sooner: not those of
+    /// files that are smaller than a chunk, where the slowest link would hold up whole parts.
     pub(crate) fn left(&self) -> u64 {
-        self.all().saturating_sub(self.written.count())
+        let is_small = self.end < u64::from(self.entries).saturating_mul(BLOCK);
+        if is_small { 0 } else { self.all().saturating_sub(self.written.count()) }
     }
 
     /// Bytes that the receiver has written, and below which position it has them all.
@@ -583,6 +585,15 @@ mod tests {
         transfer.credit(AT, 8 * MIB, 1, &[Span { start: 0, end: start + 7 }]).unwrap();
         let granted = grants(&mut transfer);
         assert_eq!((granted[0], &granted[1..]), ((start + 7, start + MIB), &rest[..]));
+    }
+
+    #[test]
+    fn small_files_are_left_to_one_link() {
+        for (entries, left) in [(1, 10 << 20), (160, 10 << 20), (161, 0)] {
+            let mut transfer = transfer();
+            transfer.part(entries, 10 << 20, false);
+            assert_eq!(transfer.left(), left, "{entries}");
+        }
     }
 
     #[test]
