@@ -169,6 +169,7 @@ impl Conversation {
         if self.role == Role::Joiner {
             self.hand(link, &Control::Using(Greeting::of_stripe()), actions);
         }
+        self.grant_all(actions);
         Ok(())
     }
 

@@ -445,6 +445,13 @@ fn bulk_on_a_far_way_wishes_for_stripes_while_it_runs() {
             grants.extend(said.grants);
         }
         let needs = side.needs_stripes();
+        if needs > 0 {
+            // It carries bulk as soon as it may, although nothing else happens.
+            let _ = side.handle(now, Input::LinkUp { link: LinkId(1), linked: true, most });
+            let using = encoded(&Control::Using(Greeting::of_stripe()), 0).to_vec();
+            let used = side.handle(now, Input::Control(LinkId(1), &using));
+            assert_eq!(used.grants.first().map(|grant| grant.link), Some(LinkId(1)));
+        }
         let ended = side.handle(now, Input::Cancel(item, Reason::Interrupted));
         let said = on(MAIN, &ended);
         let ended = said.iter().any(|said| matches!(said, Control::Stripes { count: 0 }));

@@ -297,8 +297,12 @@ impl Outgoing {
             let end = start.saturating_add(grant);
             end.saturating_sub(end % BLOCK).saturating_sub(start)
         };
-        while out.unserved < TRANSFER_GRANTS && granted.len() < room && out.ranges.count() < most {
+        while out.unserved < TRANSFER_GRANTS && granted.len() < room {
             let again = self.again.iter(1).next();
+            // What is sent again goes past it: all that the link holds may wait for that.
+            if again.is_none() && out.ranges.count() >= most {
+                break;
+            }
             let range = match again.and_then(|next| self.again.take(grant_from(next.start))) {
                 Some(range) => range,
                 // Some of what follows may be there from another day.
@@ -585,6 +589,23 @@ mod tests {
         transfer.credit(AT, 8 * MIB, 1, &[Span { start: 0, end: start + 7 }]).unwrap();
         let granted = grants(&mut transfer);
         assert_eq!((granted[0], &granted[1..]), ((start + 7, start + MIB), &rest[..]));
+    }
+
+    #[test]
+    fn what_is_sent_again_does_not_wait_for_room_that_it_makes() {
+        let [one, two] = [LinkId(1), LinkId(2)];
+        let mut transfer = transfer();
+        transfer.part(1, 10 << 20, false);
+        transfer.credit(AT, 10 << 20, 1, &[]).unwrap();
+        for link in [one, two, one, two, one, two] {
+            let _ = transfer.grants(link, 9, Share::Stripe);
+            transfer.sent(link);
+        }
+        // An output has taken nothing behind the first chunk, so all that came waits there.
+        transfer.stripe_lost(one);
+        assert_eq!(transfer.grants(two, 9, Share::Stripe), [], "it holds as much as it may");
+        transfer.dropped(one);
+        assert_eq!(transfer.grants(two, 1, Share::Stripe).first(), Some(&(0..BLOCK)));
     }
 
     #[test]
