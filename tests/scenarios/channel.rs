@@ -15,6 +15,7 @@ mod other_users;
 mod outages;
 mod path_changes;
 mod predecessor;
+mod striped;
 mod transcripts;
 mod unread;
 mod which;

@@ -23,7 +23,7 @@ mod pairings;
 mod power_cut;
 mod sizes;
 mod streams;
-mod striped;
+pub mod striped;
 mod unattended;
 mod unheard;
 mod wrong_code;

@@ -5,18 +5,35 @@ use crate::harness::content::{digest_at, names, pour, tree};
 use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Ended, Machine, Running, port};
 use std::fs::{File, create_dir, write};
+use std::io::{Seek, Write};
 use std::net::Ipv4Addr;
+use std::process::Stdio;
 use std::time::Duration;
 
 const SIZE: u64 = 24 << 20;
 /// Bytes of a connection after which it is certain to be in use.
-const IN_USE: u64 = 1 << 20;
+pub const IN_USE: u64 = 1 << 20;
 
 /// Starts a program that is to have so many connections.
-fn start(machine: &Machine, links: &str, args: &[&str]) -> Running {
+pub fn start(machine: &Machine, links: &str, args: &[&str]) -> Running {
     let mut command = machine.command(args);
-    command.env("PINHOLE_LINKS", links);
+    command.env("PINHOLE_LINKS", links).stdin(Stdio::piped());
     Running::start(command)
+}
+
+/// A wire to the host with this code, as long as 10 ms.
+pub fn lay(code: &str) -> Wire {
+    let wire = Wire::to((Ipv4Addr::LOCALHOST, port(code)));
+    wire.all().set(Fault::Delay(Way::Both, Duration::from_millis(10)));
+    wire
+}
+
+/// Holds up, or no longer, what goes this way on the connections from 1 to 3, once they are in use.
+pub fn hold(wire: &Wire, way: Way, holds: bool) {
+    for number in 1..4 {
+        let (only, fault) = (wire.only(number), Fault::Stall(way, IN_USE));
+        if holds { only.set(fault) } else { only.lift(fault) }
+    }
 }
 
 /// Gives `what` over a wire as long as 10 ms, of which the connections from 1 on are stripes, and
@@ -31,8 +48,7 @@ fn given(
     make(&here);
     let mut giver = start(&here, links[0], &["give", "what"]);
     let code = giver.code();
-    let wire = Wire::to((Ipv4Addr::LOCALHOST, port(&code)));
-    wire.all().set(Fault::Delay(Way::Both, Duration::from_millis(10)));
+    let wire = lay(&code);
     trouble(&wire);
     let taker = start(&there, links[1], &["take", &wire.join(&code), "-o", "."]);
     let ended = [giver.end().expect(0), taker.end().expect(0)];
@@ -45,7 +61,7 @@ fn file(machine: &Machine) {
 }
 
 /// The words of both sides about their connections.
-fn told(ended: &[Ended; 2]) -> Vec<String> {
+pub fn told(ended: &[Ended; 2]) -> Vec<String> {
     let lines = ended.iter().flat_map(|side| side.all("status"));
     let words = lines.map(|line| line["event"].as_str().unwrap().to_owned());
     let about = ["stalled", "reconnecting", "reconnected", "tampered", "path"];
@@ -137,4 +153,54 @@ fn the_connection_that_all_else_goes_over_may_be_lost_with_its_stripes() {
     assert!(connections > 4, "{connections}");
     assert_eq!(told(&ended), [""; 0], "it was back before anybody had to be told");
     assert_eq!(digest_at(here.path("what")), digest_at(there.path("what")));
+}
+
+#[test]
+fn bulk_goes_over_one_connection_where_a_side_on_loopback_fixes_none() {
+    for links in [["4", ""], ["", "4"]] {
+        let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
+        file(&here);
+        let mut giver = start(&here, links[0], &["give", "what"]);
+        let code = giver.code();
+        let wire = lay(&code);
+        let taker = start(&there, links[1], &["take", &wire.join(&code), "-o", "."]);
+        let ended = [giver.end().expect(0), taker.end().expect(0)];
+        assert_eq!(told(&ended), [""; 0], "{links:?}");
+        let beside: u64 =
+            (1..wire.connections()).map(|number| wire.only(number).bytes(Way::ToClient)).sum();
+        assert!(beside < IN_USE && wire.only(0).bytes(Way::ToClient) > SIZE, "{links:?}: {beside}");
+    }
+}
+
+#[test]
+fn a_source_that_changes_while_it_goes_over_stripes_is_delivered_only_as_it_was() {
+    for (grows, code) in [(true, 0), (false, 9)] {
+        let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
+        file(&here);
+        let source = here.path("what");
+        let before = digest_at(&source);
+        // Of known age, so that every later write shows.
+        let known = std::time::SystemTime::UNIX_EPOCH;
+        File::options().write(true).open(&source).unwrap().set_modified(known).unwrap();
+        let mut giver = start(&here, "4", &["give", "what"]);
+        let said = giver.code();
+        let wire = lay(&said);
+        hold(&wire, Way::ToClient, true);
+        let taker = start(&there, "4", &["take", &wire.join(&said), "-o", "."]);
+        for number in 1..4 {
+            wire.only(number).wait_bytes(Way::ToClient, IN_USE);
+        }
+        let mut writer = File::options().write(true).open(&source).unwrap();
+        writer.seek(std::io::SeekFrom::Start(if grows { SIZE } else { SIZE - 9 })).unwrap();
+        writer.write_all(b"more").unwrap();
+        hold(&wire, Way::ToClient, false);
+        let ended = [giver.end().expect(code), taker.end().expect(code)];
+        assert_eq!(told(&ended), [""; 0]);
+        if grows {
+            assert_eq!(digest_at(there.path("what")), before);
+        } else {
+            assert!(!there.path("what").exists() && ended[1].all("file").is_empty());
+            assert_eq!(ended[1].failure()["error"], "source-changed");
+        }
+    }
 }
