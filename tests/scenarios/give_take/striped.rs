@@ -1,16 +1,18 @@
 //! Bulk over several connections at a time (SPEC 6.3), whatever becomes of them: everything arrives
 //! once, and nobody hears of a stripe.
 
-use crate::harness::content::{digest_at, names, pour, tree};
+use crate::harness::content::{bytes, digest_at, names, pour, tree};
 use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Ended, Machine, Running, port};
 use std::fs::{File, create_dir, write};
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, Write};
 use std::net::Ipv4Addr;
 use std::process::Stdio;
 use std::time::Duration;
 
 const SIZE: u64 = 24 << 20;
+/// Bytes that are fed at once, of which every stripe gets some.
+const PART: usize = 4 << 20;
 /// Bytes of a connection after which it is certain to be in use.
 pub const IN_USE: u64 = 1 << 20;
 
@@ -169,6 +171,45 @@ fn bulk_goes_over_one_connection_where_a_side_on_loopback_fixes_none() {
         let beside: u64 =
             (1..wire.connections()).map(|number| wire.only(number).bytes(Way::ToClient)).sum();
         assert!(beside < IN_USE && wire.only(0).bytes(Way::ToClient) > SIZE, "{links:?}: {beside}");
+    }
+}
+
+#[test]
+fn a_stripe_that_is_lost_behind_its_last_byte_takes_nothing_along() {
+    for lose in [
+        (|wire| wire.only(2).cut()) as fn(&Wire),
+        |wire| wire.only(2).reset(),
+        |wire| wire.only(2).half_close(Way::ToClient),
+        |wire| (1..4).for_each(|number| wire.only(number).cut()),
+        |wire| wire.only(0).cut(),
+    ] {
+        let (here, there) = (Machine::on_a_wire(), Machine::on_a_wire());
+        let mut giver = start(&here, "4", &["give", "-"]);
+        let code = giver.code();
+        let wire = lay(&code);
+        let mut taker = start(&there, "4", &["take", &wire.join(&code), "-o", "-"]);
+        wire.wait_connections(4);
+        let mut output = taker.child.stdout.take().unwrap();
+        let (content, mut came) = (bytes(3 * PART), vec![0; 3 * PART]);
+        let parts = content.chunks(PART).zip(came.chunks_mut(PART));
+        for (at, (part, came)) in parts.enumerate() {
+            // The output is read meanwhile: what it does not take holds the rest up.
+            std::thread::scope(|scope| {
+                let reading = scope.spawn(|| output.read_exact(came).unwrap());
+                giver.feed(part);
+                reading.join().unwrap();
+            });
+            if at == 0 {
+                lose(&wire);
+            }
+        }
+        assert!(came == content);
+        giver.hang_up();
+        assert_eq!(output.read(&mut [0]).unwrap(), 0);
+        let ended = [giver.end().expect(0), taker.end().expect(0)];
+        assert_eq!(told(&ended), [""; 0]);
+        let size = 3 * PART;
+        assert!(ended[1].one("file")["size"] == size && ended[0].one("delivered")["size"] == size);
     }
 }
 
