@@ -391,7 +391,10 @@ impl Outgoing {
 
     /// True if a link has as much of it to send as it may.
     pub(crate) fn fills(&self, link: LinkId) -> bool {
-        self.out.get(&link).is_some_and(|out| out.unserved >= TRANSFER_GRANTS)
+        let rest = self.rounds_left();
+        self.out.get(&link).is_some_and(|out| {
+            out.unserved >= TRANSFER_GRANTS || out.ranges.count() >= out.flow.window(rest)
+        })
     }
 
     /// Bytes in all, as far as they are counted.
@@ -606,6 +609,16 @@ mod tests {
         assert_eq!(transfer.grants(two, 9, Share::Stripe), [], "it holds as much as it may");
         transfer.dropped(one);
         assert_eq!(transfer.grants(two, 1, Share::Stripe).first(), Some(&(0..BLOCK)));
+    }
+
+    #[test]
+    fn a_stripe_is_full_when_it_holds_what_it_may() {
+        let mut transfer = transfer();
+        transfer.part(1, 10 << 20, false);
+        transfer.credit(AT, 10 << 20, 1, &[]).unwrap();
+        let granted = transfer.grants(LinkId(1), 9, Share::Stripe).len();
+        (0..granted).for_each(|_| transfer.sent(LinkId(1)));
+        assert!(transfer.fills(LinkId(1)) && !transfer.fills(LinkId(2)));
     }
 
     #[test]
