@@ -155,6 +155,11 @@ impl Links {
         self.table.values().any(works)
     }
 
+    /// True if there is such a link, whatever its state.
+    pub(crate) fn has(&self, id: LinkId) -> bool {
+        self.table.contains_key(&id)
+    }
+
     /// True if there is no link, whatever its state.
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()

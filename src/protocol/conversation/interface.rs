@@ -120,8 +120,8 @@ pub enum Input<'a> {
     /// The peer's transfer is synced and has its name, in answer to [`Event::Whole`]; what of it is
     /// not as it was there.
     Committed(ItemId, Differences),
-    /// So many stripes are wished for the bulk of this side, whatever its rate is and its way
-    /// bears; without a number as many as help it, which holds until another is said.
+    /// So many stripes are wished for the bulk of this side, whatever its rate is and its way bears,
+    /// and no more whatever the peer wishes. Without a number, as at the start, as many as help.
     Stripes(Option<usize>),
     /// The person here has compared the verification words.
     Verified,

@@ -139,7 +139,7 @@ impl Conversation {
         // The host alone judges: a joiner may see one as working on which the host hears nothing.
         let beside = self.role == Role::Host && linked && self.links.works();
         let needless = beside && self.links.beside() >= self.wished_stripes();
-        if link != LinkId::CODE && (needless || !self.setup.resuming) {
+        if link != LinkId::CODE && (needless || self.is_gone(link) || !self.setup.resuming) {
             actions.cut.push(link);
             return;
         }

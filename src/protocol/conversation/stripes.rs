@@ -26,6 +26,8 @@ pub(super) struct Stripes {
     said: usize,
     /// Ended stripes of which the peer is told once it knows what came of them.
     ended: VecDeque<LinkId>,
+    /// The latest links of which the peer has said the end before they were here.
+    gone: VecDeque<LinkId>,
     /// None is made before.
     rests: Option<Instant>,
 }
@@ -73,11 +75,13 @@ impl Conversation {
         if !self.is_striping() {
             return 0;
         }
-        let most = match self.stripes.fixed {
-            Some(_) => LINKS.saturating_sub(1),
-            None => self.links.most_stripes(),
-        };
-        self.stripes.carrying().max(self.stripes.kept).min(most)
+        self.stripes.carrying().max(self.stripes.kept).min(self.most_stripes())
+    }
+
+    /// Stripes that there may be, whatever the peer wishes.
+    fn most_stripes(&self) -> usize {
+        let bears = || self.links.most_stripes();
+        self.stripes.fixed.map_or_else(bears, |fixed| fixed.min(LINKS.saturating_sub(1)))
     }
 
     pub(super) const fn is_striping(&self) -> bool {
@@ -103,7 +107,7 @@ impl Conversation {
             })
         };
         let line = Line {
-            most: self.links.most_stripes(),
+            most: self.most_stripes(),
             stripes: self.links.stripes().count(),
             round_trip: self.round_trip(),
             left: running().fold(0, |left, transfer| left.saturating_add(transfer.left())),
@@ -161,7 +165,10 @@ impl Conversation {
         if !self.phase.greeted() {
             return Err(Violation::NotItsGreeting);
         }
-        if !self.links.works() {
+        // The host had one with a lower index beside a link that is gone.
+        let is_late = self.role == Role::Joiner && Some(link) < self.links.in_use();
+        let is_one_too_many = self.links.stripes().count() >= self.most_stripes();
+        if !self.links.works() || is_late || is_one_too_many {
             self.cut(link, actions);
             return Ok(());
         }
@@ -208,15 +215,26 @@ impl Conversation {
         }
     }
 
-    /// Of a stripe nothing more comes to the peer.
+    /// True if the peer has said that a link has ended.
+    pub(super) fn is_gone(&self, link: LinkId) -> bool {
+        self.stripes.gone.contains(&link)
+    }
+
+    /// Of a stripe nothing more comes to the peer. One that has not been used here yet, or is not
+    /// here yet, never is: nobody would say the end of it again.
     pub(super) fn dropped(&mut self, link: LinkId, actions: &mut Actions) -> Result<(), Violation> {
         if !self.is_striping() {
             return Err(Violation::StripesUnagreed);
         }
-        if self.links.is_stripe(link) || self.links.asked(link) == Some(Kind::Stripe) {
-            self.cut(link, actions);
-        }
         if self.links.in_use() != Some(link) {
+            if self.links.has(link) {
+                self.cut(link, actions);
+            } else {
+                self.stripes.gone.push_back(link);
+                if self.stripes.gone.len() > LINKS {
+                    self.stripes.gone.pop_front();
+                }
+            }
             for transfer in self.running() {
                 transfer.dropped(link);
             }

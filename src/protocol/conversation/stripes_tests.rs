@@ -212,13 +212,15 @@ fn a_wish_is_at_most_for_seven_and_rests_after_a_loss() {
 #[test]
 fn stripes_that_nobody_wishes_for_are_closed_the_latest_first() {
     let mut host = striped(Role::Host, 3);
-    let _ = told(&mut host, MAIN, &Control::Stripes { count: 2 });
-    host.fix_stripes(Some(1));
+    let _ = told(&mut host, MAIN, &Control::Stripes { count: 1 });
+    host.fix_stripes(Some(2));
     let fewer = host.handle(NOW, Input::Tick);
     assert_eq!(fewer.cut, [LinkId(3)]);
-    assert!(matches!(on(MAIN, &fewer)[..], [Control::Stripes { count: 1 }]));
-    let none = told(&mut host, MAIN, &Control::Stripes { count: 0 });
-    assert_eq!(none.cut, [LinkId(2)]);
+    assert!(matches!(on(MAIN, &fewer)[..], [Control::Stripes { count: 2 }]));
+    // Without a number of its own it has those that the peer wishes for.
+    host.fix_stripes(None);
+    assert_eq!(host.handle(NOW, Input::Tick).cut, [LinkId(2)]);
+    assert_eq!(told(&mut host, MAIN, &Control::Stripes { count: 0 }).cut, [LinkId(1)]);
 }
 
 #[test]
@@ -306,6 +308,44 @@ fn who_hears_of_the_end_of_a_stripe_closes_it_and_nothing_else() {
         (joiner.link(), joiner.links.stripes().collect::<Vec<_>>()),
         (Some(MAIN), vec![LinkId(1)])
     );
+}
+
+#[test]
+fn a_joiner_takes_no_stripe_of_which_it_has_heard_the_end() {
+    // The word on the link in use has overtaken what the stripe still brings.
+    let stripe_of = |joiner: &mut Conversation| {
+        let used = told(joiner, LinkId(1), &Control::Use(Greeting::of_stripe()));
+        assert!(on(LinkId(1), &used).is_empty() && breach(&used).is_none());
+        assert_eq!(joiner.links.stripes().count(), 0);
+    };
+    let mut joiner = linked(Role::Joiner, true);
+    let _ = up(&mut joiner, LinkId(1), false);
+    assert_eq!(told(&mut joiner, MAIN, &Control::Drop { link: 1 }).cut, [LinkId(1)]);
+    stripe_of(&mut joiner);
+    let mut joiner = linked(Role::Joiner, true);
+    let _ = told(&mut joiner, MAIN, &Control::Drop { link: 1 });
+    assert_eq!(up(&mut joiner, LinkId(1), false).cut, [LinkId(1)]);
+    stripe_of(&mut joiner);
+    // The host had it beside a link that is gone.
+    let mut joiner = linked(Role::Joiner, true);
+    let _ = down(&mut joiner, MAIN);
+    let _ = up(&mut joiner, LinkId(2), false);
+    let _ = told(&mut joiner, LinkId(2), &Control::Use(greeting(0, WINDOW)));
+    assert_eq!(joiner.link(), Some(LinkId(2)));
+    let _ = up(&mut joiner, LinkId(1), false);
+    stripe_of(&mut joiner);
+}
+
+#[test]
+fn a_fixed_number_of_stripes_is_the_most_whatever_the_peer_wishes() {
+    let mut host = linked(Role::Host, true);
+    host.fix_stripes(Some(1));
+    let _ = told(&mut host, MAIN, &Control::Stripes { count: 7 });
+    assert_eq!(host.needs_stripes(), 1);
+    let mut joiner = striped(Role::Joiner, 1);
+    let _ = up(&mut joiner, LinkId(2), false);
+    let more = told(&mut joiner, LinkId(2), &Control::Use(Greeting::of_stripe()));
+    assert_eq!((&more.cut[..], on(LinkId(2), &more).is_empty()), (&[LinkId(2)][..], true));
 }
 
 #[test]
