@@ -4,7 +4,7 @@ use crate::harness::content::{digest_at, names, pour};
 use crate::harness::wire::{Fault, Way, Wire};
 use crate::harness::{Machine, port, wait};
 use rustix::process::Signal;
-use std::fs::{File, read_to_string};
+use std::fs::{File, read_dir, read_to_string};
 use std::net::Ipv4Addr;
 
 /// Bytes of a file, and of those that come of it before it is killed.
@@ -19,7 +19,10 @@ fn killed(here: &Machine, there: &Machine) -> String {
     wire.only(0).set(Fault::Stall(Way::ToClient, COMES));
     let taker = there.start(["take", "-y", &wire.join(&code)]);
     let journal = wait("a journal", || {
-        let journal = names(there.dir()).into_iter().find(|name| name.ends_with(".journal"))?;
+        // A name that is no text is there for a moment, while the taker finds out if it may be.
+        let names = read_dir(there.dir()).unwrap();
+        let mut names = names.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let journal = names.find(|name| name.ends_with(".journal"))?;
         read_to_string(there.path(&journal)).unwrap().contains("wrote").then_some(journal)
     });
     let used = there.run(["partials"]).expect(0).one("partial");
