@@ -375,6 +375,14 @@ impl Conversation {
         }
     }
 
+    /// The transfers of ours that run, to be looked at.
+    pub(super) fn sending(&self) -> impl Iterator<Item = &Outgoing> {
+        self.ours.values().filter_map(|ours| match ours {
+            OwnItem::Running(transfer) => Some(&**transfer),
+            OwnItem::Body | OwnItem::Offered(_) => None,
+        })
+    }
+
     /// The transfers of ours that run.
     pub(super) fn running(&mut self) -> impl Iterator<Item = &mut Outgoing> {
         self.ours.values_mut().filter_map(|ours| match ours {

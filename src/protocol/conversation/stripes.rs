@@ -2,7 +2,7 @@
 //! word about each that has ended.
 
 use super::pace::{Line, Pace};
-use super::{Actions, Conversation, OwnItem, PeerItem, Role};
+use super::{Actions, Conversation, PeerItem, Role};
 use crate::limits::{LINKS, STRIPE_REST};
 use crate::links::{Kind, LinkId};
 use crate::time::Instant;
@@ -15,10 +15,10 @@ use alloc::{collections::VecDeque, vec::Vec};
 pub(super) struct Stripes {
     /// The rate of this side's bulk, and the stripes that would help it.
     pace: Pace,
-    /// Number of those instead, whatever the rate is.
+    /// Stripes of a fixed number, whatever the rate is.
     fixed: Option<usize>,
-    /// Those for which the peer is to keep its links: more than are wished, while one of the others
-    /// still holds something.
+    /// Stripes that the peer is to keep open: more than are wished, while one of the others still
+    /// holds something.
     kept: usize,
     /// Stripes that would help the bulk of the peer.
     theirs: usize,
@@ -99,20 +99,13 @@ impl Conversation {
         if !self.is_striping() {
             return;
         }
-        let carriers = self.carriers();
-        let running = || {
-            self.ours.values().filter_map(|ours| match ours {
-                OwnItem::Running(transfer) => Some(transfer),
-                OwnItem::Body | OwnItem::Offered(_) => None,
-            })
-        };
         let line = Line {
             most: self.most_stripes(),
             stripes: self.links.stripes().count(),
             round_trip: self.round_trip(),
-            left: running().fold(0, |left, transfer| left.saturating_add(transfer.left())),
-            full: carriers.iter().all(|link| {
-                self.links.grants(*link) == 0 || running().any(|transfer| transfer.fills(*link))
+            left: self.sending().fold(0, |left, transfer| left.saturating_add(transfer.left())),
+            full: self.carriers().into_iter().all(|link| {
+                self.links.grants(link) == 0 || self.sending().any(|transfer| transfer.fills(link))
             }),
         };
         self.stripes.pace.wrote(self.now, bytes, &line);
@@ -128,19 +121,14 @@ impl Conversation {
     /// Without bulk of its own, this side wishes for no stripes. Those that it wishes for no longer
     /// stay until they have brought what they hold, which would have to be sent again.
     pub(super) fn settle_stripes(&mut self) {
-        if self.running().next().is_none() {
+        if self.sending().next().is_none() {
             self.stripes.kept = 0;
             if self.stripes.pace.wished() > 0 {
                 self.stripes.pace.rest();
             }
             return;
         }
-        let holds = |link: LinkId| {
-            self.ours.values().any(|ours| match ours {
-                OwnItem::Running(transfer) => transfer.holds(link),
-                OwnItem::Body | OwnItem::Offered(_) => false,
-            })
-        };
+        let holds = |link| self.sending().any(|transfer| transfer.holds(link));
         let last = self.links.stripes().rev().position(holds);
         let count = self.links.stripes().count();
         self.stripes.kept = last.map_or(0, |after| count.saturating_sub(after));

@@ -9,8 +9,8 @@ use core::time::Duration;
 const BLOCK: u64 = CHUNK_DATA as u64;
 
 /// The credit of a transfer. It doubles when a limit is reached within two round trips after it was
-/// said: then its sender waits for the way. And when half of it is reached while something before
-/// is missing: then all soon wait for the slowest of several links.
+/// said, since its sender then waits for the way, and when half of it is reached beyond something
+/// that is missing, since all others then soon wait for the slowest of several links.
 pub(super) struct Ahead {
     positions: u64,
     most: u64,
