@@ -12,6 +12,7 @@ mod folder;
 mod ground;
 mod incoming;
 mod journal;
+mod made;
 mod named_text;
 mod naming;
 mod output;

@@ -141,8 +141,7 @@ impl EnvFile {
         let old = old(&folder, file).map_err(disk)?;
         self.vacant(&old, name)?;
         let new = dotenv::set(&old, name, &written);
-        store_as(&folder, &new, |(hidden, which)| folder.replace(hidden.as_ref(), which, file))
-            .map_err(disk)?;
+        store_as(&folder, &new, |made| made.replace(file)).map_err(disk)?;
         Ok(name.to_owned())
     }
 

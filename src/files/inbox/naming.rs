@@ -1,13 +1,13 @@
 //! Names in the directory: those under which programs would act are set aside, those that are taken
 //! get a number, and what was made under a hidden name gets its own.
 
-use super::folder::{Folder, GivenNames, Identity, cannot_hold};
+use super::folder::{Folder, GivenNames, cannot_hold};
+use super::made::Made;
 use super::{Conflict, Modes, Place, Refusal};
 use crate::files::acting::{Place as Machine, acts, is_among};
 use crate::files::name::FileName;
 use pinhole_protocol::wire::Reason;
 use std::collections::HashSet;
-use std::ffi::OsStr;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
@@ -103,27 +103,24 @@ impl Place {
             || acts(name.as_os_str()).is_some()
     }
 
-    /// Gives what was made here under a hidden name, and nothing else that is called so, the name
-    /// `wanted`, or a numbered one. Returns the name, and what became of it. `given` is what the
-    /// same transfer has put here: that is neither replaced nor joined.
+    /// Gives what was made here the name `wanted`, or a numbered one. Returns the name, and what
+    /// became of it. `given` is what the same transfer has put here: that is neither replaced nor
+    /// joined.
     pub(super) fn give_name(
         &self,
-        made: (&str, Identity),
+        made: &Made,
         wanted: &FileName,
         rule: Conflict,
         given: &GivenNames,
     ) -> io::Result<(FileName, Given)> {
-        let (hidden, which) = (OsStr::new(made.0), made.1);
         let probe = self.known();
-        let is_folder =
-            || self.folder.kind(hidden).map(|kind| kind.is_some_and(|kind| kind.is_dir()));
-        let plain = || is_folder().map(|folder| self.plain(wanted, folder));
+        let plain = || made.is_folder().map(|folder| self.plain(wanted, folder));
         let (mut base, mut is_plain) =
             if probe.may_hold(wanted) { (wanted.clone(), false) } else { (plain()?, true) };
         let mut number = 0;
         while number <= NUMBERS {
             let name = base.numbered_within(number, probe.longest_name);
-            match (self.folder.rename(hidden, which, name.as_os_str()), rule) {
+            match (made.name(name.as_os_str()), rule) {
                 (Ok(()), _) => return Ok((name, Given::Named)),
                 (Err(error), _) if cannot_hold(&error) && !is_plain => {
                     (base, is_plain, number) = (plain()?, true, 0);
@@ -133,7 +130,7 @@ impl Place {
                     return Err(error);
                 }
                 (Err(_), Conflict::Skip) => {
-                    return self.folder.remove_own(hidden, which).map(|()| (name, Given::Dropped));
+                    return made.remove().map(|()| (name, Given::Dropped));
                 }
                 (Err(_), Conflict::Overwrite | Conflict::Merge) if number == 0 => {
                     let ours = self
@@ -141,12 +138,11 @@ impl Place {
                         .identity(name.as_os_str())
                         .is_ok_and(|met| given.has(met, &name));
                     let met = self.folder.kind(name.as_os_str())?.filter(|_| !ours);
-                    let folder = is_folder()?;
+                    let folder = made.is_folder()?;
                     match met {
                         Some(met) if met.is_file() && !folder => {
-                            return self
-                                .folder
-                                .replace(hidden, which, name.as_os_str())
+                            return made
+                                .replace(name.as_os_str())
                                 .map(|()| (name, Given::Replaced));
                         }
                         Some(met) if rule == Conflict::Merge => {

@@ -1,6 +1,7 @@
 //! Secrets and long texts: small, complete when they come, never over anything that is there.
 
 use super::folder::{self, Folder, GivenNames, Identity};
+use super::made::Made;
 use super::refusal::OTHER_FOLDER;
 use super::room::Cost;
 use super::{Conflict, Inbox, Place, Refusal};
@@ -57,10 +58,10 @@ impl Inbox {
         let what = Subject::from(what);
         place.make_room(&what, bytes).map_err(|refusal| refusal.failure)?;
         let stored = name.map_err(io::Error::other).and_then(|name| {
-            let give = |made: (&str, Identity)| {
-                place.give_name(made, &name, Conflict::Rename, &GivenNames::default())
-            };
-            store_as(&place.folder, bytes, |made| give(made).map(|(name, _)| name))
+            store_as(&place.folder, bytes, |made| {
+                let given = GivenNames::default();
+                place.give_name(made, &name, Conflict::Rename, &given).map(|(name, _)| name)
+            })
         });
         stored
             .map(|name| place.path.join(name.as_os_str()))
@@ -93,9 +94,7 @@ impl Place {
 pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
     let store = || {
         let (folder, name) = Folder::of(spot)?;
-        store_as(&folder, secret.expose(), |(hidden, which)| {
-            folder.rename(hidden.as_ref(), which, name)
-        })
+        store_as(&folder, secret.expose(), |made| made.name(name))
     };
     store().map_err(|error: io::Error| {
         let failure = Failure::new(
@@ -107,29 +106,24 @@ pub fn store_secret_at(spot: &Spot, secret: &SecretVec) -> Result<(), Failure> {
 }
 
 /// Writes `bytes` to a file that has no name yet, so that a process that is killed leaves no copy,
-/// syncs them, gives the file a hidden name, has `give` name it, and syncs the name. Where there
-/// are no such files it has the hidden name from the start.
+/// syncs them, has `give` name it, and syncs the name. Where there are no such files it has a hidden
+/// name meanwhile.
 pub(super) fn store_as<T>(
     folder: &Folder,
     bytes: &[u8],
-    give: impl FnOnce((&str, Identity)) -> io::Result<T>,
+    give: impl Fn(&Made) -> io::Result<T>,
 ) -> io::Result<T> {
-    let hidden = folder::hidden_name()?;
-    let unnamed = || {
-        let file = write(folder.create_unnamed()?, bytes)?;
-        folder.name_file(&file, hidden.as_ref()).map(|()| file)
+    let unnamed = || give(&Made::unnamed(folder, write(folder.create_unnamed()?, bytes)?));
+    let given = match unnamed() {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            let hidden = folder::hidden_name()?;
+            let file = folder.create_file(hidden.as_ref())?;
+            let made = Made::hidden(folder, &hidden, Identity::of(&file)?);
+            let given = write(file, bytes).and_then(|_| give(&made));
+            given.inspect_err(|_| drop(made.remove()))?
+        }
+        given => given?,
     };
-    let made = unnamed().or_else(|_| {
-        let file = folder.create_file(hidden.as_ref())?;
-        let which = Identity::of(&file)?;
-        write(file, bytes).inspect_err(|_| drop(folder.remove_own(hidden.as_ref(), which)))
-    })?;
-    let which = Identity::of(&made)?;
-    let given = give((&hidden, which));
-    if given.is_err() {
-        let _ = folder.remove_own(hidden.as_ref(), which);
-    }
-    let given = given?;
     folder.sync()?;
     Ok(given)
 }

@@ -8,6 +8,7 @@ use crate::events::Acting;
 use crate::failure::{Failure, Kind};
 use crate::files::inbox::delivered::Delivered;
 use crate::files::inbox::folder::GivenNames;
+use crate::files::inbox::made::Made;
 use crate::files::inbox::naming::Given;
 use crate::files::inbox::saved::{Committed, Saved};
 use crate::files::inbox::{Conflict, Place, Refusal};
@@ -246,9 +247,9 @@ impl Incoming {
                 place.folder.reopen_file(item.hidden.as_ref(), item.identity()).map_err(failed)?,
             ),
         };
-        let (name, became) = place
-            .give_name((&item.hidden, item.identity()), &item.planned.name, rule, given)
-            .map_err(failed)?;
+        let made = Made::hidden(&place.folder, &item.hidden, item.identity());
+        let (name, became) =
+            place.give_name(&made, &item.planned.name, rule, given).map_err(failed)?;
         let named = matches!(became, Given::Named | Given::Replaced);
         if let (Some(folder), true) = (&folder, named)
             && let tree = self.tree()
