@@ -210,7 +210,9 @@ impl Machine {
         command
             .env("HOME", self.home())
             .env("PATH", "/usr/bin:/bin")
-            .env("PINHOLE_NETWORK", "loopback");
+            .env("PINHOLE_NETWORK", "loopback")
+            // On a busy machine a relay seems far enough for more of them.
+            .env("PINHOLE_LINKS", "1");
         if self.placeless {
             command.env("PINHOLE_PLACES", "none");
         }
