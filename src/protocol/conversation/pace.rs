@@ -91,6 +91,7 @@ impl Pace {
     /// The peer has written so many bytes more that links have brought.
     pub(super) fn wrote(&mut self, now: Instant, bytes: u64, line: &Line) {
         self.written = self.written.saturating_add(bytes);
+        self.wished = self.wished.min(line.most);
         if matches!(self.stage, Stage::Alone) && line.left > LONG && Self::may_help(line) {
             return self.ask(now, line);
         }
@@ -173,11 +174,11 @@ impl Pace {
                     self.enter(Stage::Growing);
                 } else if now.since(since) >= MAKING {
                     self.wished = line.stripes;
-                    self.enter(if line.stripes > 0 {
-                        Stage::Growing
+                    if line.stripes > 0 {
+                        self.enter(Stage::Growing);
                     } else {
-                        Stage::Settled { until: now.after(self.pause) }
-                    });
+                        self.settle(now);
+                    }
                 }
             }
             Stage::Growing if self.passed >= SLOW_START => self.try_fewer(rate),
@@ -362,6 +363,35 @@ mod tests {
             pace.wrote(now, 1_000_000, &line);
             assert_eq!(pace.wished() == 3, now < Instant::from_millis(21_000), "{now:?}");
         }
+    }
+
+    #[test]
+    fn a_peer_that_makes_none_is_asked_ever_more_rarely() {
+        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
+        let line = Line { most: 7, stripes: 0, round_trip, left: u64::MAX, full: true };
+        let (mut asked, mut before) = (Vec::new(), 0);
+        for second in 0..1_000 {
+            for round in 0..20 {
+                pace.wrote(Instant::from_millis(1_000 * second + 50 * round), 1_000_000, &line);
+            }
+            if pace.wished() > 0 && before == 0 {
+                asked.push(second);
+            }
+            before = pace.wished();
+        }
+        let pauses: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(pauses.len() > 4 && pauses.is_sorted() && *pauses.last().unwrap() >= 160);
+    }
+
+    #[test]
+    fn no_more_are_wished_than_another_way_bears() {
+        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
+        let mut line = Line { most: 7, stripes: 7, round_trip, left: u64::MAX, full: true };
+        pace.wrote(Instant::from_millis(0), 1_000_000, &line);
+        pace.on_another_way(Instant::from_millis(10));
+        line.most = 3;
+        pace.wrote(Instant::from_millis(20), 1_000_000, &line);
+        assert_eq!(pace.wished(), 3);
     }
 
     #[test]
