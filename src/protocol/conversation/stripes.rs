@@ -51,9 +51,12 @@ impl Stripes {
         self.ours().max(self.theirs)
     }
 
-    /// The number of ours, if the link in use does not have it.
-    fn news(&mut self) -> Option<u32> {
-        let ours = self.ours().max(self.kept);
+    /// The number of ours, if the link in use does not have it. A joiner says what it keeps where
+    /// the host, which alone closes any, does not wish for so many itself: what each side keeps
+    /// would else be wished for by the other, which keeps it.
+    fn news(&mut self, role: Role) -> Option<u32> {
+        let keeps = role == Role::Joiner && self.kept > self.carrying();
+        let ours = if keeps { self.kept } else { self.ours() };
         let is_new = core::mem::replace(&mut self.said, ours) != ours;
         is_new.then(|| u32::try_from(ours).unwrap_or(u32::MAX))
     }
@@ -242,6 +245,25 @@ impl Conversation {
                 return Some(Control::Drop { link: link.0 });
             }
         }
-        self.stripes.news().map(|count| Control::Stripes { count })
+        self.stripes.news(self.role).map(|count| Control::Stripes { count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_side_keeps_is_wished_by_nobody_for_ever() {
+        let news = |role, theirs, kept| {
+            let mut stripes = Stripes { theirs, kept, said: 7, ..Stripes::default() };
+            stripes.news(role)
+        };
+        // The host may close them, and knows what it keeps.
+        assert_eq!(news(Role::Joiner, 0, 2), Some(2));
+        assert_eq!(news(Role::Host, 0, 2), Some(0));
+        // They stay anyway, until the host wishes for them no longer.
+        assert_eq!(news(Role::Joiner, 2, 2), Some(0));
+        assert_eq!(news(Role::Joiner, 2, 3), Some(3));
     }
 }
