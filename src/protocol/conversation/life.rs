@@ -24,6 +24,7 @@ impl Conversation {
                 return;
             }
         }
+        self.cut_lagging_stripes(actions);
         self.settle_stripes();
         self.close_needless_stripes(actions);
         self.ask(actions);

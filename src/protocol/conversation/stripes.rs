@@ -146,6 +146,15 @@ impl Conversation {
         Ok(())
     }
 
+    /// Cuts the stripes that would hold up the end of a transfer.
+    pub(super) fn cut_lagging_stripes(&mut self, actions: &mut Actions) {
+        let at = (self.now, self.round());
+        let lags = |link: &LinkId| self.sending().any(|transfer| transfer.lags(*link, at));
+        for link in self.links.stripes().filter(lags).collect::<Vec<_>>() {
+            self.cut(link, actions);
+        }
+    }
+
     /// `use` or `using` of a stripe, which is asked for if this is the host. It comes into use at
     /// once, beside the link that works; without one it is closed.
     pub(super) fn greets_stripe(

@@ -21,6 +21,11 @@ const GRANT: u64 = 1 << 20;
 /// The same on a far way, where stripes share what there is: what one of them holds is late. One
 /// that brings little gets less.
 const FAR_GRANT: u64 = 256 << 10;
+/// Rounds, and the time, after which a link that still holds what it was granted lags, if another
+/// brings so many times as much.
+const LAGGING: u32 = 20;
+const LAG: Duration = Duration::from_secs(5);
+const LITTLE: u64 = 16;
 /// Grants end at multiples of this where nothing else ends them, so that whoever reads for a link
 /// reads the same pieces as for any other.
 const BLOCK: u64 = CHUNK_DATA as u64;
@@ -55,9 +60,20 @@ struct Out {
     /// True once it has ended: the receiver has yet to say what of it is written (SPEC 6.3).
     lost: bool,
     flow: Flow,
+    /// Positions below were granted, to one link or another, and something of it was not known to
+    /// be written at this moment; none once all of that is.
+    held: Option<(u64, Instant)>,
 }
 
 impl Out {
+    /// Notes for how long it holds something, of positions granted below the cursor.
+    fn note(&mut self, cursor: u64, now: Instant) {
+        let first = self.ranges.iter(1).next();
+        let since_then =
+            |(until, _): &(u64, Instant)| first.as_ref().is_some_and(|range| range.start < *until);
+        self.held = self.held.filter(since_then).or_else(|| first.map(|_| (cursor, now)));
+    }
+
     /// True while something of it is not known to be written.
     fn owes(&self) -> bool {
         !self.ranges.is_empty()
@@ -202,6 +218,7 @@ impl Outgoing {
                 return Err(Violation::ManyPieces);
             }
         }
+        self.out.values_mut().for_each(|out| out.note(self.cursor, now));
         if written.len() < RANGES {
             self.unsure = false;
         }
@@ -387,6 +404,17 @@ impl Outgoing {
     /// True if a link has something of it that is not known to be written.
     pub(crate) fn holds(&self, link: LinkId) -> bool {
         self.out.get(&link).is_some_and(Out::owes)
+    }
+
+    /// True if a link holds something for so long, and brings so little beside the others, that
+    /// these would bring it sooner.
+    pub(crate) fn lags(&self, link: LinkId, (now, round): (Instant, Duration)) -> bool {
+        let Some(out) = self.out.get(&link) else { return false };
+        let longest = round.saturating_mul(LAGGING).max(LAG);
+        let is_late = out.held.is_some_and(|(_, since)| now.since(since) >= longest);
+        let others = self.out.iter().filter(|(other, _)| **other != link);
+        let most = others.map(|(_, out)| out.flow.round()).max().unwrap_or(0);
+        is_late && out.flow.round() < most / LITTLE
     }
 
     /// True if a link has as much of it to send as it may.
@@ -619,6 +647,39 @@ mod tests {
         let granted = transfer.grants(LinkId(1), 9, Share::Stripe).len();
         (0..granted).for_each(|_| transfer.sent(LinkId(1)));
         assert!(transfer.fills(LinkId(1)) && !transfer.fills(LinkId(2)));
+    }
+
+    #[test]
+    fn a_stripe_lags_that_holds_for_seconds_what_another_would_have_brought() {
+        let links = [LinkId(1), LinkId(2)];
+        // Rounds until the first lags, if they bring so many bytes in each.
+        let lags = |brings: [u64; 2]| {
+            let (mut transfer, mut held) = (transfer(), [(); 2].map(|()| VecDeque::new()));
+            transfer.part(1, 1 << 40, false);
+            transfer.credit((Instant::from_millis(0), ROUND), 1 << 40, 1, &[]).unwrap();
+            (1..400).find(|round| {
+                let now = (Instant::from_millis(50 * round), ROUND);
+                let mut spans = Vec::new();
+                for ((link, held), mut left) in links.into_iter().zip(&mut held).zip(brings) {
+                    held.extend(transfer.grants(link, 9, Share::Stripe));
+                    while let Some(range) = held.front_mut().filter(|_| left > 0) {
+                        let end = range.end.min(range.start + left);
+                        spans.push(Span { start: range.start, end });
+                        left -= end - core::mem::replace(&mut range.start, end);
+                        if range.is_empty() {
+                            held.pop_front();
+                            transfer.sent(link);
+                        }
+                    }
+                }
+                transfer.credit(now, 1 << 40, 1, &spans).unwrap();
+                assert!(!transfer.lags(links[1], now));
+                transfer.lags(links[0], now)
+            })
+        };
+        assert_eq!(lags([100, 64 << 10]), Some(101), "it dribbles");
+        assert_eq!(lags([100, 1_000]), None, "both do");
+        assert_eq!(lags([64 << 10, 1 << 20]), None, "it brings a share");
     }
 
     #[test]
