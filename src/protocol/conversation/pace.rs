@@ -13,6 +13,9 @@ use core::time::Duration;
 const LONG: u64 = 16 << 20;
 /// Rounds that the rest of the bulk has to last at least, or no stripe is worth its making.
 const WORTH: u64 = 10;
+/// Bytes a second of one link above which small files are left to it: over several, the slowest
+/// holds up whole parts.
+const SMALL: u64 = 4_000_000;
 /// Rounds over which a rate is measured.
 const MEASURED: usize = 5;
 /// Rounds after which new connections have found their rate.
@@ -38,6 +41,8 @@ pub(super) struct Line {
     pub(super) round_trip: Option<Duration>,
     /// Bytes of our bulk that are not written yet.
     pub(super) left: u64,
+    /// True if all of it are files that are smaller than a chunk on the average.
+    pub(super) small: bool,
     /// True if each link has as much to send as it may, so that nothing waits for our disk.
     pub(super) full: bool,
 }
@@ -92,7 +97,8 @@ impl Pace {
     pub(super) fn wrote(&mut self, now: Instant, bytes: u64, line: &Line) {
         self.written = self.written.saturating_add(bytes);
         self.wished = self.wished.min(line.most);
-        if matches!(self.stage, Stage::Alone) && line.left > LONG && Self::may_help(line) {
+        let is_long = line.left > LONG && !line.small && Self::may_help(line);
+        if matches!(self.stage, Stage::Alone) && is_long {
             return self.ask(now, line);
         }
         let round = line.round_trip.unwrap_or(ROUND).max(ROUND);
@@ -157,7 +163,8 @@ impl Pace {
     fn is_worth(rate: u64, round: Duration, line: &Line) -> bool {
         let millis = u64::try_from(round.as_millis()).unwrap_or(u64::MAX);
         let round = rate.saturating_mul(millis) / 1_000;
-        Self::may_help(line) && line.left > round.saturating_mul(WORTH)
+        let is_left_alone = line.small && rate > SMALL;
+        Self::may_help(line) && !is_left_alone && line.left > round.saturating_mul(WORTH)
     }
 
     /// Decides at the end of a round.
@@ -244,6 +251,7 @@ mod tests {
         noise: u64,
         most: usize,
         left: u64,
+        small: bool,
         full: bool,
     }
 
@@ -255,6 +263,7 @@ mod tests {
         noise: 0,
         most: 7,
         left: u64::MAX / 2,
+        small: false,
         full: true,
     };
 
@@ -286,9 +295,9 @@ mod tests {
             if left == 0 {
                 pace.rest();
             } else {
-                let Pretend { most, round_trip, full, .. } = *pretend;
+                let Pretend { most, round_trip, small, full, .. } = *pretend;
                 let round_trip = Some(round_trip);
-                let line = Line { most, stripes: stripes.len(), round_trip, left, full };
+                let line = Line { most, stripes: stripes.len(), round_trip, left, small, full };
                 pace.wrote(now, bytes, &line);
             }
             stripes.iter_mut().chain([&mut main]).for_each(|age| *age += 1);
@@ -312,6 +321,18 @@ mod tests {
         // The shorter, too, if it lasts for ten rounds.
         let wishes = run(&Pretend { left: 12 << 20, ..lossy }, 20, 1);
         assert!(wishes[9] == 0 && wishes[12] == 7, "{wishes:?}");
+    }
+
+    #[test]
+    fn small_files_get_them_where_one_link_is_slow() {
+        let lossy = Pretend { small: true, stream: 1_000_000, slow: 0, ..FAR };
+        let wishes = run(&lossy, 500, 1);
+        assert!(wishes[9] == 0 && wishes[12] == 7 && above(&wishes, 6) > 400, "{wishes:?}");
+        let wishes = run(&Pretend { small: true, ..FAR }, 500, 1);
+        assert_eq!(above(&wishes, 0), 0, "{wishes:?}");
+        // One that is full is soon alone again.
+        let wishes = run(&Pretend { all: 1_000_000, ..lossy }, 500, 1);
+        assert!(wishes[12] == 7 && above(&wishes, 0) < 150, "{wishes:?}");
     }
 
     #[test]
@@ -353,7 +374,8 @@ mod tests {
     #[test]
     fn a_lost_stripe_is_not_replaced_at_once() {
         let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let mut line = Line { most: 7, stripes: 0, round_trip, left: u64::MAX, full: true };
+        let mut line =
+            Line { most: 7, stripes: 0, round_trip, left: u64::MAX, small: false, full: true };
         pace.wrote(Instant::from_millis(0), 1_000_000, &line);
         assert_eq!(pace.wished(), 7);
         pace.lost(Instant::from_millis(1_000), 3);
@@ -368,7 +390,8 @@ mod tests {
     #[test]
     fn a_peer_that_makes_none_is_asked_ever_more_rarely() {
         let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let line = Line { most: 7, stripes: 0, round_trip, left: u64::MAX, full: true };
+        let line =
+            Line { most: 7, stripes: 0, round_trip, left: u64::MAX, small: false, full: true };
         let (mut asked, mut before) = (Vec::new(), 0);
         for second in 0..1_000 {
             for round in 0..20 {
@@ -386,7 +409,8 @@ mod tests {
     #[test]
     fn no_more_are_wished_than_another_way_bears() {
         let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let mut line = Line { most: 7, stripes: 7, round_trip, left: u64::MAX, full: true };
+        let mut line =
+            Line { most: 7, stripes: 7, round_trip, left: u64::MAX, small: false, full: true };
         pace.wrote(Instant::from_millis(0), 1_000_000, &line);
         pace.on_another_way(Instant::from_millis(10));
         line.most = 3;
@@ -399,7 +423,8 @@ mod tests {
         let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
         for (stripes, wished) in [(0, 0), (3, 3)] {
             pace.rest();
-            let line = Line { most: 7, stripes, round_trip, left: u64::MAX, full: true };
+            let line =
+                Line { most: 7, stripes, round_trip, left: u64::MAX, small: false, full: true };
             for round in 0..=110 {
                 pace.wrote(Instant::from_millis(50 * round), 1_000_000, &line);
                 assert_eq!(pace.wished(), if round < 100 { 7 } else { wished }, "{round}");

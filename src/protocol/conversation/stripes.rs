@@ -6,6 +6,7 @@ use super::{Actions, Conversation, PeerItem, Role};
 use crate::limits::{LINKS, STRIPE_REST};
 use crate::links::{Kind, LinkId};
 use crate::time::Instant;
+use crate::transfers::Outgoing;
 use crate::violation::Violation;
 use crate::wire::{Control, Greeting};
 use alloc::{collections::VecDeque, vec::Vec};
@@ -107,6 +108,7 @@ impl Conversation {
             stripes: self.links.stripes().count(),
             round_trip: self.round_trip(),
             left: self.sending().fold(0, |left, transfer| left.saturating_add(transfer.left())),
+            small: self.sending().all(Outgoing::is_small),
             full: self.carriers().into_iter().all(|link| {
                 self.links.grants(link) == 0 || self.sending().any(|transfer| transfer.fills(link))
             }),

@@ -430,11 +430,14 @@ impl Outgoing {
         self.total.unwrap_or(self.end.max(self.counted))
     }
 
-    /// Bytes that are not known to be written, which several links could bring sooner: not those of
-    /// files that are smaller than a chunk, where the slowest link would hold up whole parts.
+    /// Bytes that are not known to be written.
     pub(crate) fn left(&self) -> u64 {
-        let is_small = self.end < u64::from(self.entries).saturating_mul(BLOCK);
-        if is_small { 0 } else { self.all().saturating_sub(self.written.count()) }
+        self.all().saturating_sub(self.written.count())
+    }
+
+    /// True if its files are smaller than a chunk on the average.
+    pub(crate) fn is_small(&self) -> bool {
+        self.end < u64::from(self.entries).saturating_mul(BLOCK)
     }
 
     /// Bytes that the receiver has written, and below which position it has them all.
@@ -683,11 +686,11 @@ mod tests {
     }
 
     #[test]
-    fn small_files_are_left_to_one_link() {
-        for (entries, left) in [(1, 10 << 20), (160, 10 << 20), (161, 0)] {
+    fn files_are_small_by_their_average() {
+        for (entries, small) in [(1, false), (160, false), (161, true)] {
             let mut transfer = transfer();
             transfer.part(entries, 10 << 20, false);
-            assert_eq!(transfer.left(), left, "{entries}");
+            assert_eq!(transfer.is_small(), small, "{entries}");
         }
     }
 
