@@ -485,11 +485,16 @@ impl Incoming {
 
     /// The protocol has refused a transfer of the peer's for what is in it.
     pub(super) fn unfit(&mut self, id: ItemId, reason: Reason, what: &str) -> Effects {
-        self.refused(id, Refusal::unfit(reason, what))
+        let Refusal { reason, failure } = Refusal::unfit(reason, what);
+        self.refuse(id, reason, Some(failure))
     }
 
-    /// An item of the peer's could not be received.
+    /// A transfer of the peer's could not be received. Whatever else of it fails after that, on
+    /// each of several links, is the same news.
     pub(super) fn refused(&mut self, id: ItemId, refusal: Refusal) -> Effects {
+        if !self.theirs.contains_key(&id) {
+            return Effects::none();
+        }
         self.refuse(id, refusal.reason, Some(refusal.failure))
     }
 

@@ -167,7 +167,7 @@ impl Incoming {
             Ok(stored) => {
                 Effects::none().event(Event::Secret { id, name, size, stored }).and(self.kept(id))
             }
-            Err(refusal) => self.refused(id, refusal),
+            Err(Refusal { reason, failure }) => self.refuse(id, reason, Some(failure)),
         }
     }
 }

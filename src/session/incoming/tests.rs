@@ -169,13 +169,16 @@ fn a_chunk_that_cannot_be_written_refuses_its_transfer_once() {
     let _ = incoming.offered(offer(1), false);
     let (id, begun) = begin(incoming.decided(ItemId(1), accepted()));
     let _ = incoming.begun(id, begun);
-    let failure = Failure::new(Kind::Disk, "full");
-    let refused = incoming.refused(id, Refusal { reason: Reason::NoSpace, failure });
+    let full = || Refusal { reason: Reason::NoSpace, failure: Failure::new(Kind::Disk, "full") };
+    let refused = incoming.refused(id, full());
     assert!(matches!(input(&refused), Input::Refuse(ItemId(1), Reason::NoSpace)));
     assert!(matches!(refused.then.as_slice(), [Happened::Trouble(_)]));
     assert!(matches!(refused.work.as_slice(), [Work::Discard(..)]));
-    // Work on it that ends later does nothing.
+    // Work on it that ends later does nothing, and what another link brings cannot be written
+    // either.
     assert!(incoming.gap(id, 0..1, None).is_none());
+    assert!(incoming.refused(id, full()).is_none());
+    assert!(incoming.registered(id, Err(full())).is_none());
 }
 
 #[test]
