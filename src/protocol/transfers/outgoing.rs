@@ -358,11 +358,12 @@ impl Outgoing {
     }
 
     /// A stripe has ended. What it was granted waits until the receiver has said what of it is
-    /// written.
+    /// written: of one that owes nothing that word may never come.
     pub(crate) fn stripe_lost(&mut self, link: LinkId) {
         if let Some(out) = self.out.get_mut(&link) {
             (out.unserved, out.lost) = (0, true);
         }
+        self.out.retain(|_, out| !out.lost || out.owes());
     }
 
     /// The receiver has said so of a stripe: the rest of what that was granted is sent again.
@@ -640,6 +641,23 @@ mod tests {
         assert_eq!(transfer.grants(two, 9, Share::Stripe), [], "it holds as much as it may");
         transfer.dropped(one);
         assert_eq!(transfer.grants(two, 1, Share::Stripe).first(), Some(&(0..BLOCK)));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_stripes_that_have_ended_and_owe_nothing() {
+        let mut transfer = transfer();
+        transfer.part(1, 1 << 40, false);
+        transfer.credit(AT, 1 << 40, 1, &[]).unwrap();
+        for link in (1..100).map(LinkId) {
+            let granted = transfer.grants(link, 1, Share::Stripe);
+            let written: Vec<Span> = granted.into_iter().map(Into::into).collect();
+            transfer.credit(AT, 1 << 40, 1, &written).unwrap();
+            transfer.stripe_lost(link);
+            assert!(transfer.out.is_empty());
+        }
+        let _ = transfer.grants(LinkId(100), 1, Share::Stripe);
+        transfer.stripe_lost(LinkId(100));
+        assert_eq!(transfer.out.len(), 1, "it is to be sent again");
     }
 
     #[test]
