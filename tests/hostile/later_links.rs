@@ -160,8 +160,9 @@ fn of_two_links_at_once_a_host_uses_one_and_closes_the_other() {
         }
         let mut links = joined.map(|(mut socket, tagged, _)| {
             let message3 = read_frame(&mut socket).unwrap();
+            let index = tagged.index();
             let Ok(keys) = tagged.finish(&frame(&message3)) else { panic!("wrong tag") };
-            Link { socket, keys }
+            Link { index, socket, keys }
         });
         let is_asked = |link: &Link| {
             link.socket.set_nonblocking(true).unwrap();

@@ -29,6 +29,7 @@ mod sender;
 mod sinks;
 mod slow;
 mod strangers;
+mod stripes;
 mod takers;
 mod turns;
 mod verify;

@@ -17,6 +17,7 @@ use pinhole_protocol::wire::{Control, Greeting, Message, Reason, Want};
 use rand_core::OsRng;
 use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
+use std::mem::swap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 /// The code with its last word replaced by another of the list.
@@ -176,7 +177,7 @@ impl FakeHost {
 #[derive(Debug)]
 pub enum Said {
     Control(Control),
-    Chunk,
+    Chunk(ChunkHead),
 }
 
 /// A confirmed peer.
@@ -213,6 +214,13 @@ impl Peer {
             buffer: RecordBuf::default(),
             nonce,
         }
+    }
+
+    /// Has a link and the one that it speaks on change places.
+    pub fn change_places(&mut self, link: &mut Link) {
+        swap(&mut self.socket, &mut link.socket);
+        swap(&mut self.sealer, &mut link.keys.sealer);
+        swap(&mut self.opener, &mut link.keys.opener);
     }
 
     /// Speaks on this link from now on, and lets go of the one before.
@@ -293,7 +301,7 @@ impl Peer {
         self.socket.read_exact(&mut record).ok()?;
         let said = match self.opener.open(&mut record).unwrap_or_else(|error| panic!("{error}")) {
             Opened::Control(body) => Said::Control(minicbor::decode(body).unwrap()),
-            Opened::Chunk(..) => Said::Chunk,
+            Opened::Chunk(head, _) => Said::Chunk(head),
         };
         if let Said::Control(Control::Fragment { number, last: true, .. }) = said {
             self.next = number + 1;

@@ -12,6 +12,8 @@ use std::net::TcpStream;
 
 /// A link that is confirmed, and on which nothing was said.
 pub struct Link {
+    /// The host's number of it.
+    pub index: u32,
     pub socket: TcpStream,
     pub keys: LinkKeys,
 }
@@ -48,7 +50,7 @@ impl Peer {
         let message2 = read_frame(&mut socket)?;
         let Ok((keys, message3)) = pending.judge(&frame(&message2)) else { panic!("wrong tag") };
         socket.write_all(&message3)?;
-        Ok(Link { socket, keys })
+        Ok(Link { index, socket, keys })
     }
 
     /// Makes a link as its joiner, which says with `linked` if it has another; an error if the
@@ -60,8 +62,17 @@ impl Peer {
         let Ok((tagged, message2)) = joined else { panic!("message 1 is no good") };
         socket.write_all(&message2)?;
         let message3 = read_frame(&mut socket)?;
+        let index = tagged.index();
         let Ok(keys) = tagged.finish(&frame(&message3)) else { panic!("wrong tag") };
-        Ok(Link { socket, keys })
+        Ok(Link { index, socket, keys })
+    }
+
+    /// Speaks on a link beside the one in use, for as long as this takes.
+    pub fn on<T>(&mut self, link: &mut Link, speak: impl FnOnce(&mut Self) -> T) -> T {
+        self.change_places(link);
+        let said = speak(self);
+        self.change_places(link);
+        said
     }
 
     /// Goes on over this link, and lets go of the one before. Says `use` as a host, and awaits the

@@ -161,7 +161,7 @@ fn credit_for_everything_and_no_reader_fills_no_memory() {
         written: Vec::new(),
     });
     // When the first bytes come, the rest presses behind them.
-    while !matches!(taker.peer.hear(), Some(crate::peer::Said::Chunk)) {}
+    while !matches!(taker.peer.hear(), Some(crate::peer::Said::Chunk(_))) {}
     for _ in 0..2000 {
         taker.peer.hear();
     }
