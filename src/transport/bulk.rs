@@ -19,6 +19,7 @@ use pinhole_protocol::wire::{ItemId, Reason};
 use socket2::Socket;
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -111,6 +112,8 @@ enum Command {
 pub struct Link {
     commands: Option<SyncSender<Command>>,
     socket: Socket,
+    /// True once this side has said something, of which its greeting is the first.
+    greeted: Arc<AtomicBool>,
 }
 
 impl Link {
@@ -130,13 +133,16 @@ impl Link {
         socket.set_read_timeout(Some(reader::PATIENCE))?;
         let (commands, told) = sync_channel(COMMANDS);
         writer::start(id, socket.try_clone()?, sealer, told, tables.clone(), news.clone())?;
-        reader::start(id, socket.try_clone()?, opener, tables.clone(), news)?;
-        Ok(Self { commands: Some(commands), socket })
+        let greeted = Arc::default();
+        let reading = reader::Reading::new(id, opener, tables.clone(), news, Arc::clone(&greeted));
+        reader::start(reading, socket.try_clone()?)?;
+        Ok(Self { commands: Some(commands), socket, greeted })
     }
 
     /// Hands a control record's body to the writer, which says [`News::Taken`]; false if it has
     /// ended.
     pub fn control(&self, body: Zeroizing<Vec<u8>>) -> bool {
+        self.greeted.store(true, Ordering::Release);
         self.tell(Command::Control(body))
     }
 

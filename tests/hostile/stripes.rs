@@ -257,6 +257,28 @@ fn closed_unsaid(mut link: Link) {
 }
 
 #[test]
+fn chunks_of_a_link_that_was_never_put_into_use_do_not_count() {
+    for role in ROLES {
+        let mut real = Real::new(role);
+        real.offers(CHUNK);
+        let mut unused = real.link();
+        let index = unused.index;
+        real.chunk(Some(&mut unused), 0, CHUNK, b'x');
+        rest(&mut unused.socket);
+        if role == Role::Host {
+            // It had asked it to be a stripe, of which it says the end.
+            let ended =
+                |said| matches!(said, Some(Said::Control(Control::Drop { link })) if link == index);
+            while !ended(real.peer.hear()) {}
+        }
+        real.chunk(None, 0, CHUNK, b'o');
+        assert!(real.delivers(CHUNK).iter().all(|byte| *byte == b'o'));
+        real.works();
+        real.running.signal(Signal::KILL);
+    }
+}
+
+#[test]
 fn nothing_but_bulk_and_heartbeats_is_said_on_a_stripe() {
     let text = Message::Text { item: ITEM, body: "hello".into() };
     let bytes = minicbor::to_vec(text).unwrap().into();

@@ -12,6 +12,7 @@ use socket2::Socket;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -27,20 +28,13 @@ const REPORT: u64 = 1 << 20;
 const HEADER: usize = 4;
 
 /// Starts the thread.
-pub(super) fn start(
-    id: LinkId,
-    socket: Socket,
-    opener: Opener,
-    tables: Tables,
-    news: mpsc::Sender<(LinkId, News)>,
-) -> io::Result<()> {
-    let mut reading = Reading { id, opener, tables, news, sink: None, wrote: None };
+pub(super) fn start(mut reading: Reading, socket: Socket) -> io::Result<()> {
     std::thread::Builder::new().name("link reader".into()).spawn(move || {
         if let Err(Ended(Some(end))) = reading.run(&socket) {
             // Whatever is written counts, however the link ended (SPEC 6.2).
             let _ = reading.report();
             // The driver has ended if it does not listen.
-            let _ = reading.news.blocking_send((id, News::Down(end)));
+            let _ = reading.news.blocking_send((reading.id, News::Down(end)));
         }
     })?;
     Ok(())
@@ -49,11 +43,15 @@ pub(super) fn start(
 /// Why reading ended; nothing if nobody listens any more.
 struct Ended(Option<LinkEnd>);
 
-struct Reading {
+pub(super) struct Reading {
     id: LinkId,
     opener: Opener,
     tables: Tables,
     news: mpsc::Sender<(LinkId, News)>,
+    /// True once this side has said its greeting.
+    greeted: Arc<AtomicBool>,
+    /// True once control has come, of which the peer's greeting is the first.
+    heard: bool,
     /// The transfer that the last chunk belonged to.
     sink: Option<(ItemId, Arc<Receiving>)>,
     /// Written and not yet reported.
@@ -61,6 +59,16 @@ struct Reading {
 }
 
 impl Reading {
+    pub(super) const fn new(
+        id: LinkId,
+        opener: Opener,
+        tables: Tables,
+        news: mpsc::Sender<(LinkId, News)>,
+        greeted: Arc<AtomicBool>,
+    ) -> Self {
+        Self { id, opener, tables, news, greeted, heard: false, sink: None, wrote: None }
+    }
+
     fn run(&mut self, mut socket: &Socket) -> Result<(), Ended> {
         // Records are opened where they lie, secrets among them.
         let mut buffer = Zeroizing::new(vec![0; BUFFER]);
@@ -120,7 +128,12 @@ impl Reading {
             Opened::Control(body) => {
                 let body = Zeroizing::new(body.to_vec());
                 self.report()?;
+                self.heard = true;
                 self.tell(News::Control(body))
+            }
+            // It was not put into use, so nothing of it counts (SPEC 6.2).
+            Opened::Chunk(..) if !(self.heard && self.greeted.load(Ordering::Acquire)) => {
+                Err(Ended(Some(LinkEnd::Closed)))
             }
             Opened::Chunk(head, data) => {
                 if self.sink.as_ref().is_none_or(|(item, _)| *item != head.transfer) {
