@@ -1,55 +1,109 @@
-//! A long line that loses packets: pinhole over it, in turns with raw TCP streams, and the time of
-//! a text that has to overtake a file.
+//! A long line that loses packets: pinhole over it beside raw TCP streams, and the time of a text
+//! that has to overtake a file.
 
 mod network;
+mod pairs;
 mod raw;
+mod seen;
 mod texts;
 
-use crate::options::{Line, Options};
-use crate::program::{Program, Relay};
-use crate::{fresh, report, start, write_source};
+pub use pairs::pairs;
+pub use seen::loopback;
+
+use crate::bench::Bench;
+use crate::options::Line;
+use crate::plain;
+use crate::program::{Moved, Program, Relay};
+use crate::report;
+use crate::source::{count_files, fresh, write_file, write_folder};
+use crate::table::{Measurement, Round, Row, Sample, Wanted, in_turns};
 use network::{GIVER, Machine, Network, RELAY};
-use std::collections::BTreeSet;
+use seen::watched;
 use std::io;
-use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tempfile::TempDir;
 
-/// Raw streams of the references.
-const STREAMS: [usize; 3] = [1, 4, 8];
-/// Time between two looks at the connections.
-const LOOK: Duration = Duration::from_millis(50);
+/// Bytes of one file of a folder.
+const SMALL: usize = 4096;
 
-/// Builds the network, and measures over it what the options say.
-pub fn measure(options: &Options, line: &Line, program: &Program, place: &Path) -> io::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        // Root of a user namespace may make networks too.
-        let mut again = Command::new("unshare");
-        again.args(["--user", "--map-root-user", "--"]).arg(std::env::current_exe()?);
-        let ended = again.args(std::env::args_os().skip(1)).status()?;
-        let failed = || io::Error::other("as root of a user namespace it failed");
-        return if ended.success() { Ok(()) } else { Err(failed()) };
+/// What a row of a line compares.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The speed with the line's rate.
+    Rate,
+    /// The speed with that of the fastest of the raw streams.
+    Raw,
+    /// The speed with that of a plain copy.
+    Plain,
+    /// The speed with that of another pinhole.
+    Other,
+    /// The time of a folder with that of one file of its size.
+    File,
+    /// The most connections at once, with nothing.
+    Links,
+    /// The time that so many of 100 texts do not exceed, with a round trip.
+    Text(usize),
+}
+
+/// A measurement over this line with these rows.
+pub fn measurement<'a>(
+    bench: &'a Bench<'_>,
+    name: impl Into<String>,
+    mut line: Line,
+    rows: Vec<(Of, Wanted)>,
+) -> Measurement<'a> {
+    if let Some(files) = line.files {
+        line.size = u64::from(files) * SMALL as u64;
     }
-    let network = Network::new(line, place)?;
-    let against = line.against.as_deref().map(Program::at).transpose()?;
-    let mut ends = vec![Ends::new("pinhole", program, line.links, &network, place)?];
-    if let Some(against) = &against {
-        ends.push(Ends::new("the other", against, None, &network, place)?);
+    let shown = rows.iter().map(|(of, wanted)| of.row(&line, *wanted)).collect();
+    let kinds: Vec<Of> = rows.into_iter().map(|(of, _)| of).collect();
+    let begin = move || -> io::Result<Round<'a>> {
+        let ground = Ground::new(bench, line)?;
+        Ok(Box::new(move |round| ground.round(round, &kinds)))
+    };
+    Measurement { name: name.into(), rows: shown, begin: Box::new(begin) }
+}
+
+impl Of {
+    fn row(self, line: &Line, wanted: Wanted) -> Row {
+        let what = match line.files {
+            Some(files) => format!("{files} files of 4 KiB"),
+            None => report::size(line.size),
+        };
+        let over = name(line);
+        let control = if line.as_user { "cubic" } else { "BBR" };
+        let (figure, reference, unit) = match self {
+            Self::Rate => (format!("{what}, {over}"), "the line".to_owned(), "MB/s"),
+            Self::Raw => (
+                format!("{what}, {over}"),
+                match line.streams.as_slice() {
+                    [one] => format!("{one} raw {control} streams"),
+                    many => {
+                        let many: Vec<_> = many.iter().map(usize::to_string).collect();
+                        format!("best of {} raw {control} streams", many.join(", "))
+                    }
+                },
+                "MB/s",
+            ),
+            Self::Plain => (format!("{what}, {over}"), "plain TCP copy".to_owned(), "MB/s"),
+            Self::Other => (format!("{what}, {over}"), "the other pinhole".to_owned(), "MB/s"),
+            Self::File => (format!("{what}, {over}"), "one file of their size".to_owned(), "s"),
+            Self::Links => (format!("links for {what}, {over}"), String::new(), "links"),
+            Self::Text(most) => {
+                let share = match most {
+                    50 => "median".to_owned(),
+                    _ => format!("{most} of 100 within"),
+                };
+                (format!("text under bulk, {share}, {over}"), "a round trip".to_owned(), "ms")
+            }
+        };
+        Row::new(figure, reference, wanted, unit)
     }
-    match line.files {
-        Some(files) => folders(options.rounds, line, files, &ends, place)?,
-        None => transfers(options, line, &network, &ends, place)?,
-    }
-    drop(ends);
-    println!("\nthe line, each direction: {}", network.end());
-    Ok(())
 }
 
 /// A pinhole at both ends, and in the middle if there is one.
 struct Ends {
-    name: &'static str,
     giver: Program,
     taker: Program,
     relay: Option<Relay>,
@@ -57,7 +111,6 @@ struct Ends {
 
 impl Ends {
     fn new(
-        name: &'static str,
         program: &Program,
         links: Option<u8>,
         network: &Network,
@@ -74,7 +127,7 @@ impl Ends {
         let links = links.map(|links| ("PINHOLE_LINKS", links.to_string()));
         let env: Vec<_> = env.chain(links).collect();
         let at = |machine: &Machine| program.within(machine.enter(), env.clone());
-        Ok(Self { name, giver: at(&network.giver), taker: at(&network.taker), relay })
+        Ok(Self { giver: at(&network.giver), taker: at(&network.taker), relay })
     }
 
     /// The part of a code that the taker is given.
@@ -82,194 +135,174 @@ impl Ends {
         if self.relay.is_some() { code.to_owned() } else { format!("{code}@{GIVER}") }
     }
 
+    /// Moves `source` by these two pinholes.
+    fn transfer_by(
+        &self,
+        [giver, taker]: [&Program; 2],
+        source: &Path,
+        target: &Path,
+    ) -> io::Result<Moved> {
+        let giving = giver.give(source, target, None)?;
+        let code = self.code(&giving.code);
+        taker.take(giving, &code, source, target, None)
+    }
+
     /// Seconds from the start of `take` to the end of both.
     fn transfer(&self, source: &Path, target: &Path) -> io::Result<f64> {
-        let giving = self.giver.give(source, target, None)?;
-        let code = self.code(&giving.code);
-        let moved = self.taker.take(giving, &code, source, target, None)?;
+        let moved = self.transfer_by([&self.giver, &self.taker], source, target)?;
         Ok(moved.time.as_secs_f64())
     }
 }
 
-/// Raw streams, or a pinhole, and what each round of it took.
-struct Kind<'a> {
-    name: String,
-    ends: Option<&'a Ends>,
-    streams: usize,
-    seconds: Vec<f64>,
-    links: Vec<f64>,
-    controls: BTreeSet<String>,
+/// What all rounds share. The programs end before their machines.
+struct Ground {
+    ends: Ends,
+    other: Option<Ends>,
+    network: Network,
+    line: Line,
+    place: TempDir,
+    file: PathBuf,
+    folder: PathBuf,
 }
 
-impl<'a> Kind<'a> {
-    fn new(name: String, ends: Option<&'a Ends>, streams: usize) -> Self {
-        let (seconds, links, controls) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Self { name, ends, streams, seconds, links, controls }
-    }
+/// One thing that takes its turn in a round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Ours,
+    Other,
+    File,
+    Plain,
+    Raw(usize),
 }
 
-/// One file, by pinhole and by raw streams in turns, and the texts.
-fn transfers(
-    options: &Options,
-    line: &Line,
-    network: &Network,
-    ends: &[Ends],
-    place: &Path,
-) -> io::Result<()> {
-    let source = place.join("source.bin");
-    write_source(&source, options.size)?;
-    let mut kinds = Vec::new();
-    if !line.relay {
-        let control = if line.as_user { "cubic" } else { "BBR" };
-        kinds.extend(STREAMS.map(|count| Kind::new(format!("raw {control}"), None, count)));
-    }
-    kinds.extend(ends.iter().map(|ends| Kind::new(ends.name.to_owned(), Some(ends), 0)));
-    let raw = kinds.iter().filter(|kind| kind.ends.is_none()).count();
-    for round in 0..options.rounds {
-        let many = kinds.len();
-        for turn in 0..many {
-            let kind = &mut kinds[(round + turn) % many];
-            let (seconds, seen) = watched(&network.giver, || match kind.ends {
-                Some(ends) => fresh(place, |target| ends.transfer(&source, &target)),
-                None => raw::streams(network, kind.streams, !line.as_user, options.size)
-                    .map(|time| time.as_secs_f64()),
-            })?;
-            kind.seconds.push(seconds);
-            // Few looks fall into a short round; of raw streams the number is known.
-            kind.links.push(seen.links.max(kind.streams) as f64);
-            kind.controls.extend(seen.controls);
-        }
-    }
-    println!("\n{} over {}, {} rounds\n", report::size(options.size), name(line), options.rounds);
-    println!(
-        "| | connections | MB/s, median (least to most) | of the line | of 1, 4, 8 raw streams | \
-         a text meanwhile, and with nothing else, in round trips |\n|---|---|---|---|---|---|"
-    );
-    let speeds = |kind: &Kind<'_>| -> Vec<f64> {
-        kind.seconds.iter().map(|seconds| options.size as f64 / seconds / 1e6).collect()
-    };
-    let raw: Vec<Vec<f64>> = kinds[..raw].iter().map(speeds).collect();
-    for kind in &kinds {
-        let own = speeds(kind);
-        let ratios = raw.iter().filter(|_| kind.ends.is_some()).map(|raw| {
-            let ratios = own.iter().zip(raw).map(|(own, raw)| own / raw).collect();
-            format!("{:.2}", report::median(ratios))
-        });
-        let ratios = ratios.collect::<Vec<_>>().join(", ");
-        let texts = match kind.ends {
-            Some(ends) if line.texts > 0 => texts::measure(line, ends, &source, place)?,
-            _ => String::new(),
+impl Ground {
+    fn new(bench: &Bench<'_>, line: Line) -> io::Result<Self> {
+        let place = bench.in_memory()?;
+        let network = Network::new(&line, place.path())?;
+        let ends = Ends::new(bench.program, line.links, &network, place.path())?;
+        let other = match &line.against {
+            Some(other) => Some(Ends::new(&Program::at(other)?, None, &network, place.path())?),
+            None => None,
         };
-        let controls = kind.controls.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        println!(
-            "| {} | {:.0} {controls} | {} | {} | {ratios} | {texts} |",
-            kind.name,
-            report::median(kind.links.clone()),
-            spread(&own, 1),
-            share(line, &own)
-        );
+        let (file, folder) = (place.path().join("source.bin"), place.path().join("folder"));
+        if let Some(files) = line.files {
+            write_folder(&folder, files, SMALL)?;
+        }
+        write_file(&file, line.size)?;
+        Ok(Self { ends, other, network, line, place, file, folder })
     }
-    Ok(())
-}
 
-/// A folder of many small files beside one file of their size.
-fn folders(rounds: usize, line: &Line, files: u32, ends: &[Ends], place: &Path) -> io::Result<()> {
-    let (folder, file) = (place.join("folder"), place.join("source.bin"));
-    start::write_folder(&folder, files, |number| vec![number as u8; 4096])?;
-    write_source(&file, u64::from(files) * 4096)?;
-    let mut seconds = vec![[Vec::new(), Vec::new()]; ends.len()];
-    for round in 0..rounds {
-        for turn in 0..ends.len() * 2 {
-            let turn = (round + turn) % (ends.len() * 2);
-            let (ends, seconds) = (&ends[turn / 2], &mut seconds[turn / 2]);
-            let many = turn.is_multiple_of(2);
-            let source = if many { &folder } else { &file };
-            seconds[turn % 2].push(fresh(place, |target| {
-                let time = ends.transfer(source, &target)?;
-                let came = target.join("folder");
-                if many && start::count_files(&came)? != files {
-                    return Err(io::Error::other("not every file arrived"));
-                }
-                Ok(time)
-            })?);
+    /// Everything that these rows compare, in turns, and then the texts.
+    fn round(&self, round: usize, rows: &[Of]) -> io::Result<Vec<Sample>> {
+        let has = |of| rows.contains(&of);
+        let speeds = rows.iter().any(|of| !matches!(of, Of::Text(_)));
+        let mut turns = Vec::from_iter(speeds.then_some(Turn::Ours));
+        turns.extend(has(Of::Other).then_some(Turn::Other));
+        turns.extend(has(Of::File).then_some(Turn::File));
+        turns.extend(has(Of::Plain).then_some(Turn::Plain));
+        let streams = self.line.streams.iter().filter(|_| has(Of::Raw));
+        turns.extend(streams.map(|count| Turn::Raw(*count)));
+        let done = in_turns(round, &turns, |turn| {
+            Ok((*turn, watched(&self.network.giver, || self.turn(*turn))?))
+        })?;
+        let texts = if rows.iter().any(|of| matches!(of, Of::Text(_))) {
+            texts::measure(&self.line, &self.ends, &self.file, self.place.path())?
+        } else {
+            Vec::new()
+        };
+        let time = |wanted: fn(Turn) -> bool| {
+            let times = done.iter().filter(|(turn, _)| wanted(*turn)).map(|(_, (time, _))| *time);
+            times.fold(f64::INFINITY, f64::min)
+        };
+        let ours = time(|turn| turn == Turn::Ours);
+        let links =
+            done.iter().find(|(turn, _)| *turn == Turn::Ours).map_or(0, |(_, (_, links))| *links);
+        let megabytes = self.line.size as f64 / 1e6;
+        let beside = |reference| Sample::speed(megabytes, ours, reference);
+        let trip = self.line.trip().as_secs_f64() * 1e3;
+        Ok(rows
+            .iter()
+            .map(|of| match of {
+                Of::Rate => beside(megabytes * 8.0 / self.line.rate),
+                Of::Raw => beside(time(|turn| matches!(turn, Turn::Raw(_)))),
+                Of::Plain => beside(time(|turn| turn == Turn::Plain)),
+                Of::Other => beside(time(|turn| turn == Turn::Other)),
+                Of::File => Sample::time(ours, time(|turn| turn == Turn::File)),
+                Of::Links => Sample::alone(links as f64),
+                Of::Text(most) => Sample::time(report::within(texts.clone(), *most), trip),
+            })
+            .collect())
+    }
+
+    /// Seconds of one turn.
+    fn turn(&self, turn: Turn) -> io::Result<f64> {
+        let place = self.place.path();
+        match turn {
+            Turn::Raw(count) => {
+                let bbr = !self.line.as_user;
+                let time = raw::streams(&self.network, count, bbr, self.line.size)?;
+                Ok(time.as_secs_f64())
+            }
+            Turn::Plain => {
+                let ends = raw::connected(&self.network)?;
+                let copied = fresh(place, |target| plain::copy(&self.file, &target, ends))?;
+                Ok(copied.time.as_secs_f64())
+            }
+            Turn::File => fresh(place, |target| self.ends.transfer(&self.file, &target)),
+            Turn::Other => self.ours(self.other.as_ref().unwrap_or(&self.ends)),
+            Turn::Ours => self.ours(&self.ends),
         }
     }
-    println!("\nover {}, {rounds} rounds\n", name(line));
-    println!(
-        "| | {files} files of 4 KiB, s, median (least to most) | one file of their size | times as \
-         long |\n|---|---|---|---|"
-    );
-    for (ends, [folder, file]) in ends.iter().zip(&seconds) {
-        let ratios = folder.iter().zip(file).map(|(folder, file)| folder / file).collect();
-        println!(
-            "| {} | {} | {} | {:.2} |",
-            ends.name,
-            spread(folder, 2),
-            spread(file, 2),
-            report::median(ratios)
-        );
-    }
-    Ok(())
-}
 
-/// The connections of a machine at one time, and the names of their congestion control.
-#[derive(Default)]
-struct Seen {
-    links: usize,
-    controls: BTreeSet<String>,
-}
-
-/// Does `work`, and looks at the machine's connections meanwhile: the most that there were at once.
-fn watched<T>(machine: &Machine, work: impl FnOnce() -> io::Result<T>) -> io::Result<(T, Seen)> {
-    let over = AtomicBool::new(false);
-    thread::scope(|threads| {
-        let looking = threads.spawn(|| {
-            let mut most = Seen::default();
-            while !over.load(Ordering::Relaxed) {
-                let text = machine.run("ss -tinH state established")?;
-                // A line for each, and one that is indented for what is known of it.
-                let links = text.lines().filter(|line| !line.starts_with([' ', '\t'])).count();
-                most.links = most.links.max(links);
-                let known = text.lines().filter(|line| line.starts_with([' ', '\t']));
-                let controls = known.filter_map(|line| {
-                    line.split_whitespace().find(|word| ["bbr", "cubic", "reno"].contains(word))
-                });
-                most.controls.extend(controls.map(str::to_owned));
-                thread::sleep(LOOK);
+    /// The folder, or the file if there is none.
+    fn ours(&self, ends: &Ends) -> io::Result<f64> {
+        let source = if self.line.files.is_some() { &self.folder } else { &self.file };
+        fresh(self.place.path(), |target| {
+            let time = ends.transfer(source, &target)?;
+            match self.line.files {
+                Some(files) if count_files(&target.join("folder"))? != files => {
+                    Err(io::Error::other("not every file arrived"))
+                }
+                _ => Ok(time),
             }
-            io::Result::Ok(most)
-        });
-        let done = work();
-        over.store(true, Ordering::Relaxed);
-        let seen = looking.join().map_err(|_| io::Error::other("a watching thread panicked"))??;
-        Ok((done?, seen))
-    })
+        })
+    }
+}
+
+/// Everything that can be said of a line, without an aim: what the command of that name shows.
+pub fn explored<'a>(bench: &'a Bench<'_>, line: Line) -> Measurement<'a> {
+    let mut rows = Vec::new();
+    if line.files.is_some() {
+        rows.push(Of::File);
+    } else {
+        rows.extend((line.rtt > 0.0).then_some(Of::Rate));
+        rows.extend((!line.relay).then_some(Of::Raw));
+        rows.extend((!line.relay).then_some(Of::Plain));
+    }
+    rows.extend(line.against.is_some().then_some(Of::Other));
+    rows.push(Of::Links);
+    if line.texts > 0 && line.files.is_none() {
+        rows.extend([Of::Text(50), Of::Text(95)]);
+    }
+    let rows = rows.into_iter().map(|of| (of, Wanted::Nothing)).collect();
+    measurement(bench, "line", line, rows)
+}
+
+impl Line {
+    /// A round trip; a pair of devices without delay is measured in milliseconds.
+    fn trip(&self) -> Duration {
+        Duration::from_secs_f64(if self.rtt > 0.0 { self.rtt } else { 1.0 } / 1e3)
+    }
 }
 
 fn name(line: &Line) -> String {
-    let control = if line.as_user { "cubic alone" } else { "BBR allowed" };
+    let control = if line.as_user { "cubic alone" } else { "BBR" };
     let relay = if line.relay { ", a relay in the middle" } else { "" };
     if line.rtt > 0.0 {
         let Line { rate, rtt, loss, .. } = line;
-        format!("{rate} Mbit/s, {rtt} ms, {loss} % lost, {control}{relay}")
+        let rate = if *rate < 1e3 { format!("{rate} M") } else { format!("{} G", rate / 1e3) };
+        format!("{rate}bit/s, {rtt} ms, {loss} % lost, {control}{relay}")
     } else {
-        format!("a pair of network devices, {control}{relay}")
+        format!("a local network without limit, {control}{relay}")
     }
-}
-
-/// Share of the line's rate.
-fn share(line: &Line, speeds: &[f64]) -> String {
-    if line.rtt > 0.0 {
-        format!("{:.3}", report::median(speeds.to_vec()) * 8.0 / line.rate)
-    } else {
-        String::new()
-    }
-}
-
-/// The middle of some values, the least and the most.
-fn spread(values: &[f64], digits: usize) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    let median = report::median(values.to_vec());
-    format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
 }

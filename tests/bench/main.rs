@@ -1,153 +1,96 @@
-//! Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
-//! the code, peak memory; many small files; its relay; long lines; and commands at an open channel.
+//! Measures the release build of pinhole: everything beside its reference in one table, one long
+//! line, or a relay with thousands of connections.
 
-mod control;
-mod folder;
+mod bench;
+mod commands;
+mod copies;
 mod line;
 mod options;
 mod plain;
 mod program;
 mod relay;
 mod report;
-mod start;
+mod rivals;
+mod rows;
+mod source;
+mod table;
 
+use bench::Bench;
 use clap::Parser;
-use options::{Options, What};
-use program::{Program, Used};
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use options::{Options, Table, What};
+use program::Program;
+use std::io;
+use std::process::{Command, Stdio};
+use table::Measurement;
+
+/// Rounds of a quick table.
+const QUICK: usize = 2;
+/// Rounds of everything else that has any.
+const ROUNDS: usize = 7;
 
 fn main() -> io::Result<()> {
     let options = Options::parse();
-    let program = Program::find(&options)?;
-    let place = tempfile::tempdir_in(options.dir.clone().unwrap_or_else(std::env::temp_dir))?;
-    println!("pinhole: {}, in {}", program.path().display(), place.path().display());
-    match &options.what {
-        Some(What::Relay(relay)) => return relay::measure(&options, relay, &program, place.path()),
-        Some(What::Folder(folder)) => {
-            return folder::measure(folder, options.rounds, &program, place.path());
+    if !rustix::process::geteuid().is_root() && !matches!(options.what, What::Relay(_)) {
+        return as_root_of_a_namespace();
+    }
+    let program = Program::find(options.program.as_deref())?;
+    let disk = options.dir.unwrap_or_else(std::env::temp_dir);
+    let mut bench = Bench { program: &program, disk, rivals: "".into(), peers: "".into() };
+    match options.what {
+        What::Table(Table { quick, only, rivals, peers }) => {
+            (bench.rivals, bench.peers) = (rivals, peers);
+            let rows = chosen(rows::all(&bench, quick), &only)?;
+            let usual = if quick { QUICK } else { ROUNDS };
+            measure(&bench, rows, options.rounds.unwrap_or(usual))?;
         }
-        Some(What::Line(line)) => return line::measure(&options, line, &program, place.path()),
-        Some(What::Control(control)) => return control::measure(control, &program, place.path()),
-        None => {}
-    }
-    if !options.no_transfer {
-        transfers(&options, &program, place.path())?;
-    }
-    if !options.no_start {
-        start::measure(&options, &program, place.path())?;
+        What::Line(line) => {
+            let rows = vec![line::explored(&bench, line)];
+            measure(&bench, rows, options.rounds.unwrap_or(ROUNDS))?;
+        }
+        What::Relay(counts) => {
+            let place = tempfile::tempdir_in(&bench.disk)?;
+            let rounds = options.rounds.unwrap_or(ROUNDS);
+            relay::measure(rounds, &counts, &program, place.path())?;
+        }
     }
     Ok(())
 }
 
-/// One round: the same file by a plain copy and by pinhole.
-struct Round {
-    plain: Duration,
-    pinhole: Duration,
-}
-
-impl Round {
-    /// Share of the plain copy's speed that pinhole reaches.
-    fn ratio(&self) -> f64 {
-        self.plain.as_secs_f64() / self.pinhole.as_secs_f64()
-    }
-}
-
-fn transfers(options: &Options, program: &Program, place: &Path) -> io::Result<()> {
-    let source = place.join("source.bin");
-    write_source(&source, options.size)?;
+/// Names the program and the machine, and prints the table.
+fn measure(bench: &Bench<'_>, rows: Vec<Measurement<'_>>, rounds: usize) -> io::Result<()> {
+    let version = bench.program.command(["--version"], &bench.disk).output()?.stdout;
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let load = std::fs::read_to_string("/proc/loadavg")?;
     println!(
-        "\ndirect transfer of {}, over loopback, each round after a sync",
-        report::size(options.size)
+        "{}, {rounds} rounds, Linux {}, {} cores, load {} before it\n",
+        String::from_utf8_lossy(&version).trim(),
+        kernel.trim(),
+        std::thread::available_parallelism()?,
+        load.split(' ').next().unwrap_or_default()
     );
-    // Uncounted: a machine that has not used its memory yet pays for that once.
-    fresh(place, |target| plain::copy(&source, &target))?;
-    let (begun, mut rounds, mut most) = (Instant::now(), Vec::new(), [Used::default(); 3]);
-    while rounds.len() < options.rounds
-        || options.seconds.is_some_and(|least| begun.elapsed().as_secs() < least)
-    {
-        // The order changes each round, so that neither always finds the caches and the disk as the
-        // other left them.
-        let ((plain, copier), moved) = if rounds.len() % 2 == 0 {
-            let plain = plain_round(&source, place)?;
-            (plain, program_round(program, &source, place)?)
-        } else {
-            let moved = program_round(program, &source, place)?;
-            (plain_round(&source, place)?, moved)
-        };
-        let round = Round { plain, pinhole: moved.time };
-        println!(
-            "  round {}: plain {}, pinhole {}, ratio {:.2}",
-            rounds.len() + 1,
-            report::speed(options.size, round.plain),
-            report::speed(options.size, round.pinhole),
-            round.ratio()
-        );
-        for (most, used) in most.iter_mut().zip([copier, moved.giver, moved.taker]) {
-            *most = most.max(used);
-        }
-        rounds.push(round);
+    table::print(rows, rounds, bench.program);
+    Ok(())
+}
+
+/// The measurements that are named, or all.
+fn chosen<'a>(all: Vec<Measurement<'a>>, only: &[String]) -> io::Result<Vec<Measurement<'a>>> {
+    let named = |name: &str, only: &String| {
+        name.strip_prefix(only.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    if let Some(none) = only.iter().find(|only| !all.iter().any(|one| named(&one.name, only))) {
+        let names: Vec<_> = all.iter().map(|one| one.name.as_str()).collect();
+        return Err(io::Error::other(format!("no {none}; there are {}", names.join(", "))));
     }
-    let all = |of: fn(&Round) -> f64| rounds.iter().map(of).collect::<Vec<_>>();
-    let (plain, pinhole) =
-        (all(|round| round.plain.as_secs_f64()), all(|round| round.pinhole.as_secs_f64()));
-    let fastest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    let (plain_best, pinhole_best) = (fastest(&plain), fastest(&pinhole));
-    println!(
-        "  median: plain {:.2} s, pinhole {:.2} s, ratio {:.2}",
-        report::median(plain),
-        report::median(pinhole),
-        report::median(all(Round::ratio))
-    );
-    // Other work on the machine only ever makes a round slower.
-    println!(
-        "  fastest: plain {plain_best:.2} s, pinhole {pinhole_best:.2} s, ratio {:.2}",
-        plain_best / pinhole_best
-    );
-    let [copier, giver, taker] = most;
-    println!("  plain: {copier}\n  giver: {giver}\n  taker: {taker}");
-    std::fs::remove_file(source)
+    let is_chosen = |name: &str| only.is_empty() || only.iter().any(|only| named(name, only));
+    Ok(all.into_iter().filter(|one| is_chosen(&one.name)).collect())
 }
 
-fn plain_round(source: &Path, place: &Path) -> io::Result<(Duration, Used)> {
-    fresh(place, |target| {
-        let before = Used::here();
-        let time = plain::copy(source, &target)?;
-        Ok((time, Used::here().since(before)))
-    })
-}
-
-fn program_round(program: &Program, source: &Path, place: &Path) -> io::Result<program::Moved> {
-    fresh(place, |target| program.transfer(source, &target, None))
-}
-
-/// Does `work` in an empty directory, with nothing left to be written from before, and removes it.
-fn fresh<T>(place: &Path, work: impl FnOnce(PathBuf) -> io::Result<T>) -> io::Result<T> {
-    let target = place.join("target");
-    std::fs::create_dir(&target)?;
-    rustix::fs::sync();
-    let done = work(target.clone());
-    std::fs::remove_dir_all(target)?;
-    done
-}
-
-/// A file of bytes that no file system can store in less.
-fn write_source(path: &Path, size: u64) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    let (mut state, mut block, mut left) = (0x9e37_79b9_7f4a_7c15_u64, vec![0; 1 << 20], size);
-    while left > 0 {
-        for word in block.chunks_exact_mut(8) {
-            // xorshift64 (Marsaglia, 2003): fast, and random enough for a disk.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            word.copy_from_slice(&state.to_le_bytes());
-        }
-        let now = usize::try_from(left).unwrap_or(usize::MAX).min(block.len());
-        file.write_all(&block[..now])?;
-        left -= now as u64;
-    }
-    file.sync_all()
+/// Begins again where an ordinary user may make networks too.
+fn as_root_of_a_namespace() -> io::Result<()> {
+    let mut again = Command::new("unshare");
+    again.args(["--user", "--map-root-user", "--"]).arg(std::env::current_exe()?);
+    let ended = again.args(std::env::args_os().skip(1)).stdin(Stdio::null()).status()?;
+    let failed = || io::Error::other("as root of a user namespace it failed");
+    if ended.success() { Ok(()) } else { Err(failed()) }
 }

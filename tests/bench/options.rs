@@ -3,66 +3,59 @@
 use std::path::PathBuf;
 
 const HELP: &str = "\
-Everything but `line` runs on loopback, with PINHOLE_NETWORK=loopback. The disk needs room for the file twice.
+Traffic stays on loopback and in network namespaces made for it. Figures in tests/bench/README.md.
 
-  cargo run --release -p pinhole-bench
-  cargo run --release -p pinhole-bench -- --size 256M --rounds 3 --no-start
-  cargo run --release -p pinhole-bench -- relay
-  cargo run --release -p pinhole-bench -- relay --only waiting
-  cargo run --release -p pinhole-bench -- control
-  cargo run --release -p pinhole-bench -- folder --rounds 20 --against \
+  cargo run --release -p pinhole-bench -- table
+  cargo run --release -p pinhole-bench -- table --quick --only direct,line-0.1
+  cargo run --release -p pinhole-bench -- line --size 64M --loss 0.1 --against \
 ../before/target/release/pinhole
-  cargo run --release -p pinhole-bench -- line --size 64M --loss 0.1 --rounds 7";
+  cargo run --release -p pinhole-bench -- relay --only waiting";
 
-/// Measures the release build of pinhole: a direct transfer beside a plain TCP copy, the time until
-/// the code, peak memory.
+/// Measures the release build of pinhole.
 #[derive(clap::Parser)]
 #[command(name = "pinhole-bench", max_term_width = 100, after_help = HELP)]
 pub struct Options {
-    /// Measurement to run; transfers and starts unless given
+    /// What to measure
     #[command(subcommand)]
-    pub what: Option<What>,
-    /// Bytes of the file that is moved; K, M, G for powers of 1024
-    #[arg(long, default_value = "2G", value_parser = bytes, global = true)]
-    pub size: u64,
-    /// Rounds, each with one copy of both kinds
-    #[arg(long, default_value_t = 5, global = true)]
-    pub rounds: usize,
-    /// Go on with rounds for at least so many seconds
-    #[arg(long)]
-    pub seconds: Option<u64>,
-    /// Directory of the files; a temporary one unless given
+    pub what: What,
+    /// Rounds, each with one turn of everything that is compared
+    #[arg(long, global = true)]
+    pub rounds: Option<usize>,
+    /// Directory for files on a disk; a temporary one unless given
     #[arg(long, value_name = "DIR", global = true)]
     pub dir: Option<PathBuf>,
     /// The pinhole to measure; the release build of this workspace, which is built first, unless
     /// given
     #[arg(long, value_name = "PATH", global = true)]
     pub program: Option<PathBuf>,
-    /// Bytes of the sparse file, and files of the folder, of which only the code is waited for
-    #[arg(long, default_value = "100G", value_parser = bytes, value_name = "SIZE")]
-    pub sparse: u64,
-    /// Files of the folder of which only the code is waited for
-    #[arg(long, default_value_t = 100_000)]
-    pub files: u32,
-    /// Leave the transfers out
-    #[arg(long)]
-    pub no_transfer: bool,
-    /// Leave the times until the code out
-    #[arg(long)]
-    pub no_start: bool,
 }
 
-/// Other measurements.
+/// What to measure.
 #[derive(clap::Subcommand)]
 pub enum What {
+    /// Everything beside its reference, as one Markdown table
+    Table(Table),
+    /// One long line that loses packets, beside raw TCP streams
+    Line(Line),
     /// One relay, in a process of its own, with thousands of connections
     Relay(Relay),
-    /// Commands at a channel that is open in another process
-    Control(Control),
-    /// A folder of many small files, beside tar
-    Folder(Folder),
-    /// A long line that loses packets, in namespaces of its own, beside raw TCP streams
-    Line(Line),
+}
+
+/// Rows of the table.
+#[derive(clap::Args)]
+pub struct Table {
+    /// Move little in few rounds: shows that everything works, but no figures to keep
+    #[arg(long)]
+    pub quick: bool,
+    /// Measure only these; what stands before a hyphen names all that begin with it
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Directory of peers.py, which measures other tools
+    #[arg(long, value_name = "DIR", default_value = "../shared/bench")]
+    pub rivals: PathBuf,
+    /// Directory in which those tools are installed
+    #[arg(long, value_name = "DIR", default_value = "/tmp/peers")]
+    pub peers: PathBuf,
 }
 
 /// The line, and what goes over it.
@@ -77,16 +70,22 @@ pub struct Line {
     /// Packets of 100 that are lost, in each direction
     #[arg(long, default_value_t = 0.0)]
     pub loss: f64,
+    /// Bytes of the file that is moved; K, M, G for powers of 1024
+    #[arg(long, default_value = "2G", value_parser = bytes)]
+    pub size: u64,
     /// Put a relay in the middle: half of the round trip, and all of the loss, on each side of it
     #[arg(long)]
     pub relay: bool,
     /// Have cubic alone, as most ordinary users: the kernel refuses BBR to every socket
     #[arg(long)]
     pub as_user: bool,
+    /// Raw streams of each reference; the fastest counts
+    #[arg(long, value_delimiter = ',', default_value = "1,4,8", value_name = "COUNT")]
+    pub streams: Vec<usize>,
     /// Fix the number of pinhole's connections, but not of the one to compare with
     #[arg(long)]
     pub links: Option<u8>,
-    /// Texts to send while a file is on its way
+    /// Texts to send in each round while a file is on its way
     #[arg(long, default_value_t = 20)]
     pub texts: usize,
     /// Move a folder of so many files of 4 KiB beside one file of their size, and nothing else
@@ -97,18 +96,23 @@ pub struct Line {
     pub against: Option<PathBuf>,
 }
 
-/// Contents of the folder, and another pinhole to compare with.
-#[derive(clap::Args)]
-pub struct Folder {
-    /// Files in it
-    #[arg(long = "count", default_value_t = 10_000, value_name = "FILES")]
-    pub files: u32,
-    /// Bytes of each
-    #[arg(long, default_value = "4K", value_parser = bytes)]
-    pub bytes: u64,
-    /// Another pinhole, of an earlier commit for example, that takes its turns too
-    #[arg(long, value_name = "PATH")]
-    pub against: Option<PathBuf>,
+impl Line {
+    /// One over which a file is moved, and nothing else.
+    pub fn new(rate: f64, rtt: f64, loss: f64, size: u64) -> Self {
+        Self {
+            rate,
+            rtt,
+            loss,
+            size,
+            relay: false,
+            as_user: false,
+            streams: vec![1, 4, 8],
+            links: None,
+            texts: 0,
+            files: None,
+            against: None,
+        }
+    }
 }
 
 /// Counts and times of the relay's measurements.
@@ -146,14 +150,6 @@ pub struct Relay {
     pub flood: u64,
 }
 
-/// Count of commands.
-#[derive(clap::Args)]
-pub struct Control {
-    /// Commands of each kind
-    #[arg(long, default_value_t = 200)]
-    pub commands: usize,
-}
-
 /// A part of what is measured of a relay.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
@@ -165,8 +161,6 @@ pub enum Part {
     Slow,
     /// Floods of many kinds
     Hostile,
-    /// One pair, and a file through the relay beside the direct way
-    Through,
 }
 
 fn bytes(text: &str) -> Result<u64, String> {

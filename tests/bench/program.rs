@@ -1,18 +1,22 @@
 //! The pinhole that is measured, as its users run it.
 
-use crate::options::Options;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Time between two looks at a process. The kernel keeps the peak, so only its growth in the last
 /// moment is missed.
 const LOOK: Duration = Duration::from_millis(20);
+/// Longest time of one transfer.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// The program.
 pub struct Program {
@@ -20,6 +24,8 @@ pub struct Program {
     /// The command that runs it where its network is, if that is not this one.
     enter: Vec<OsString>,
     env: Vec<(&'static str, String)>,
+    /// The most memory that any of its processes has had, in KiB.
+    peak: Arc<AtomicU64>,
 }
 
 /// A transfer from the start of `take` until both processes have ended.
@@ -42,27 +48,6 @@ pub struct Used {
 }
 
 impl Used {
-    /// The larger of both, in each respect.
-    pub fn max(self, other: Self) -> Self {
-        Self {
-            resident: self.resident.max(other.resident),
-            memory: self.memory.max(other.memory),
-            user: self.user.max(other.user),
-            system: self.system.max(other.system),
-        }
-    }
-
-    /// This process so far. Its memory says nothing: it is that of everything it measures.
-    pub fn here() -> Self {
-        Self { memory: 0, ..Self::of(std::process::id()).unwrap_or_default() }
-    }
-
-    /// The processes that this one has started and that have ended. Nobody keeps their memory.
-    pub fn of_children() -> Self {
-        let (user, system) = times(std::process::id(), 16).unwrap_or_default();
-        Self { user, system, ..Self::default() }
-    }
-
     /// The processor time since `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -89,33 +74,17 @@ impl Used {
                 .parse()
                 .ok()
         };
-        let (user, system) = times(process, 14)?;
+        let (user, system) = times(process)?;
         Some(Self { resident: memory("VmRSS:")?, memory: memory("VmHWM:")?, user, system })
     }
 }
 
-/// The time of user and that of system in a process's `stat`, from field `first` of
-/// proc_pid_stat(5) on: 14 its own, 16 its children's.
-fn times(process: u32, first: usize) -> Option<(u64, u64)> {
+/// The time of user and that of system in a process's `stat`: fields 14 and 15 of proc_pid_stat(5).
+fn times(process: u32) -> Option<(u64, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The second field, in brackets, may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(first - 3);
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-}
-
-impl fmt::Display for Used {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |hundredths: u64| hundredths as f64 / 100.0;
-        if self.memory > 0 {
-            write!(f, "peak memory {:.1} MiB, ", self.memory as f64 / 1024.0)?;
-        }
-        write!(
-            f,
-            "processor {:.2} s user, {:.2} s system",
-            seconds(self.user),
-            seconds(self.system)
-        )
-    }
 }
 
 /// A `give` that has shown its code.
@@ -127,9 +96,25 @@ pub struct Giving {
     lines: BufReader<ChildStdout>,
 }
 
+/// A process that is ended when dropped.
+struct Running {
+    child: Child,
+    peak: Arc<AtomicU64>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(used) = Used::of(self.child.id()) {
+            self.peak.fetch_max(used.memory, Ordering::Relaxed);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A relay that listens. Ended when dropped.
 pub struct Relay {
-    child: Child,
+    running: Running,
     pub port: u16,
     _log: BufReader<ChildStderr>,
 }
@@ -137,7 +122,7 @@ pub struct Relay {
 impl Relay {
     /// Memory and processor time that it has used so far.
     pub fn used(&self) -> io::Result<Used> {
-        Used::of(self.child.id()).ok_or_else(|| io::Error::other("the relay has ended"))
+        Used::of(self.running.child.id()).ok_or_else(|| io::Error::other("the relay has ended"))
     }
 
     /// The address that clients are given.
@@ -146,32 +131,25 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A `host` or `connect` that has its channel. Ended when dropped.
 pub struct Session {
-    child: Child,
+    _running: Running,
     pub code: String,
 }
 
 impl Session {
     /// Starts it at home in `place`: a host waits for its code, a peer until it is connected.
     pub fn start(program: &Program, args: &[&str], place: &Path) -> io::Result<Self> {
-        let mut child = program.command(args, place).spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
-        let mut line = String::new();
+        let mut running = program.running(program.command(args, place))?;
+        let output = running.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let (mut lines, mut line) = (BufReader::new(output), String::new());
         while lines.read_line(&mut line)? > 0 {
             let said: Value = serde_json::from_str(&line)?;
             let code = said["code"].as_str().unwrap_or_default().to_owned();
             if !code.is_empty() || said["event"] == "connected" {
                 // It waits for whoever reads what it says.
                 thread::spawn(move || io::copy(&mut lines, &mut io::sink()));
-                return Ok(Self { child, code });
+                return Ok(Self { _running: running, code });
             }
             line.clear();
         }
@@ -184,22 +162,15 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The variable that names the relay to both sides.
 fn by_relay(url: &str) -> (&'static str, &str) {
     ("PINHOLE_RELAY", url)
 }
 
 impl Program {
-    /// The one that the options name, or the release build of this workspace.
-    pub fn find(options: &Options) -> io::Result<Self> {
-        if let Some(path) = &options.program {
+    /// The one that is named, or the release build of this workspace.
+    pub fn find(named: Option<&Path>) -> io::Result<Self> {
+        if let Some(path) = named {
             return Self::at(path);
         }
         // `cargo run` says which cargo it is; without it, what was built before has to do.
@@ -219,12 +190,27 @@ impl Program {
     /// The one at this path.
     pub fn at(path: &Path) -> io::Result<Self> {
         let env = vec![("PINHOLE_NETWORK", "loopback".to_owned())];
-        Ok(Self { path: path.canonicalize()?, enter: Vec::new(), env })
+        let peak = Arc::default();
+        Ok(Self { path: path.canonicalize()?, enter: Vec::new(), env, peak })
     }
 
     /// The same one in another network, which is its own, with this environment.
     pub fn within(&self, enter: Vec<OsString>, env: Vec<(&'static str, String)>) -> Self {
-        Self { path: self.path.clone(), enter, env }
+        Self { path: self.path.clone(), enter, env, peak: Arc::clone(&self.peak) }
+    }
+
+    /// The most KiB that a process has had since the last call; those within other networks count.
+    pub fn take_peak(&self) -> u64 {
+        self.peak.swap(0, Ordering::Relaxed)
+    }
+
+    /// Somebody else has measured a process that had so many KiB.
+    pub fn saw_peak(&self, kib: u64) {
+        self.peak.fetch_max(kib, Ordering::Relaxed);
+    }
+
+    fn running(&self, mut command: Command) -> io::Result<Running> {
+        Ok(Running { child: command.spawn()?, peak: Arc::clone(&self.peak) })
     }
 
     /// Path of the program.
@@ -237,16 +223,17 @@ impl Program {
         let listen = if self.enter.is_empty() { "127.0.0.1:0" } else { "0.0.0.0:0" };
         let words = ["relay", "--listen", listen];
         let args = words.iter().chain(options);
-        let mut child =
-            self.command(args, place).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let mut log = BufReader::new(child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let mut command = self.command(args, place);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut running = self.running(command)?;
+        let mut log = BufReader::new(running.child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?);
         let mut line = String::new();
         while log.read_line(&mut line)? > 0 {
             if let Ok(said) = serde_json::from_str::<Value>(&line)
                 && said["event"] == "listening"
                 && let Some(port) = said["port"].as_u64().and_then(|port| port.try_into().ok())
             {
-                return Ok(Relay { child, port, _log: log });
+                return Ok(Relay { running, port, _log: log });
             }
             line.clear();
         }
@@ -313,13 +300,18 @@ impl Program {
         let args = [OsStr::new("take"), OsStr::new(code), OsStr::new("-o"), target.as_os_str()];
         let mut taker = self.command(args, target).envs(relay.map(by_relay)).spawn()?;
         let lines = BufReader::new(taker.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let over = AtomicBool::new(false);
         let (giver, taker) = thread::scope(|threads| {
-            let giver = threads.spawn(move || finish(giving.child, giving.lines));
-            let taker = finish(taker, lines);
+            let giver = threads.spawn(|| finish(giving.child, giving.lines, &over));
+            let taker = finish(taker, lines, &over);
+            // A giver would wait for another taker.
+            over.store(taker.is_err(), Ordering::Relaxed);
             let giver = giver.join().map_err(|_| io::Error::other("a watching thread panicked"))?;
-            io::Result::Ok((giver?, taker?))
+            let (taker, giver) = (taker?, giver?);
+            io::Result::Ok((giver, taker))
         })?;
         let time = begun.elapsed();
+        self.saw_peak(giver.memory.max(taker.memory));
         let name = source.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let (here, there) = (source.metadata()?, target.join(name).metadata()?);
         if here.is_file() && here.len() != there.len() {
@@ -329,18 +321,31 @@ impl Program {
     }
 }
 
-/// Watches a process to its end, which has to be a good one.
-fn finish(mut child: Child, lines: BufReader<ChildStdout>) -> io::Result<Used> {
-    let reading = thread::spawn(move || lines.lines().map_while(Result::ok).last());
-    let mut used = Used::default();
-    let status = loop {
+/// Watches a process to its end, which has to be a good one; kills it once all is over.
+fn finish(mut child: Child, lines: BufReader<ChildStdout>, over: &AtomicBool) -> io::Result<Used> {
+    let (ended, end) = channel();
+    thread::spawn(move || ended.send(lines.lines().map_while(Result::ok).last()));
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let process = WaitId::Pid(process.ok_or(io::ErrorKind::InvalidData)?);
+    let (begun, mut used, mut last) = (Instant::now(), Used::default(), String::new());
+    // It is not waited for yet: until then the kernel keeps its times, but not its memory.
+    let watching = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    while waitid(process.clone(), watching)?.is_none() {
         used = Used::of(child.id()).unwrap_or(used);
-        if let Some(status) = child.try_wait()? {
-            break status;
+        match end.recv_timeout(LOOK) {
+            Ok(line) => last = line.unwrap_or_default(),
+            Err(RecvTimeoutError::Disconnected) => thread::sleep(Duration::from_millis(1)),
+            Err(RecvTimeoutError::Timeout) => {}
         }
-        thread::sleep(LOOK);
-    };
-    let last = reading.join().ok().flatten().unwrap_or_default();
+        if over.load(Ordering::Relaxed) || begun.elapsed() > PATIENCE {
+            child.kill()?;
+        }
+    }
+    (used.user, used.system) = times(child.id()).unwrap_or((used.user, used.system));
+    let status = child.wait()?;
+    if let Ok(line) = end.try_recv() {
+        last = line.unwrap_or_default();
+    }
     if status.success() {
         Ok(used)
     } else {

@@ -5,10 +5,9 @@ mod hostile;
 mod paired;
 mod peer;
 mod slow;
-mod through;
 mod waiting;
 
-use crate::options::{Options, Part, Relay};
+use crate::options::{Part, Relay};
 use crate::program::{Program, Used};
 use crate::report;
 use clap::ValueEnum;
@@ -17,12 +16,7 @@ use std::io;
 use std::path::Path;
 
 /// Measures all parts, or those that are asked for.
-pub fn measure(
-    options: &Options,
-    counts: &Relay,
-    program: &Program,
-    place: &Path,
-) -> io::Result<()> {
+pub fn measure(rounds: usize, counts: &Relay, program: &Program, place: &Path) -> io::Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     for part in Part::value_variants() {
@@ -32,9 +26,8 @@ pub fn measure(
         match part {
             Part::Waiting => waiting::measure(counts, program, place)?,
             Part::Paired => paired::measure(counts.pairs, program, place)?,
-            Part::Slow => slow::measure(options.rounds, counts, program, place)?,
+            Part::Slow => slow::measure(rounds, counts, program, place)?,
             Part::Hostile => hostile::measure(counts, program, place)?,
-            Part::Through => through::measure(options, program, place)?,
         }
     }
     Ok(())

@@ -42,6 +42,14 @@ pub fn within(mut values: Vec<f64>, most: usize) -> f64 {
     values.get(place).copied().unwrap_or(f64::NAN)
 }
 
+/// The middle of some values, the least and the most.
+pub fn range(values: &[f64], digits: usize) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let median = median(values.to_vec());
+    format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+}
+
 /// The middle of many times, the time within which `most` of 100 are, and the longest.
 pub fn spread(times: Vec<Duration>, most: usize) -> String {
     let times: Vec<f64> = times.iter().map(ms).collect();
@@ -71,6 +79,7 @@ mod tests {
         assert_eq!(speed(1 << 30, Duration::from_secs(2)), "2.00 s (512 MiB/s)");
         assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0, 2.0, 3.0])), (2.0, 2.5));
         assert!(median(Vec::new()).is_nan());
+        assert_eq!(range(&[-1.0, 0.5, 2.25], 2), "0.50 (-1.00 to 2.25)");
         assert_eq!((within(vec![2.0, 1.0], 95), within(vec![2.0, 1.0], 50)), (2.0, 1.0));
         let times = (1..=200).rev().map(Duration::from_millis).collect();
         assert_eq!(

@@ -2,6 +2,7 @@
 //! between them.
 
 use crate::options::Line;
+use crate::table::not_here;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::ffi::OsString;
 use std::fs::File;
@@ -35,12 +36,13 @@ pub struct Network {
 }
 
 impl Machine {
-    fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let child = Command::new("unshare")
             .args(["--net", "--", "sh", "-c", "echo ready; exec cat"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| not_here(format!("unshare of util-linux: {error}")))?;
         let machine = Self(ready(child, "unshare of util-linux")?);
         machine.ip("link set lo up")?;
         machine.there(|| {
@@ -157,26 +159,19 @@ impl Network {
         network.emulators = emulators;
         Ok(network)
     }
-
-    /// The emulators' words on what they have carried, lost and dropped, each direction of each.
-    pub fn end(mut self) -> String {
-        let mut said = String::new();
-        for mut emulator in self.emulators.drain(..) {
-            drop(emulator.stdin.take());
-            if let Some(mut output) = emulator.stdout.take() {
-                let _ = output.read_to_string(&mut said);
-            }
-            let _ = emulator.wait();
-        }
-        said.trim().replace('\n', "; ")
-    }
 }
 
 impl Drop for Network {
     fn drop(&mut self) {
         for emulator in &mut self.emulators {
-            let _ = emulator.kill();
+            // It says what it has carried, lost and dropped in each direction, and ends.
+            drop(emulator.stdin.take());
+            let mut said = String::new();
+            if let Some(mut output) = emulator.stdout.take() {
+                let _ = output.read_to_string(&mut said);
+            }
             let _ = emulator.wait();
+            eprintln!("the line: {}", said.trim().replace('\n', "; "));
         }
     }
 }
@@ -190,7 +185,7 @@ fn ready(mut child: Child, what: &str) -> io::Result<Child> {
     }
     let _ = child.kill();
     let _ = child.wait();
-    Err(io::Error::other(format!("{what} does not work here")))
+    Err(not_here(what))
 }
 
 fn compile(place: &Path) -> io::Result<PathBuf> {
@@ -199,7 +194,8 @@ fn compile(place: &Path) -> io::Result<PathBuf> {
         .args(["-O2", "-Wall", "-x", "c", "-", "-o"])
         .arg(&emulator)
         .stdin(Stdio::piped())
-        .spawn()?;
+        .spawn()
+        .map_err(|error| not_here(format!("a C compiler: {error}")))?;
     let mut source = compiler.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
     source.write_all(include_bytes!("emulator.c"))?;
     drop(source);

@@ -1,6 +1,7 @@
 //! The reference: plain TCP streams that do nothing but fill the line.
 
 use super::network::{GIVER, Network};
+use crate::table::not_here;
 use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::io::{self, Read, Write};
@@ -26,7 +27,8 @@ pub fn streams(network: &Network, count: usize, bbr: bool, size: u64) -> io::Res
         .map(|_| {
             let socket = listener.accept()?.0;
             if bbr {
-                SockRef::from(&socket).set_tcp_congestion(b"bbr")?;
+                let socket = SockRef::from(&socket);
+                socket.set_tcp_congestion(b"bbr").map_err(|_| not_here("BBR"))?;
             }
             Ok(socket)
         })
@@ -61,6 +63,14 @@ pub fn streams(network: &Network, count: usize, bbr: bool, size: u64) -> io::Res
         }
         Ok(ended?.duration_since(begun))
     })
+}
+
+/// One connection with the congestion control of the machines: the giver's end and the taker's.
+pub fn connected(network: &Network) -> io::Result<[TcpStream; 2]> {
+    let listener = network.giver.there(|| TcpListener::bind((GIVER, 0)))??;
+    let address = listener.local_addr()?;
+    let taker = network.taker.there(|| TcpStream::connect(address))??;
+    Ok([listener.accept()?.0, taker])
 }
 
 /// A connection that is on its way, so that many take no longer than one.

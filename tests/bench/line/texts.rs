@@ -4,35 +4,31 @@
 use super::Ends;
 use crate::options::Line;
 use crate::program::{Program, Session};
-use crate::report;
 use std::io;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Round trips that a file has before the first text: its connections have their speed by then.
 const BEFORE: u32 = 10;
 /// Files sent for as many texts as are wished.
 const FILES: usize = 40;
 
-/// The middle and 95 of 100 while files are on their way, and the middle when nothing else is.
-pub fn measure(line: &Line, ends: &Ends, source: &Path, place: &Path) -> io::Result<String> {
-    let homes = [place.join(format!("{} host", ends.name)), place.join(ends.name)];
-    homes.iter().try_for_each(std::fs::create_dir)?;
-    let [here, there] = &homes;
+/// The milliseconds of each text.
+pub fn measure(line: &Line, ends: &Ends, source: &Path, place: &Path) -> io::Result<Vec<f64>> {
+    let homes = [tempfile::tempdir_in(place)?, tempfile::tempdir_in(place)?];
+    let [here, there] = homes.each_ref().map(|home| home.path());
     let host = Session::start(&ends.giver, &["host"], here)?;
     let _peer = Session::start(&ends.taker, &["connect", &ends.code(&host.code)], there)?;
-    let trip = Duration::from_secs_f64(line.rtt.max(1.0) / 1e3);
-    let one = || text(&ends.giver, host.number(), here).map(|time| time.div_duration_f64(trip));
-    one()?;
-    let idle = (0..line.texts).map(|_| one()).collect::<io::Result<Vec<_>>>()?;
-    let mut times = Vec::new();
+    let (trip, mut times) = (line.trip(), Vec::new());
+    // One that nothing is in the way of: it brings the program into memory.
+    text(&ends.giver, host.number(), here)?;
     for _ in 0..FILES {
         let mut file = send_file(&ends.giver, host.number(), source, here)?;
         thread::sleep(trip * BEFORE);
         while times.len() < line.texts {
-            let time = one()?;
+            let time = text(&ends.giver, host.number(), here)?;
             if file.try_wait()?.is_some() {
                 break;
             }
@@ -51,22 +47,16 @@ pub fn measure(line: &Line, ends: &Ends, source: &Path, place: &Path) -> io::Res
             return Err(io::Error::other("a file was not delivered"));
         }
     }
-    Ok(format!(
-        "{:.1}, 95 of 100 within {:.1}; {:.1} ({} texts)",
-        report::median(times.clone()),
-        report::within(times.clone(), 95),
-        report::median(idle),
-        times.len()
-    ))
+    Ok(times)
 }
 
-fn text(program: &Program, number: &str, home: &Path) -> io::Result<Duration> {
+fn text(program: &Program, number: &str, home: &Path) -> io::Result<f64> {
     let begun = Instant::now();
     let output = program.command(["send", number, "a text", "--wait", "5m"], home).output()?;
     let time = begun.elapsed();
     let said = String::from_utf8_lossy(&output.stdout);
     if said.contains("\"delivered\"") {
-        Ok(time)
+        Ok(time.as_secs_f64() * 1e3)
     } else {
         Err(io::Error::other(format!("a text was not delivered: {said}")))
     }
