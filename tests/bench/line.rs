@@ -277,7 +277,8 @@ pub fn explored<'a>(bench: &'a Bench<'_>, line: Line) -> Measurement<'a> {
     } else {
         rows.extend((line.rtt > 0.0).then_some(Of::Rate));
         rows.extend((!line.relay).then_some(Of::Raw));
-        rows.extend((!line.relay).then_some(Of::Plain));
+        // One connection with cubic would take minutes where packets are lost.
+        rows.extend((!line.relay && line.rtt <= 0.0).then_some(Of::Plain));
     }
     rows.extend(line.against.is_some().then_some(Of::Other));
     rows.push(Of::Links);

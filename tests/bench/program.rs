@@ -352,3 +352,31 @@ fn finish(mut child: Child, lines: BufReader<ChildStdout>, over: &AtomicBool) ->
         Err(io::Error::other(format!("it ended with {status}: {last}")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A shell that runs the file of that name, in place of the program with such a command.
+    fn played(give: &str, take: &str) -> io::Result<Moved> {
+        let place = tempfile::tempdir()?;
+        std::fs::write(place.path().join("give"), give)?;
+        std::fs::write(place.path().join("take"), take)?;
+        let shell = Program::at(Path::new("/bin/sh"))?;
+        shell.transfer(&place.path().join("give"), place.path(), None)
+    }
+
+    #[test]
+    fn a_giver_does_not_wait_for_another_taker() {
+        let failed = played("echo '{\"code\":\"1-a\"}'; exec sleep 1000", "echo why; exit 3");
+        let said = failed.err().unwrap().to_string();
+        assert!(said.contains("3") && said.contains("why"), "{said}");
+    }
+
+    #[test]
+    fn memory_and_processor_time_of_a_process_outlast_it() {
+        let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let moved = played("echo '{\"code\":\"1-a\"}'", busy).unwrap();
+        assert!(moved.taker.processor() > 0.0 && moved.taker.memory > 0);
+    }
+}
