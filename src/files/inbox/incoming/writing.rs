@@ -17,8 +17,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes for which the disk is asked ahead of what is written.
-const AHEAD: u64 = 256 << 20;
+/// Bytes for which the disk is asked ahead of what is written: so few that the sender does not
+/// notice. For 256 MiB all threads of a link would wait.
+const AHEAD: u64 = 4 << 20;
 /// A chunk's most bytes, as a size.
 const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
 
