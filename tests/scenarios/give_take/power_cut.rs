@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::process::Stdio;
 
-/// The calls that change what a power cut leaves, and those that print.
-const CALLS: &str = "trace=pwrite64,pwritev,write,copy_file_range,ftruncate,fallocate,fsync,\
-                     fdatasync,syncfs,rename,renameat,renameat2,linkat,symlinkat";
+/// The calls that change what a power cut leaves, or have the disk begin, and those that print.
+const CALLS: &str = "trace=pwrite64,pwritev,write,copy_file_range,ftruncate,fallocate,fadvise64,\
+                     fsync,fdatasync,syncfs,rename,renameat,renameat2,linkat,symlinkat";
 
 /// The disk as far as it may differ from what was asked of it.
 #[derive(Default)]
@@ -21,6 +21,10 @@ struct Disk {
     unnamed: Vec<(String, String)>,
     named: usize,
     said: usize,
+    /// End of what is written of a file from its start on, and of that what the disk has begun
+    /// with.
+    written: u64,
+    begun: u64,
 }
 
 impl Disk {
@@ -57,11 +61,28 @@ impl Disk {
             // A journal is a hint, and may be lost.
             _ if paths[0].ends_with(".journal") => {}
             "linkat" | "symlinkat" => {}
+            "fadvise64" => {
+                let [from, length] = last_two(args.rsplit_once(',').unwrap().0);
+                assert_eq!(from, self.begun, "nothing is left out, and nothing begun twice");
+                self.begun += length;
+                assert!(self.begun <= self.written, "{args}: {} is written", self.written);
+            }
             _ => {
+                if name == "pwrite64" {
+                    let [length, offset] = last_two(args.split(") =").next().unwrap());
+                    self.written = self.written.max(length + offset);
+                }
                 self.unsynced.insert(paths[0].clone());
             }
         }
     }
+}
+
+/// The numbers at the end of a call's arguments.
+fn last_two(args: &str) -> [u64; 2] {
+    let mut words = args.rsplit(", ").map(|word| word.parse().unwrap());
+    let last = words.next().unwrap();
+    [words.next().unwrap(), last]
 }
 
 /// Takes with this machine, while its calls are written down; `None` if that cannot be done here.
@@ -107,6 +128,18 @@ fn traced(there: &Machine, code: &str, options: &[&str]) -> Option<(Ended, Disk)
         }
     }
     Some((taker, disk))
+}
+
+#[test]
+fn the_disk_begins_with_a_large_file_while_the_rest_of_it_comes() {
+    let (from, to) = (Machine::new(), Machine::new());
+    pour(File::create(from.path("f")).unwrap(), (20 << 20) + 1);
+    fs::create_dir(to.path("in")).unwrap();
+    let mut giver = from.start(["give", "f"]);
+    let Some((_, disk)) = traced(&to, &giver.code(), &[]) else { return };
+    giver.end().expect(0);
+    assert_eq!(disk.begun, 16 << 20, "the rest is left to the sync");
+    assert_eq!(digest_at(to.path("in/f")), digest_at(from.path("f")));
 }
 
 #[test]

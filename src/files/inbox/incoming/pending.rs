@@ -35,6 +35,8 @@ pub(super) struct Pending {
     pub(super) writers: u32,
     /// Bytes for which the disk has been asked ahead.
     pub(super) allocated: u64,
+    /// Bytes from its start with which the disk was told to begin.
+    pub(super) begun: u64,
     /// True if some of it are holes.
     pub(super) holes: bool,
     /// True if it will not be whole: what still comes of it is not written.

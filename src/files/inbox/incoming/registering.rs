@@ -281,6 +281,7 @@ impl Incoming {
                 file: None,
                 writers: 0,
                 allocated: 0,
+                begun: 0,
                 holes: false,
                 lost: false,
                 had: None,

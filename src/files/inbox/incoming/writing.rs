@@ -8,7 +8,7 @@ use crate::files::inbox::Refusal;
 use crate::files::inbox::folder::Identity;
 use crate::files::inbox::room::Cost;
 use crate::platform::cause::Cause;
-use crate::platform::file::{allocate, punch, write_all_at};
+use crate::platform::file::{allocate, begin_writing, punch, write_all_at};
 use pinhole_protocol::limits;
 use pinhole_protocol::ranges::Ranges;
 use pinhole_protocol::wire::{ItemKind, Reason};
@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// Bytes for which the disk is asked ahead of what is written: so few that the sender does not
 /// notice. For 256 MiB all threads of a link would wait.
 const AHEAD: u64 = 4 << 20;
+/// Bytes of a file with which the disk begins at once. Left to itself it begins with most of a
+/// transfer when that is synced, and everybody waits for it.
+const BEGIN: u64 = 8 << 20;
 /// A chunk's most bytes, as a size.
 const ONE_CHUNK: u64 = limits::CHUNK_DATA as u64;
 
@@ -73,10 +76,11 @@ impl Incoming {
         if let Ok(Stored::TooLarge) = result {
             self.lose_for(&mut underway, &mut self.tree(), entry, Reason::TooLarge);
         }
-        let mut due = false;
+        let (mut due, mut begin) = (false, None);
         if result.is_ok() {
             underway.written.insert(turn.range.clone());
             due = underway.pace.counts(turn.range.end.saturating_sub(turn.range.start));
+            begin = underway.begin(entry);
         }
         let scattered = underway.written.pieces() > self.pieces();
         let complete = self.complete(&mut underway, entry);
@@ -88,9 +92,14 @@ impl Incoming {
             underway = self.underway();
         }
         underway.forget_written();
-        if due {
+        if due || begin.is_some() {
             drop(underway);
-            self.note_now();
+            if let Some(range) = begin {
+                begin_writing(&turn.file, &range);
+            }
+            if due {
+                self.note_now();
+            }
             underway = self.underway();
         }
         underway.busy = underway.busy.saturating_sub(1);
@@ -322,6 +331,19 @@ impl Incoming {
             .pending
             .get(&entry)
             .map_or_else(|| self.what.clone(), |pending| self.named(&pending.at))
+    }
+}
+
+impl Underway {
+    /// Bytes of a file with which the disk is to begin now: all up to there are written.
+    fn begin(&mut self, entry: u32) -> Option<Range<u64>> {
+        let span = self.layout.span(entry)?;
+        let pending = self.pending.get_mut(&entry)?;
+        let begun = span.start.saturating_add(pending.begun);
+        let missing = self.written.first_missing(begun, span.end);
+        let here = missing.map_or(span.end, |missing| missing.start).saturating_sub(span.start);
+        let until = here.saturating_sub(here % BEGIN);
+        (until > pending.begun).then(|| std::mem::replace(&mut pending.begun, until)..until)
     }
 }
 
