@@ -9,7 +9,7 @@ import socket
 from check import HOST, JOINER, message_3
 
 from . import direct, relay
-from .conversation import EVERYTHING, Conversation
+from .conversation import Conversation
 from .handshake import confirmed, host_code, join_code
 from .program import PATIENCE, announced, nameplate, new_code, program
 
@@ -21,18 +21,18 @@ def at(port):
     return () if port is None else ("--relay", f"ws://{LOOPBACK}:{port}")
 
 
-def host(stream, code, want, cut):
-    made = host_code(stream, code, EVERYTHING)
+def host(stream, code, want, cut, kind=Conversation):
+    made = host_code(stream, code, kind.capabilities)
     if cut != TAG:
         stream.send(message_3(made.keys["confirm_host"]))
-    return begun(Conversation(HOST, code, made, want), made, stream, cut)
+    return begun(kind(HOST, code, made, want), made, stream, cut)
 
 
-def join(stream, code, want, cut):
-    made = join_code(stream, code, EVERYTHING)
+def join(stream, code, want, cut, kind=Conversation):
+    made = join_code(stream, code, kind.capabilities)
     # What is there to be read is message 3: an attempt that is cut before it may not have been looked at (SPEC 3.7).
     assert stream.ready(PATIENCE) if cut == TAG else confirmed(stream, made.keys)
-    return begun(Conversation(JOINER, code, made, want), made, stream, cut)
+    return begun(kind(JOINER, code, made, want), made, stream, cut)
 
 
 def begun(conversation, made, stream, cut):
@@ -43,20 +43,20 @@ def begun(conversation, made, stream, cut):
     return conversation
 
 
-def hosts(home, command, want, cut=None):
+def hosts(home, command, want, cut=None, kind=Conversation, **options):
     listener = socket.create_server((LOOPBACK, 0))
     code = new_code(listener.getsockname()[1])
-    process = program(home, *command, code)
-    conversation = host(direct.answered(listener), code, want, cut)
+    process = program(home, *command, code, **options)
+    conversation = host(direct.answered(listener), code, want, cut, kind)
     conversation.way = conversation.answering(listener)
     return process, conversation
 
 
-def joins(home, command, want, cut=None):
-    process = program(home, *command)
+def joins(home, command, want, cut=None, kind=Conversation, **options):
+    process = program(home, *command, **options)
     code = announced(process)
     address = (LOOPBACK, nameplate(code))
-    conversation = join(direct.dial(address), code, want, cut)
+    conversation = join(direct.dial(address), code, want, cut, kind)
     conversation.way = conversation.dialling(address)
     return process, conversation
 

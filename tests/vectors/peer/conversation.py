@@ -32,6 +32,8 @@ UNTIL_USED = 5
 class Conversation:
     """One side of it. `way` makes the next connection, and a session changes it as it likes: each way is seen to work by itself."""
 
+    capabilities = EVERYTHING
+
     def __init__(self, role, code, made, want):
         self.role, self.nameplate, self.want = role, nameplate(code), want
         self.resume, self.id = made.keys["resume"], made.keys["conversation"]
@@ -107,10 +109,10 @@ class Conversation:
             made = host_link(stream, self.resume, self.id, self.index)
             assert made is not None
             stream.send(message_3(made.keys["confirm_host"]))
-            return Link(stream, made.keys, HOST)
+            return Link(stream, made.keys, HOST, self.index)
         index, keys = join_link(stream, self.resume, self.id, self.had, linked)
         self.had.add(index)
-        return Link(stream, keys, JOINER)
+        return Link(stream, keys, JOINER, index)
 
     def greeting(self, first):
         own = {2: self.want, 3: 3600} if first else {}

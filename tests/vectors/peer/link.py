@@ -8,9 +8,9 @@ from records import CHUNK, CONTROL, TAG, VERSION, plaintext, seal
 
 
 class Link:
-    def __init__(self, stream, made, role):
+    def __init__(self, stream, made, role, index=0):
         directions = made["host_to_joiner"], made["joiner_to_host"]
-        self.stream = stream
+        self.stream, self.index = stream, index
         self.out, self.back = directions if role == HOST else directions[::-1]
         self.ours, self.theirs = role, 3 - role
         self.sealed = self.opened = 0

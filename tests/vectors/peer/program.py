@@ -21,7 +21,7 @@ STARTED = []
 
 
 def program(home, *arguments, **options):
-    environment = {"HOME": home, "PATH": "/usr/bin:/bin", "PINHOLE_NETWORK": "loopback"}
+    environment = {"HOME": home, "PATH": "/usr/bin:/bin", "PINHOLE_NETWORK": "loopback"} | options.pop("environment", {})
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
     process = subprocess.Popen([PROGRAM, *arguments], env=environment, cwd=home, text=True, **options)
     STARTED.append(process)
