@@ -17,7 +17,7 @@ const BLOCK: usize = 1 << 20;
 /// Blocks between the thread that reads the file and the one that writes to the socket.
 const BLOCKS: usize = 2;
 /// Bytes of space that the disk is asked for ahead of what is written.
-const AHEAD: u64 = 256 << 20;
+const AHEAD: u64 = 4 << 20;
 
 /// A copy from its start until it is synced and named and its directory synced.
 pub struct Copied {

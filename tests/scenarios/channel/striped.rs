@@ -1,6 +1,6 @@
 //! Channels whose files go over several connections at a time (SPEC 6.3).
 
-use crate::give_take::striped::{IN_USE, hold, lay, start, told};
+use crate::give_take::striped::{hold, lay, start, told, wait_in_use};
 use crate::harness::content::{digest_at, pour};
 use crate::harness::wire::{Way, Wire};
 use crate::harness::{Machine, Running};
@@ -38,9 +38,7 @@ fn texts_pass_files_that_both_sides_send_over_stripes() {
     hold(&wire, Way::Both, true);
     let sending = [&here, &there].map(|machine| machine.start(["send", &number, "--file", "what"]));
     for way in [Way::ToServer, Way::ToClient] {
-        for stripe in 1..4 {
-            wire.only(stripe).wait_bytes(way, IN_USE);
-        }
+        wait_in_use(&wire, way);
     }
     here.run(["send", &number, "from here"]).expect(0);
     there.run(["send", &number, "from there"]).expect(0);

@@ -306,7 +306,7 @@ fn a_part_that_was_changed_here_or_whose_source_was_is_never_spliced() {
         }
         let (taker, _) = Transfer::start([&from, &to], "file", None, &[]).end();
         let here = here(&taker).unwrap_or(0);
-        assert_eq!(here % SEGMENT, 0, "the first segment came again, {here} did not");
+        assert!(here < SIZE * 3 / 4, "the first of it came again, {here} did not");
         assert_eq!(digest_at(to.path("file")), digest_at(&file));
         assert_eq!(names(to.dir()), ["file"]);
     }

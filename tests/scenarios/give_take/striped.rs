@@ -3,7 +3,7 @@
 
 use crate::harness::content::{bytes, digest_at, names, pour, tree};
 use crate::harness::wire::{Fault, Way, Wire};
-use crate::harness::{Ended, Machine, Running, port};
+use crate::harness::{Ended, Machine, Running, port, wait};
 use std::fs::{File, create_dir, write};
 use std::io::{Read, Seek, Write};
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ const SIZE: u64 = 24 << 20;
 /// Bytes that are fed at once, of which every stripe gets some.
 const PART: usize = 4 << 20;
 /// Bytes of a connection after which it is certain to be in use.
-pub const IN_USE: u64 = 1 << 20;
+const IN_USE: u64 = 1 << 20;
 
 /// Starts a program that is to have so many connections.
 pub fn start(machine: &Machine, links: &str, args: &[&str]) -> Running {
@@ -30,12 +30,21 @@ pub fn lay(code: &str) -> Wire {
     wire
 }
 
-/// Holds up, or no longer, what goes this way on the connections from 1 to 3, once they are in use.
+/// Holds up, or no longer, what goes this way on the connections from 1 on, once they are in use.
 pub fn hold(wire: &Wire, way: Way, holds: bool) {
-    for number in 1..4 {
+    // On a busy machine some do not end their handshake, and are begun again.
+    for number in 1..20 {
         let (only, fault) = (wire.only(number), Fault::Stall(way, IN_USE));
         if holds { only.set(fault) } else { only.lift(fault) }
     }
+}
+
+/// Waits until three connections from 1 on are in use.
+pub fn wait_in_use(wire: &Wire, way: Way) {
+    wait("three stripes in use", || {
+        let in_use = |number: &usize| wire.only(*number).bytes(way) >= IN_USE;
+        ((1..wire.connections()).filter(in_use).count() >= 3).then_some(())
+    });
 }
 
 /// Gives `what` over a wire as long as 10 ms, of which the connections from 1 on are stripes, and
@@ -229,9 +238,7 @@ fn a_source_that_changes_while_it_goes_over_stripes_is_delivered_only_as_it_was(
         let wire = lay(&said);
         hold(&wire, Way::ToClient, true);
         let taker = start(&there, "4", &["take", &wire.join(&said), "-o", "."]);
-        for number in 1..4 {
-            wire.only(number).wait_bytes(Way::ToClient, IN_USE);
-        }
+        wait_in_use(&wire, Way::ToClient);
         let mut writer = File::options().write(true).open(&source).unwrap();
         writer.seek(std::io::SeekFrom::Start(if grows { SIZE } else { SIZE - 9 })).unwrap();
         writer.write_all(b"more").unwrap();
