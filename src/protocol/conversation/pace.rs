@@ -93,6 +93,14 @@ impl Pace {
         self.wished
     }
 
+    /// Stripes to be kept open: those without which it is tried are at hand if they are missed.
+    pub(super) fn open(&self) -> usize {
+        match self.stage {
+            Stage::Fewer { from, .. } => from.max(self.wished),
+            _ => self.wished,
+        }
+    }
+
     /// The peer has written so many bytes more that links have brought.
     pub(super) fn wrote(&mut self, now: Instant, bytes: u64, line: &Line) {
         self.written = self.written.saturating_add(bytes);
@@ -277,16 +285,17 @@ mod tests {
         let round = pretend.round_trip.max(ROUND);
         for number in 0..rounds {
             let now = Instant::from_millis(u64::from(number + 1) * round.as_millis() as u64);
-            stripes.truncate(pace.wished());
-            wanting = if stripes.len() < pace.wished() { wanting + 1 } else { 0 };
+            stripes.truncate(pace.open());
+            wanting = if stripes.len() < pace.open() { wanting + 1 } else { 0 };
             if wanting > 3 {
-                stripes.resize(pace.wished(), 0);
+                stripes.resize(pace.open(), 0);
             }
+            let carry = pace.wished().min(stripes.len());
             let speed = |age: u32| pretend.stream >> pretend.slow.saturating_sub(age);
-            let carried = if stripes.is_empty() {
+            let carried = if carry == 0 {
                 speed(main)
             } else {
-                stripes.iter().map(|age| speed(*age)).sum()
+                stripes.iter().take(carry).map(|age| speed(*age)).sum()
             };
             let noise = 100 - pretend.noise + rng.next_u64() % (2 * pretend.noise + 1);
             let bytes = carried.min(pretend.all) * noise / 100 * round.as_millis() as u64 / 1_000;
@@ -369,6 +378,23 @@ mod tests {
             few += usize::from(above(&run(&pretend, 600, seed), 3) < 550);
         }
         assert!(few <= 20, "{few} of 1,000");
+    }
+
+    #[test]
+    fn those_that_are_tried_without_stay_until_they_are_not_missed() {
+        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
+        let line =
+            Line { most: 7, stripes: 7, round_trip, left: u64::MAX, small: false, full: true };
+        let mut seen = Vec::new();
+        for round in 0..100 {
+            // Two bring as much as seven, and one half of it.
+            let bytes = if pace.wished() == 0 { 500_000 } else { 1_000_000 };
+            pace.wrote(Instant::from_millis(50 * round), bytes, &line);
+            if seen.last() != Some(&(pace.wished(), pace.open())) {
+                seen.push((pace.wished(), pace.open()));
+            }
+        }
+        assert_eq!(seen, [(7, 7), (4, 7), (2, 4), (0, 2), (2, 2)]);
     }
 
     #[test]

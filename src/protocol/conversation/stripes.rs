@@ -18,8 +18,8 @@ pub(super) struct Stripes {
     pace: Pace,
     /// Stripes of a fixed number, whatever the rate is.
     fixed: Option<usize>,
-    /// Stripes that the peer is to keep open: more than are wished, while one of the others still
-    /// holds something.
+    /// Stripes that are to stay open: more than are wished, while one of the others still holds
+    /// something, or may be wished for again.
     kept: usize,
     /// Stripes that would help the bulk of the peer.
     theirs: usize,
@@ -136,7 +136,9 @@ impl Conversation {
         let holds = |link| self.sending().any(|transfer| transfer.holds(link));
         let last = self.links.stripes().rev().position(holds);
         let count = self.links.stripes().count();
-        self.stripes.kept = last.map_or(0, |after| count.saturating_sub(after));
+        let holding = last.map_or(0, |after| count.saturating_sub(after));
+        let open = if self.stripes.fixed.is_none() { self.stripes.pace.open() } else { 0 };
+        self.stripes.kept = holding.max(open);
     }
 
     /// So many would help the bulk of the peer.
