@@ -113,6 +113,8 @@ impl Network {
             None => vec![(&network.giver, &network.taker)],
             Some(relay) => vec![(&network.giver, relay), (relay, &network.taker)],
         };
+        // A pair of devices is a local network, while a line leads to another.
+        let mask = if emulator.is_none() { 24 } else { 32 };
         let (mut emulators, rtt) = (Vec::new(), options.rtt / legs.len() as f64);
         // Locked, a route refuses every other choice of a program, root's too. So nothing needs to
         // be set for the whole machine, as the names that are allowed to ordinary users are.
@@ -131,7 +133,8 @@ impl Network {
                 }
                 machine.ip(&format!("link set {device} mtu {MTU} txqueuelen 10000 up"))?;
                 let net = format!("10.77.{number}");
-                machine.ip(&format!("address add {net}.{own}/32 dev {device} noprefixroute"))?;
+                machine
+                    .ip(&format!("address add {net}.{own}/{mask} dev {device} noprefixroute"))?;
                 machine.ip(&format!("route add {net}.0/24 dev {device} {control}"))?;
             }
             if let Some(emulator) = &emulator {
