@@ -20,6 +20,9 @@ const SMALL: u64 = 4_000_000;
 const MEASURED: usize = 5;
 /// Rounds after which new connections have found their rate.
 const SLOW_START: u32 = 30;
+/// Time that the rest of the bulk has to last for fewer links to be tried, which costs half a second
+/// where they do not help.
+const WORTH_TRYING: Duration = Duration::from_secs(20);
 /// Rounds in which links that are no longer wished for have brought what they held.
 const LEAVING: u32 = 3;
 /// Numbers of stripes that are tried after all that a line bears, one after another.
@@ -175,6 +178,11 @@ impl Pace {
         Self::may_help(line) && !is_left_alone && line.left > round.saturating_mul(WORTH)
     }
 
+    /// True if the rest lasts for so long at this rate that fewer links are worth a trial.
+    const fn lasts(rate: u64, line: &Line) -> bool {
+        line.left > rate.saturating_mul(WORTH_TRYING.as_secs())
+    }
+
     /// Decides at the end of a round.
     fn judge(&mut self, now: Instant, round: Duration, line: &Line) {
         let Some(rate) = self.rate() else { return };
@@ -196,7 +204,9 @@ impl Pace {
                     }
                 }
             }
-            Stage::Growing if self.passed >= SLOW_START => self.try_fewer(rate),
+            Stage::Growing if self.passed >= SLOW_START && Self::lasts(rate, line) => {
+                self.try_fewer(rate);
+            }
             Stage::Fewer { before, from } => {
                 let measured = u32::try_from(MEASURED).unwrap_or(u32::MAX);
                 if self.passed < measured.saturating_add(LEAVING) {
@@ -213,7 +223,9 @@ impl Pace {
             }
             Stage::Settled { until } if now >= until => {
                 if self.wished >= line.most {
-                    self.try_fewer(rate);
+                    if Self::lasts(rate, line) {
+                        self.try_fewer(rate);
+                    }
                 } else if Self::is_worth(rate, round, line) {
                     self.ask(now, line);
                 }
@@ -330,6 +342,16 @@ mod tests {
         // The shorter, too, if it lasts for ten rounds.
         let wishes = run(&Pretend { left: 12 << 20, ..lossy }, 20, 1);
         assert!(wishes[9] == 0 && wishes[12] == 7, "{wishes:?}");
+    }
+
+    #[test]
+    fn what_is_over_soon_keeps_all_of_them() {
+        // 20 s are left after two.
+        for (seconds, tried) in [(21, false), (23, true)] {
+            let line = Pretend { left: seconds * FAR.all, slow: 0, ..FAR };
+            let wishes = run(&line, 20 * seconds as u32 - 1, 1);
+            assert_eq!(wishes.contains(&4), tried, "{wishes:?}");
+        }
     }
 
     #[test]
