@@ -93,6 +93,10 @@ impl Asked {
         if !script.is_file() {
             return Err(not_here(format!("no {}", script.display())));
         }
+        if !bench.peers.is_dir() {
+            let peers = bench.peers.display();
+            return Err(not_here(format!("no {peers}, which install-peers.sh makes")));
+        }
         let table = std::fs::read_to_string(bench.rivals.join("peers.toml"))?;
         let any = self.others.split(',').any(|tool| installed(&table, tool, &bench.peers));
         if any { Ok(()) } else { Err(not_here(self.others.replace(',', ", "))) }
@@ -127,7 +131,7 @@ impl Asked {
             .map_err(|error| not_here(format!("python3: {error}")))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().last().unwrap_or_default();
+            let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it failed");
             return Err(io::Error::other(format!("peers.py: {last}")));
         }
         let kept = bench.peers.join("results").join(format!("{tag}.jsonl"));
