@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(20);
 /// Longest time of one transfer.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// Longest time in which the last line of a process that has ended gets here.
+const LAST_LINE: Duration = Duration::from_secs(5);
 
 /// The program.
 pub struct Program {
@@ -343,7 +345,8 @@ fn finish(mut child: Child, lines: BufReader<ChildStdout>, over: &AtomicBool) ->
     }
     (used.user, used.system) = times(child.id()).unwrap_or((used.user, used.system));
     let status = child.wait()?;
-    if let Ok(line) = end.try_recv() {
+    // Its last line may still be on its way here.
+    if let Ok(line) = end.recv_timeout(LAST_LINE) {
         last = line.unwrap_or_default();
     }
     if status.success() {
