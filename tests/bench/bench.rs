@@ -1,4 +1,4 @@
-//! What all measurements share: the program, and places for files.
+//! The program and the places for files, which all measurements share.
 
 use crate::program::Program;
 use crate::table::not_here;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 /// `f_type` of statfs(2).
 const EXT4: i64 = 0xef53;
 const TMPFS: i64 = 0x0102_1994;
-/// Where Linux has a tmpfs for everybody.
+/// A tmpfs that Linux has for everybody.
 const MEMORY: &str = "/dev/shm";
 
 /// The program under measurement, and where its files and its rivals are.

@@ -27,7 +27,7 @@ use tempfile::TempDir;
 /// Bytes of one file of a folder.
 const SMALL: usize = 4096;
 
-/// What a row of a line compares.
+/// Subject of a row of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Of {
     /// The speed with the line's rate.
@@ -154,7 +154,7 @@ impl Ends {
     }
 }
 
-/// What all rounds share. The programs end before their machines.
+/// Things that all rounds share. The programs end before their machines.
 struct Ground {
     ends: Ends,
     other: Option<Ends>,

@@ -15,7 +15,7 @@ Traffic stays on loopback and in network namespaces made for it. Figures in test
 #[derive(clap::Parser)]
 #[command(name = "pinhole-bench", max_term_width = 100, after_help = HELP)]
 pub struct Options {
-    /// What to measure
+    /// Measurement to make
     #[command(subcommand)]
     pub what: What,
     /// Rounds, each with one turn of everything that is compared
@@ -30,7 +30,7 @@ pub struct Options {
     pub program: Option<PathBuf>,
 }
 
-/// What to measure.
+/// Measurement to make.
 #[derive(clap::Subcommand)]
 pub enum What {
     /// Everything beside its reference, as one Markdown table

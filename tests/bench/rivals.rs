@@ -13,7 +13,7 @@ const OURS: &str = include_str!("ours.toml");
 /// Those that do what pinhole does, by their names in that table.
 const RIVALS: &str = "magic-wormhole,wormhole-rs,wormhole-william,croc,croc-plain,sendme";
 
-/// What `peers.py` measures, of whom, and which figure of it counts.
+/// Measurement of `peers.py`: its arguments, its tools, and the figure of it that counts.
 struct Asked {
     args: Vec<String>,
     ours: &'static str,

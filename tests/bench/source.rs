@@ -1,4 +1,4 @@
-//! What is moved, and an empty directory for it to arrive in.
+//! Things to be moved, and an empty directory for them to arrive in.
 
 use std::fs::File;
 use std::io::{self, Write};

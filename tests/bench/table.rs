@@ -30,7 +30,7 @@ pub enum Wanted {
     Nothing,
 }
 
-/// What one round says of a row.
+/// Figures of one round for a row.
 pub struct Sample {
     /// Ratio to the reference, or what `Wanted` calls for.
     pub ratio: f64,

@@ -1,4 +1,4 @@
-//! What was made in a folder and is whole, before it has its name.
+//! A file or folder that was made and is whole, before it has its name.
 
 use super::folder::{self, Folder, Identity};
 use std::ffi::OsStr;
@@ -14,7 +14,7 @@ pub(super) struct Made<'a> {
 enum State<'a> {
     /// It goes with its handle.
     Unnamed(File),
-    /// What else gets this name meanwhile is not ours.
+    /// Anything else that gets this name meanwhile is not ours.
     Hidden(&'a OsStr, Identity),
 }
 
@@ -24,7 +24,7 @@ impl<'a> Made<'a> {
         Self { folder, state: State::Unnamed(file) }
     }
 
-    /// What was made under a hidden name.
+    /// A file or folder that was made under a hidden name.
     pub(super) fn hidden(folder: &'a Folder, name: &'a str, which: Identity) -> Self {
         Self { folder, state: State::Hidden(name.as_ref(), which) }
     }
@@ -51,13 +51,14 @@ impl<'a> Made<'a> {
             State::Unnamed(file) => {
                 let (hidden, which) = (folder::hidden_name()?, Identity::of(file)?);
                 self.folder.name_file(file, hidden.as_ref())?;
-                let made = Made::hidden(self.folder, &hidden, which);
-                made.replace(to).inspect_err(|_| drop(made.remove()))
+                let replaced = self.folder.replace(hidden.as_ref(), which, to);
+                replaced.inspect_err(|_| drop(self.folder.remove_own(hidden.as_ref(), which)))
             }
             State::Hidden(name, which) => self.folder.replace(name, *which, to),
         }
     }
 
+    /// Removes it, unless it goes by itself.
     pub(super) fn remove(&self) -> io::Result<()> {
         match self.state {
             State::Unnamed(_) => Ok(()),

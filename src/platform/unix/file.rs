@@ -449,8 +449,8 @@ pub fn allocate(file: &File, range: &Range<u64>) -> io::Result<()> {
 /// Has the disk begin with these bytes of a file, where the system lets it be asked; nobody waits
 /// for its end, and a file that is in memory alone stays as it is.
 pub fn begin_writing(file: &File, range: &Range<u64>) {
-    // What is not on the disk yet cannot be given up, so Linux has it written. The call that asks
-    // for no more than that is not to be had without `unsafe`.
+    // Linux has bytes written that are to be given up and are not on the disk yet. The call that
+    // asks for no more than that is not to be had without `unsafe`.
     #[cfg(target_os = "linux")]
     if let Some(length) = std::num::NonZeroU64::new(range.end.saturating_sub(range.start)) {
         let none_needed = rustix::fs::Advice::DontNeed;

@@ -287,6 +287,16 @@ mod tests {
         full: true,
     };
 
+    /// A far line with all of its stripes in use, and no end of bulk.
+    const LINE: Line = Line {
+        most: 7,
+        stripes: 7,
+        round_trip: Some(FAR.round_trip),
+        left: u64::MAX,
+        small: false,
+        full: true,
+    };
+
     /// Stripes that are wished in each round. New ones are there after three rounds.
     fn run(pretend: &Pretend, rounds: u32, seed: u64) -> Vec<usize> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -404,14 +414,12 @@ mod tests {
 
     #[test]
     fn those_that_are_tried_without_stay_until_they_are_not_missed() {
-        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let line =
-            Line { most: 7, stripes: 7, round_trip, left: u64::MAX, small: false, full: true };
+        let mut pace = Pace::default();
         let mut seen = Vec::new();
         for round in 0..100 {
             // Two bring as much as seven, and one half of it.
             let bytes = if pace.wished() == 0 { 500_000 } else { 1_000_000 };
-            pace.wrote(Instant::from_millis(50 * round), bytes, &line);
+            pace.wrote(Instant::from_millis(50 * round), bytes, &LINE);
             if seen.last() != Some(&(pace.wished(), pace.open())) {
                 seen.push((pace.wished(), pace.open()));
             }
@@ -421,9 +429,8 @@ mod tests {
 
     #[test]
     fn a_lost_stripe_is_not_replaced_at_once() {
-        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let mut line =
-            Line { most: 7, stripes: 0, round_trip, left: u64::MAX, small: false, full: true };
+        let mut pace = Pace::default();
+        let mut line = Line { stripes: 0, ..LINE };
         pace.wrote(Instant::from_millis(0), 1_000_000, &line);
         assert_eq!(pace.wished(), 7);
         pace.lost(Instant::from_millis(1_000), 3);
@@ -437,9 +444,8 @@ mod tests {
 
     #[test]
     fn a_peer_that_makes_none_is_asked_ever_more_rarely() {
-        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let line =
-            Line { most: 7, stripes: 0, round_trip, left: u64::MAX, small: false, full: true };
+        let mut pace = Pace::default();
+        let line = Line { stripes: 0, ..LINE };
         let (mut asked, mut before) = (Vec::new(), 0);
         for second in 0..1_000 {
             for round in 0..20 {
@@ -456,9 +462,8 @@ mod tests {
 
     #[test]
     fn no_more_are_wished_than_another_way_bears() {
-        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
-        let mut line =
-            Line { most: 7, stripes: 7, round_trip, left: u64::MAX, small: false, full: true };
+        let mut pace = Pace::default();
+        let mut line = LINE;
         pace.wrote(Instant::from_millis(0), 1_000_000, &line);
         pace.on_another_way(Instant::from_millis(10));
         line.most = 3;
@@ -468,11 +473,10 @@ mod tests {
 
     #[test]
     fn links_that_are_not_made_are_wished_for_no_longer() {
-        let (mut pace, round_trip) = (Pace::default(), Some(Duration::from_millis(50)));
+        let mut pace = Pace::default();
         for (stripes, wished) in [(0, 0), (3, 3)] {
             pace.rest();
-            let line =
-                Line { most: 7, stripes, round_trip, left: u64::MAX, small: false, full: true };
+            let line = Line { stripes, ..LINE };
             for round in 0..=110 {
                 pace.wrote(Instant::from_millis(50 * round), 1_000_000, &line);
                 assert_eq!(pace.wished(), if round < 100 { 7 } else { wished }, "{round}");

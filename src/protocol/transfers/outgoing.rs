@@ -316,7 +316,7 @@ impl Outgoing {
         };
         while out.unserved < TRANSFER_GRANTS && granted.len() < room {
             let again = self.again.iter(1).next();
-            // What is sent again goes past it: all that the link holds may wait for that.
+            // Bytes that are sent again go past it: all that the link holds may wait for them.
             if again.is_none() && out.ranges.count() >= most {
                 break;
             }
